@@ -1,0 +1,169 @@
+"""Reach into the workspace without ever being led out of it (S1).
+
+Every path is opened name by name from a root that was resolved once, and no name may be
+a symlink: a folder that is swapped for one in mid-step ends the step, nothing else.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from artifact_janitor.core.model import is_within
+from artifact_janitor.errors import StepFailed, StepSkipped
+from artifact_janitor.state import STATE
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NOREPLACE = 1
+_RENAMEAT2: Any = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+
+
+class Ground:
+    """The places where the janitor may change something: its roots and its own folder."""
+
+    def __init__(self, workspace: Path, roots: Sequence[str]) -> None:
+        self.workspace = workspace
+        self.roots = tuple(roots)
+        places = {root: os.path.realpath(workspace / root) for root in roots}
+        places[STATE] = os.path.realpath(workspace) + "/" + STATE
+        self._places = dict(sorted(places.items(), key=lambda item: len(item[0]), reverse=True))
+
+    def root_of(self, path: str) -> str:
+        """The root that a path lies in. Raises StepSkipped outside all of them."""
+        for root in self._places:
+            if path != root and is_within(path, root):
+                return root
+        raise StepSkipped(f"{path} lies in none of the configured folders")
+
+    @contextmanager
+    def folder(self, path: str, *, make: bool = False) -> Iterator[int]:
+        """A descriptor on the folder at `path` in the workspace; `make` what is missing."""
+        root = path if path in self._places else self.root_of(path)
+        fd = _open_root(self._places[root], make=make and root == STATE)
+        try:
+            for name in path[len(root) + 1 :].split("/") if path != root else ():
+                inner = _enter(fd, name, make=make)
+                os.close(fd)
+                fd = inner
+            yield fd
+        finally:
+            os.close(fd)
+
+    @contextmanager
+    def parent(self, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
+        """A descriptor on the folder that holds `path`, and the name in it."""
+        self.root_of(path)
+        above, _, name = path.rpartition("/")
+        with self.folder(above, make=make) as fd:
+            yield fd, name
+
+    def stat(self, path: str) -> os.stat_result:
+        """``lstat``. Raises StepSkipped where there is nothing."""
+        with self.parent(path) as (fd, name):
+            try:
+                return os.stat(name, dir_fd=fd, follow_symlinks=False)
+            except OSError as error:
+                raise _skipped(path, error) from error
+
+    def has(self, path: str) -> bool:
+        """Whether anything is at `path`."""
+        try:
+            self.stat(path)
+        except StepSkipped:
+            return False
+        return True
+
+    def sync(self, paths: Iterable[str]) -> None:
+        """Make renames in these folders durable; one that is gone has nothing to keep."""
+        for path in dict.fromkeys(paths):
+            try:
+                with self.folder(path) as fd:
+                    os.fsync(fd)
+            except (OSError, StepSkipped):
+                continue
+
+
+def _open_root(place: str, *, make: bool) -> int:
+    try:
+        if make:
+            os.makedirs(place, mode=0o700, exist_ok=True)
+        return os.open(place, _FOLDER)
+    except OSError as error:
+        raise _skipped(place, error) from error
+
+
+def _enter(fd: int, name: str, *, make: bool) -> int:
+    if name in ("", ".", ".."):
+        raise StepSkipped(f"{name!r} is no name")
+    try:
+        if make:
+            _make(fd, name)
+        return os.open(name, _FOLDER, dir_fd=fd)
+    except OSError as error:
+        raise _skipped(name, error) from error
+
+
+def _make(fd: int, name: str) -> None:
+    """A folder of the trash: for the owner of the folder around it, and nobody else."""
+    try:
+        os.mkdir(name, 0o700, dir_fd=fd)
+    except FileExistsError:
+        return
+    owner = os.fstat(fd)
+    if os.geteuid() == 0:
+        os.chown(name, owner.st_uid, owner.st_gid, dir_fd=fd, follow_symlinks=False)
+
+
+def _skipped(path: str, error: OSError) -> StepSkipped:
+    said = {
+        errno.ENOENT: "is gone since the plan was made",
+        errno.ELOOP: "is a symlink now",
+        errno.ENOTDIR: "is a symlink or no folder now",
+    }
+    return StepSkipped(f"{path} {said.get(error.errno or 0, f'is out of reach: {error.strerror}')}")
+
+
+def rename(source: tuple[int, str], target: tuple[int, str]) -> None:
+    """Rename between two open folders, never over something that exists.
+
+    Raises StepSkipped where it can't be done here, StepFailed where the disk says no.
+    """
+    code = _rename_noreplace(source, target)
+    if code == 0:
+        return
+    why = f"{source[1]} can't be renamed: {os.strerror(code)}"
+    if code in (errno.EXDEV, errno.EACCES, errno.EPERM, errno.EBUSY, errno.ENOENT, errno.EROFS):
+        raise StepSkipped(why)
+    if code == errno.EEXIST:
+        raise StepFailed(f"{target[1]} is there already", "move it away, then try again")
+    if code in (errno.EINVAL, errno.ENOSYS):
+        return _rename_plainly(source, target)
+    raise StepFailed(why)
+
+
+def _rename_noreplace(source: tuple[int, str], target: tuple[int, str]) -> int:
+    """renameat2(2); 0 or the error number. A libc without it says ENOSYS."""
+    if _RENAMEAT2 is None:
+        return errno.ENOSYS
+    old, new = os.fsencode(source[1]), os.fsencode(target[1])
+    if _RENAMEAT2(source[0], old, target[0], new, _NOREPLACE) == 0:
+        return 0
+    return ctypes.get_errno()
+
+
+def _rename_plainly(source: tuple[int, str], target: tuple[int, str]) -> None:
+    """For filesystems that don't know RENAME_NOREPLACE: look first."""
+    try:
+        os.stat(target[1], dir_fd=target[0], follow_symlinks=False)
+    except FileNotFoundError:
+        try:
+            os.rename(source[1], target[1], src_dir_fd=source[0], dst_dir_fd=target[0])
+        except OSError as error:
+            raise StepSkipped(f"{source[1]} can't be renamed: {error.strerror}") from error
+    else:
+        raise StepFailed(f"{target[1]} is there already", "move it away, then try again")

@@ -1,0 +1,207 @@
+"""Move units into the trash, back, and out of it for good (S10).
+
+The trash mirrors the workspace, ``.janitor/trash/{sweep}/{path}``, so that a person can
+read it, and put things back by hand. Each filesystem has its own: a rename is all that
+happens, and content, mode, times, links and attributes stay what they are.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable
+
+from artifact_janitor.apply.ground import Ground, rename
+from artifact_janitor.errors import StepFailed, StepSkipped
+from artifact_janitor.journal import Move
+from artifact_janitor.state import STATE
+
+LEAVING = "leaving"
+"""The folder beside the trash for what can't be brought back any more."""
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def moves_for(ground: Ground, sweep: str, paths: Iterable[str]) -> tuple[Move, ...]:
+    """The renames that put these paths into the trash of their filesystem.
+
+    Raises StepSkipped where one of them is gone.
+    """
+    return tuple(_move_for(ground, sweep, path) for path in paths)
+
+
+def _move_for(ground: Ground, sweep: str, path: str) -> Move:
+    status = ground.stat(path)
+    root = ground.root_of(path)
+    same = status.st_dev == os.stat(ground.workspace).st_dev
+    trash = f"{STATE}/trash" if same else f"{root}/{STATE}/trash"
+    return Move(path, f"{trash}/{sweep}/{path}", status.st_dev, status.st_ino)
+
+
+def carry_out(ground: Ground, moves: Iterable[Move]) -> tuple[Move, ...]:
+    """Rename all, or none: the first that fails brings back those before it."""
+    done: list[Move] = []
+    try:
+        for move in moves:
+            done.append(_there(ground, move))
+    except (StepSkipped, StepFailed):
+        put_back(ground, done)
+        raise
+    return tuple(done)
+
+
+def _there(ground: Ground, move: Move) -> Move:
+    with (
+        ground.parent(move.source) as source,
+        ground.parent(move.target, make=True) as target,
+    ):
+        before = os.fstat(source[0]).st_mtime_ns
+        rename(source, target)
+        _must_be(move, target, source)
+        return Move(
+            move.source, move.target, move.dev, move.ino, before, os.fstat(source[0]).st_mtime_ns
+        )
+
+
+def _must_be(move: Move, now: tuple[int, str], before: tuple[int, str]) -> None:
+    """What arrived must be what was looked at; anything else goes back at once."""
+    status = os.stat(now[1], dir_fd=now[0], follow_symlinks=False)
+    if (status.st_dev, status.st_ino) != (move.dev, move.ino):
+        rename(now, before)
+        raise StepSkipped(f"{move.source} was replaced by something else since the plan was made")
+
+
+def put_back(ground: Ground, moves: Iterable[Move]) -> None:
+    """Undo renames, last first, with the mtimes of the folders that they touched."""
+    for move in reversed([*moves]):
+        with (
+            ground.parent(move.source, make=True) as source,
+            ground.parent(move.target) as target,
+        ):
+            untouched = os.fstat(source[0]).st_mtime_ns == move.parent_after
+            rename(target, source)
+            if untouched:
+                _set_mtime(source[0], move.parent_before)
+        prune(ground, move.target)
+
+
+def _set_mtime(fd: int, mtime: int) -> None:
+    """Nobody else touched the folder meanwhile, so it is again what it was."""
+    try:
+        os.utime(fd, ns=(os.fstat(fd).st_atime_ns, mtime))
+    except OSError:
+        pass  # another user's folder: its mtime is all that we can't bring back
+
+
+def prune(ground: Ground, path: str) -> None:
+    """Remove the folders of the trash that a unit's leaving left empty."""
+    above = path.rpartition("/")[0]
+    while above and not above.endswith(f"{STATE}/trash"):
+        above, _, name = above.rpartition("/")
+        try:
+            with ground.folder(above) as fd:
+                os.rmdir(name, dir_fd=fd)
+        except (OSError, StepSkipped):
+            return  # others are still in it
+
+
+def exists(ground: Ground, move: Move) -> tuple[bool, bool]:
+    """Whether the moved thing is at its old place, and whether it is in the trash."""
+    return _is(ground, move.source, move), _is(ground, move.target, move)
+
+
+def _is(ground: Ground, path: str, move: Move) -> bool:
+    try:
+        status = ground.stat(path)
+    except StepSkipped:
+        return False
+    return status.st_ino == move.ino  # a device's number may change with a reboot
+
+
+def purge_target(target: str, step: int) -> str:
+    """Where a unit waits for its removal, once it can't be brought back any more.
+
+    What is found there at a later start belongs to a purge that was killed.
+    """
+    trash = target[: target.index(f"{STATE}/trash/")] + STATE
+    return f"{trash}/{LEAVING}/{step}"
+
+
+def purge(ground: Ground, target: str, step: int) -> str:
+    """Take a unit out of the trash: one rename, after which it only has to be removed."""
+    gone = purge_target(target, step)
+    with ground.parent(target) as source, ground.parent(gone, make=True) as leaving:
+        rename(source, leaving)
+    prune(ground, target)
+    return gone
+
+
+def finish_purges(ground: Ground, trashes: Iterable[str]) -> None:
+    """Remove what killed purges left behind, in each of the state folders."""
+    for folder in trashes:
+        try:
+            with ground.folder(f"{folder}/{LEAVING}") as fd:
+                for name in os.listdir(fd):
+                    _remove(fd, name)
+        except StepSkipped:
+            continue  # no purge was ever needed here
+
+
+def remove(ground: Ground, path: str) -> None:
+    """Remove what `purge` took out. Raises StepFailed where that isn't possible."""
+    try:
+        with ground.parent(path) as (fd, name):
+            _remove(fd, name)
+    except OSError as error:
+        raise StepFailed(f"{path} can't be removed: {error.strerror}") from error
+
+
+def _remove(fd: int, name: str) -> None:
+    status = os.stat(name, dir_fd=fd, follow_symlinks=False)
+    if not stat.S_ISDIR(status.st_mode):
+        return os.unlink(name, dir_fd=fd)
+    _empty(fd, name, status.st_dev)
+    os.rmdir(name, dir_fd=fd)
+
+
+def _empty(fd: int, name: str, device: int) -> None:
+    """Remove what is in a folder, with a stack of our own: trees can be deep."""
+    levels = [_Leaving(fd, name, device)]
+    try:
+        while levels:
+            level = levels[-1]
+            if level.folders:
+                levels.append(_Leaving(level.fd, level.folders[-1], device))
+                continue
+            levels.pop().close()
+            if levels:
+                os.rmdir(levels[-1].folders.pop(), dir_fd=levels[-1].fd)
+    finally:
+        for level in levels:
+            level.close()
+
+
+class _Leaving:
+    """A folder that is being emptied: its files are gone, its folders still to go."""
+
+    def __init__(self, parent: int, name: str, device: int) -> None:
+        self.fd = os.open(name, _FOLDER, dir_fd=parent)
+        status = os.fstat(self.fd)
+        if status.st_dev != device:
+            self.close()
+            raise OSError(errno.EXDEV, "another filesystem is mounted in it")
+        if not status.st_mode & stat.S_IWUSR:
+            os.fchmod(self.fd, status.st_mode | stat.S_IRWXU)
+        self.folders = self._unlink_files()
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+    def _unlink_files(self) -> list[str]:
+        with os.scandir(self.fd) as entries:
+            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        for name, is_folder in found:
+            if not is_folder:
+                os.unlink(name, dir_fd=self.fd)
+        return [name for name, is_folder in found if is_folder]

@@ -1,0 +1,88 @@
+"""``janitor why`` and ``janitor status``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from artifact_janitor import clock
+from artifact_janitor.cli.options import Asked
+from artifact_janitor.cli.session import Session
+from artifact_janitor.core.model import is_within
+from artifact_janitor.errors import UsageError
+from artifact_janitor.journal import Step
+from artifact_janitor.render import present
+from artifact_janitor.render.present import Status
+from artifact_janitor.sweep import Look, journalled, look, reading
+
+
+def why_command(
+    asked: Asked,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A run, or anything in one.")],
+) -> int:
+    """Why this is kept or would go, with the evidence."""
+    session = Session("why", asked)
+    place = in_workspace(session, path)
+    with session.progress() as tick:
+        seen = look(session.settings, clock.read().wall, also=_around(place), tick=tick)
+    units = _units(seen, place)
+    past = _past(session, place)
+    if not units and not past and not os.path.lexists(session.settings.workspace / place):
+        raise UsageError(f"there is no {place}", "give a path in the workspace", place)
+    answer = present.Why(place, units, seen, past, _is_ours(session, place))
+    session.answer(present.of_why(answer), present.why_lines(answer, session.view()))
+    return 0
+
+
+def in_workspace(session: Session, path: Path) -> str:
+    """A path as the catalogue names it; its last name may be a link. Raises UsageError."""
+    base = session.settings.workspace
+    whole = Path.cwd() / path
+    real = whole.parent.resolve() / whole.name if whole.name not in ("", "..") else whole.resolve()
+    for root in session.settings.folders.retention:
+        if is_within(str(real), real_root := os.path.realpath(base / root)):
+            return root + str(real)[len(real_root) :]
+    if not is_within(str(real), str(base)):
+        raise UsageError(f"{path} lies outside the workspace {base}", "", str(path))
+    return str(real)[len(str(base)) + 1 :] or "."
+
+
+def _around(place: str) -> list[str]:
+    """The path and all folders above it: one of them may be the unit."""
+    names = place.split("/")
+    return ["/".join(names[:end]) for end in range(len(names), 0, -1)]
+
+
+def _units(seen: Look, place: str) -> list[str]:
+    """The innermost unit that holds the path, else the units below it."""
+    known = seen.survey.catalogue.by_path
+    inner = next((each for each in _around(place) if each in known), None)
+    return [inner] if inner else [each for each in known if is_within(each, place)]
+
+
+def _past(session: Session, place: str) -> list[Step]:
+    """What was done to this path before, newest first."""
+    with reading(session.settings) as journal:
+        return [step for step in journal.about(place) if step.do == "trash"] if journal else []
+
+
+def _is_ours(session: Session, place: str) -> bool:
+    return any(is_within(place, root) for root in session.settings.folders.retention)
+
+
+def status_command(asked: Asked) -> int:
+    """What is running, what was done last, what lies in the trash."""
+    session = Session("status", asked)
+    settings, now = session.settings, clock.read().wall
+    with reading(settings) as journal:
+        known = journalled(journal, settings, now)
+        sweeps = [(each, journal.steps(each.id)) for each in journal.sweeps()[:3]] if journal else []
+    disk = shutil.disk_usage(settings.workspace)
+    found = Status(settings, now, disk.total, disk.free, known, sweeps)
+    notes = session.notes()
+    session.answer(present.of_status(found, notes), present.status_lines(found, notes))
+    return 0

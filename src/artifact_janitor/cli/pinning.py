@@ -1,0 +1,48 @@
+"""``janitor pin`` and ``janitor unpin``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from artifact_janitor import clock
+from artifact_janitor.cli.asking import in_workspace
+from artifact_janitor.cli.options import Asked
+from artifact_janitor.cli.session import Session
+from artifact_janitor.core.model import Pin
+from artifact_janitor.errors import UsageError
+from artifact_janitor.render.words import line, shown
+from artifact_janitor.workplace import workplace
+
+
+def pin_command(
+    asked: Asked,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A run, or a folder of runs.")],
+    note: Annotated[str, typer.Option("--note", help="Why, for those who wonder later.")] = "",
+) -> int:
+    """Protect a path and all below it from every rule."""
+    session = Session("pin", asked)
+    place = in_workspace(session, path)
+    if not os.path.lexists(session.settings.workspace / place):
+        raise UsageError(f"there is no {place}", "give a path in the workspace", place)
+    with workplace(session.settings) as workspace:
+        workspace.journal.pin(Pin(place, note, clock.read().wall))
+    session.answer({"path": place, "note": note}, [line(("pinned ", "bold"), shown(place))])
+    return 0
+
+
+def unpin_command(
+    asked: Asked, path: Annotated[Path, typer.Argument(metavar="PATH", help="What was pinned.")]
+) -> int:
+    """Take the protection of a pin away."""
+    session = Session("unpin", asked)
+    place = in_workspace(session, path)
+    with workplace(session.settings) as workspace:
+        if not workspace.journal.unpin(place):
+            pins = ", ".join(pin.path for pin in workspace.journal.pins()) or "none"
+            raise UsageError(f"{place} is not pinned", f"pinned: {pins}", place)
+    session.answer({"path": place}, [line(("unpinned ", "bold"), shown(place))])
+    return 0

@@ -1,0 +1,98 @@
+"""``janitor undo`` and ``janitor history``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from artifact_janitor import clock
+from artifact_janitor.cli.options import Asked
+from artifact_janitor.cli.session import Session
+from artifact_janitor.errors import UsageError
+from artifact_janitor.journal import Journal, Sweep
+from artifact_janitor.render import facts, past
+from artifact_janitor.sweep import reading
+from artifact_janitor.undo import chosen, last, undo
+from artifact_janitor.workplace import workplace
+
+
+def _complete_sweeps(incomplete: str) -> list[str]:
+    """The sweeps of the workspace in the current folder."""
+    with reading(Session("undo", Asked()).settings) as journal:
+        sweeps = journal.sweeps() if journal else []
+    return [sweep.id for sweep in sweeps if sweep.id.startswith(incomplete)]
+
+
+def undo_command(
+    asked: Asked,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ID]…",
+            help="A sweep (7f3a) or a step of it (7f3a.2); without one the last sweep.",
+            autocompletion=_complete_sweeps,
+        ),
+    ] = None,
+    count: Annotated[
+        int, typer.Option("--last", metavar="N", min=1, help="Undo the last N sweeps.")
+    ] = 1,
+) -> int:
+    """Take back what a sweep or a step did."""
+    session = Session("undo", asked)
+    with reading(session.settings) as journal:
+        if journal is None or not (meant := names or last(journal, count)):
+            session.answer({"sweep": "", "steps": []}, [Text("Nothing to undo.")])
+            return 0
+        chosen(journal, meant)
+    with workplace(session.settings) as place:
+        sweep, outcomes = undo(place, meant)
+    failed = [each for each in outcomes if each.outcome == "failed"]
+    errors = [facts.error("failed", each.why, path=each.step.path) for each in failed]
+    found = {"sweep": sweep, "steps": facts.of_outcomes(outcomes)}
+    session.answer(found, past.undo_lines(outcomes, session.view()), errors)
+    return 3 if failed else 0
+
+
+def history_command(
+    asked: Asked,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID]", help="Show the steps of this sweep.", autocompletion=_complete_sweeps
+        ),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Show every sweep.")] = False,
+) -> int:
+    """What was done, newest first."""
+    session = Session("history", asked)
+    with reading(session.settings) as journal:
+        sweeps = _named(journal, name) if journal else []
+        found = [_facts(journal, each) for each in sweeps] if journal else []
+    view = session.view(all_steps=every or name is not None)
+    session.answer({"sweeps": found}, _lines(found, name, view))
+    return 0
+
+
+def _named(journal: Journal, name: str | None) -> list[Sweep]:
+    sweeps = journal.sweeps()
+    if name is None:
+        return sweeps
+    found = [sweep for sweep in sweeps if sweep.id.startswith(name)]
+    if not found:
+        raise UsageError(f"there is no sweep {name!r}", "janitor history lists them")
+    return found
+
+
+def _facts(journal: Journal, sweep: Sweep) -> dict[str, Any]:
+    return past.of_sweep(sweep, journal.steps(sweep.id))
+
+
+def _lines(found: list[dict[str, Any]], name: str | None, view: Any) -> Iterator[Text]:
+    now = clock.read().wall
+    if name is None:
+        yield from past.sweep_lines(found, now, view)
+    else:
+        yield from past.step_lines(found, now, view)

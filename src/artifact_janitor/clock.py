@@ -1,0 +1,50 @@
+"""What time it is, and whether that can be believed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from artifact_janitor.units import HOUR, format_duration
+
+TOLERANCE = HOUR
+"""How far the wall clock may move against the time since boot before it has jumped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The wall clock and the time since boot, in nanoseconds, and which boot that was."""
+
+    wall: int
+    awake: int
+    boot: str
+
+
+def read() -> Reading:
+    """CLOCK_BOOTTIME goes on while the machine sleeps and is never set by anyone."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    name = boot.read_text("ascii").strip() if boot.exists() else ""
+    return Reading(time.time_ns(), time.clock_gettime_ns(time.CLOCK_BOOTTIME), name)
+
+
+def jumped(before: Reading, now: Reading) -> str:
+    """How the wall clock contradicts the earlier reading, or "".
+
+    Within one boot every jump shows. After a reboot only a step back does.
+    """
+    passed = now.wall - before.wall
+    if before.boot == now.boot:
+        drift = passed - (now.awake - before.awake)
+        if abs(drift) > TOLERANCE:
+            way = "forward" if drift > 0 else "back"
+            return f"the clock jumped {format_duration(abs(drift))} {way} since the last sweep"
+    elif passed < -TOLERANCE:
+        return f"the clock is {format_duration(-passed)} behind the last sweep"
+    return ""
+
+
+def local(seconds: float) -> datetime:
+    """An aware datetime in the time zone of whoever runs this."""
+    return datetime.fromtimestamp(seconds).astimezone()

@@ -1,0 +1,138 @@
+"""The settings of a workspace: the only reader of config.toml and JANITOR_*."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from artifact_janitor.config.checks import problems
+from artifact_janitor.config.commented import sample
+from artifact_janitor.config.folders import RETENTION
+from artifact_janitor.config.given import Given, read, read_file
+from artifact_janitor.config.schema import PREFIX, UNVALIDATED, PolicyTable, Schema
+from artifact_janitor.core.model import Kind
+from artifact_janitor.core.policy import Policy, Safety
+from artifact_janitor.errors import ConfigError, Problem
+from artifact_janitor.units import DAY
+
+__all__ = ["Folders", "Settings", "load", "sample"]
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where things are: paths relative to the workspace, normalised.
+
+    All are tuples; those that policies take from may hold several paths or none, the
+    others exactly one. A folder need not exist, unless the person named it.
+    """
+
+    hpo_studies: tuple[str, ...]
+    hpo_results: tuple[str, ...]
+    models: tuple[str, ...]
+    best_models: tuple[str, ...]
+    training: tuple[str, ...]
+    outputs: tuple[str, ...]
+    multirun: tuple[str, ...]
+    wandb: tuple[str, ...]
+    logs: tuple[str, ...]
+    mlruns: tuple[str, ...]
+
+    @property
+    def retention(self) -> tuple[str, ...]:
+        """All folders that policies take from."""
+        return tuple(self.roots)
+
+    @property
+    def roots(self) -> dict[str, str]:
+        """The same, each with the key in ``[folders]`` that it stands under."""
+        return {folder: key for key in RETENTION for folder in getattr(self, key)}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a person decided; ``source`` is None where there is no file.
+
+    ``workspace`` is absolute and resolved. ``notes`` are sentences for the person.
+    """
+
+    workspace: Path
+    source: Path | None
+    folders: Folders
+    policies: tuple[Policy, ...]
+    safety: Safety
+    notes: tuple[str, ...]
+
+
+def load(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Settings:
+    """Read config.toml: `path` (from --config), else JANITOR_CONFIG, else the one in `cwd`.
+
+    The environment's settings win. Raises ConfigError with everything that is wrong.
+    """
+    source = _source(path, environ, cwd)
+    shown = _shown(source, cwd) if source else "environment"
+    given = read(read_file(source, shown) if source else {}, environ)
+    workspace = (source.parent if source else cwd).resolve()
+    if wrong := problems(given, workspace):
+        raise ConfigError(shown, wrong)
+    return _settings(given, workspace, source)
+
+
+def _source(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Path | None:
+    """The file to read. One that is named must exist."""
+    variable = environ.get(PREFIX + "CONFIG", "")
+    source = cwd / (path or variable or "config.toml")
+    if not _absent(source):
+        return source
+    if path or variable:
+        what = f"no such file: {source}; without it, ./config.toml is read"
+        place = "--config" if path else PREFIX + "CONFIG"
+        raise ConfigError(_shown(source, cwd), [Problem(place, what)])
+    return None
+
+
+def _absent(source: Path) -> bool:
+    """A dangling link or a locked folder is no absence, but a file that can't be read."""
+    try:
+        source.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _shown(source: Path, cwd: Path) -> str:
+    return str(source.relative_to(cwd) if source.is_relative_to(cwd) else source)
+
+
+def _settings(given: Given, workspace: Path, source: Path | None) -> Settings:
+    schema = given.validated()
+    return Settings(
+        workspace=workspace,
+        source=source,
+        folders=Folders(**schema.folders.model_dump()),
+        policies=tuple(_policy(policy) for policy in schema.policy),
+        safety=Safety(**schema.safety.model_dump()),
+        notes=tuple(_notes(schema, given)),
+    )
+
+
+def _policy(table: PolicyTable) -> Policy:
+    values = table.model_dump(exclude={"kind"})
+    return Policy(kind=cast(Kind, table.kind), **values)
+
+
+def _notes(schema: Schema, given: Given) -> Iterator[str]:
+    for table in UNVALIDATED:
+        if table in given.file or table in given.environment:
+            name = f"[[{table}]]" if table == "retrain" else f"[{table}]"
+            yield f"{name} is not acted on by this version"
+    for index, policy in enumerate(given.policies):
+        written = str(policy.get("keep_within"))
+        age = schema.policy[index].keep_within
+        if age is not None and age < DAY and re.fullmatch(r"\d+ ?m", written.strip()):
+            where = given.place(("policy", index, "keep_within"))
+            yield f'{where}: "{written}" is minutes; months are written in days, "180d"'

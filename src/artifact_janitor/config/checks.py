@@ -1,0 +1,170 @@
+"""What is wrong with a configuration, in words: all of it at once, each with its place.
+
+The checks on several values together look at what was given, not at a validated result,
+so that one mistake doesn't hide another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from artifact_janitor.config.folders import RETENTION, folder_problems, named
+from artifact_janitor.config.given import Given, Place
+from artifact_janitor.config.schema import (
+    LATER_KEYS,
+    FolderTable,
+    PolicyTable,
+    SafetyTable,
+    Schema,
+    Table,
+    glob,
+    meant,
+    said,
+)
+from artifact_janitor.core.model import KINDS, is_within
+from artifact_janitor.errors import Problem
+
+TABLES: dict[str, type[Table]] = {
+    "folders": FolderTable,
+    "safety": SafetyTable,
+    "policy": PolicyTable,
+}
+EVERYTHING = ("**", "**/*", "**/**")
+
+
+def problems(given: Given, workspace: Path) -> list[Problem]:
+    """Everything, sorted by place. `workspace` is where the folders are looked up."""
+    found = [
+        *given.wrong,
+        *_schema_problems(given),
+        *folder_problems(given, workspace),
+        *_policy_problems(given),
+    ]
+    return sorted(set(found), key=lambda problem: (_natural(problem.where), problem.what))
+
+
+def _natural(place: str) -> list[tuple[int, str]]:
+    """policy[2] comes before policy[10]."""
+    return [(len(part) if part.isdigit() else 0, part) for part in re.split(r"([0-9]+)", place)]
+
+
+def _schema_problems(given: Given) -> Iterator[Problem]:
+    try:
+        given.validated()
+    except ValidationError as invalid:
+        yield from (_in_words(given, each) for each in invalid.errors(include_url=False))
+    except RecursionError:  # from merging both layers; each alone was shallow enough
+        yield Problem("file", "is nested too deeply, together with the environment")
+
+
+def _in_words(given: Given, error: ErrorDetails) -> Problem:
+    where = error["loc"]
+    match error["type"]:
+        case "value_error":
+            what = str(error["ctx"]["error"])
+        case "extra_forbidden":
+            what = _unknown(where)
+        case "string_unicode":
+            what = f"{said(error['input'])} is no key"
+        case "missing":
+            what = 'missing: write what the policy governs, kind = "hydra-run"'
+        case "list_type":
+            what = f"write [[{where[0]}]], in two brackets: there can be several"
+        case _:
+            header = f"[{where[0]}]" if len(where) == 1 else f"[[{where[0]}]]"
+            what = f"{said(error['input'])} is no table; write {header}, then key = value"
+    return _problem(given, where, what)
+
+
+def _problem(given: Given, where: Place, what: str) -> Problem:
+    """Says which policy it is, for people who don't count: "… (hydra-run)"."""
+    kind: object = ""
+    if len(where) > 1 and where[0] == "policy" and isinstance(where[1], int):
+        kind = given.policies[where[1]].get("kind")
+    named_already = where[2:] == ("kind",) or str(kind) in what
+    suffix = f" ({kind})" if kind in KINDS and not named_already else ""
+    return Problem(given.place(where), what + suffix)
+
+
+def _unknown(where: Place) -> str:
+    key = str(where[-1])
+    table: type[BaseModel] = Schema
+    if len(where) > 1:
+        table = TABLES[str(where[0])]
+    if table is PolicyTable and key in LATER_KEYS:
+        return f"not in this version yet: {LATER_KEYS[key]}"
+    for name, home in TABLES.items():
+        if key in home.model_fields:
+            header = f"[[{name}]]" if home is PolicyTable else f"[{name}]"
+            return f"unknown key here; it belongs in {header}"
+    known = list(table.model_fields)
+    guess = meant(key, [*known, *LATER_KEYS] if table is PolicyTable else known)
+    return f"unknown key; {f'did you mean {guess}?' if guess else 'known are ' + ', '.join(known)}"
+
+
+def _policy_problems(given: Given) -> Iterator[Problem]:
+    for index, policy in enumerate(given.policies):
+        whole: Place = ("policy", index)
+        for where, what in (
+            (whole, _keeps_nothing(policy)),
+            ((*whole, "path"), _nowhere(given, policy)),
+            (whole, _eclipsed(given, index)),
+        ):
+            if what:
+                yield _problem(given, where, what)
+
+
+def _keeps_nothing(policy: dict[str, object]) -> str:
+    """Where a key is unknown, that is the mistake, and it may be the keep_ rule."""
+    known = policy.keys() <= PolicyTable.model_fields.keys() | LATER_KEYS.keys()
+    if not policy or not known or any(key.startswith("keep_") for key in policy):
+        return ""
+    return "keeps nothing: add a keep_… rule, or remove the policy"
+
+
+def _nowhere(given: Given, policy: dict[str, object]) -> str:
+    """A pattern that no unit can match: what it should govern would fall to a later policy."""
+    path = _path(policy)
+    start = re.split(r"/?[^/]*[*?[]", path)[0]
+    roots = [each.folder for each in named(given) if each.key in RETENTION]
+    if start and start == path and any(is_within(root, start) for root in roots):
+        return f"{said(path)} is no run, but the folder they are in; write {said(path + '/**')}"
+    if not start or any(is_within(start, root) or is_within(root, start) for root in roots):
+        return ""
+    guess = meant(start, roots)
+    advice = f"did you mean {said(guess + '/**')}?" if guess else "look at [folders]"
+    return f"{said(path)} lies in none of the folders that policies take from; {advice}"
+
+
+def _eclipsed(given: Given, index: int) -> str:
+    """Said only where it is certain."""
+    policy = given.policies[index]
+    kind, path = policy.get("kind"), _path(policy)
+    for earlier, other in enumerate(given.policies[:index]):
+        reach = _path(other)
+        if kind in KINDS and other.get("kind") == kind and path and _covers(reach, path):
+            scope = f"every {kind}" + ("" if reach in EVERYTHING else f" in {said(reach)}")
+            governs = given.place(("policy", earlier))
+            return f"can never apply: {governs} already governs {scope}; move it up, or remove it"
+    return ""
+
+
+def _covers(reach: str, path: str) -> bool:
+    folder = reach.removesuffix("**")
+    literal = folder.endswith("/") and not re.search(r"[*?[]", folder)
+    return bool(reach) and (
+        reach in EVERYTHING or reach == path or (literal and path.startswith(folder))
+    )
+
+
+def _path(policy: dict[str, object]) -> str:
+    """The policy's path, or "" where it is none; that the schema reports."""
+    try:
+        return glob(policy.get("path", "**"))
+    except ValueError:
+        return ""

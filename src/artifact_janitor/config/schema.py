@@ -1,0 +1,278 @@
+"""What config.toml may hold: every key with its meaning, default and limits, once.
+
+The sample file is generated from here, and the file and the environment are validated
+here. Defaults and examples stand as a person would write them. What a later version
+will carry out is known, and is an error wherever leaving it aside would remove more
+than the person asked for.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import warnings
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from artifact_janitor.core.model import KINDS
+from artifact_janitor.core.policy import pattern
+from artifact_janitor.units import parse_duration, quoted
+
+PREFIX = "JANITOR_"
+"""What the names of environment variables begin with."""
+MOST = 1_000_000_000
+"""The largest number that a counting rule takes."""
+
+LATER_KINDS = ("study", "model", "mlflow-run", "milestone", "cache")
+LATER_THEN = ("archive", "slim", "compress")
+LATER_KEYS = {
+    "keep_best": "raise keep_last, or protect the best by hand: janitor pin PATH",
+    "max_size": "use keep_last or keep_within",
+    "expire": "remove the line, there are no archives to expire",
+    "unsynced": "remove the line, runs without proof of upload always stay",
+    "uploaded_before": "remove the line, runs without proof of upload always stay",
+}
+UNVALIDATED = ("disk", "gitignore", "schedule", "archive", "retrain")
+"""Tables of later versions: to leave them aside removes nothing."""
+
+
+def said(value: object) -> str:
+    """A value as an error names it: short, on one line, in the words of TOML."""
+    match value:
+        case str():
+            return quoted(value)
+        case dict():
+            return "a table"
+        case list():
+            return "a list"
+        case None | True | False:
+            return {None: "null", True: "true", False: "false"}[value]
+        case int() if abs(value) > MOST**4:
+            return "a huge number"
+    return str(value)
+
+
+def meant(word: str, known: tuple[str, ...] | list[str]) -> str:
+    """The known word that `word` is probably a slip of, or ""."""
+    return next(iter(get_close_matches(word, known, 1)), "")
+
+
+def _duration(value: object) -> int:
+    if not isinstance(value, str):
+        raise ValueError(f'{said(value)} is no duration; write "14d", "36h", "90m"')
+    return parse_duration(value)
+
+
+def _keep_within(value: object) -> int:
+    length = _duration(value)
+    if length == 0:
+        raise ValueError(f'{said(value)} keeps nothing; write "14d", "36h"')
+    return length
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{said(value)} is no whole number; write it like 20, without quotes")
+    if value < 1:
+        raise ValueError(f"{said(value)} keeps nothing; write 1 or more, or remove the line")
+    if value > MOST:
+        raise ValueError(f"{said(value)} is too large")
+    return value
+
+
+def _share(value: object) -> float:
+    try:
+        share = float(value) if isinstance(value, int | float | str) else 0.0
+    except (ValueError, OverflowError):
+        share = 0.0
+    if isinstance(value, bool) or not 0 < share <= 1:
+        raise ValueError(f"{said(value)} is no share; write more than 0, at most 1: 0.2 is 20 %")
+    return share
+
+
+def _kind(value: object) -> str:
+    if value in LATER_KINDS:
+        what = "remove the policy (a kind without one is left alone)"
+        raise ValueError(f"{said(value)} is not in this version yet: {what}")
+    if not isinstance(value, str) or value not in KINDS:
+        guess = meant(value, KINDS) if isinstance(value, str) else ""
+        advice = f'did you mean "{guess}"?' if guess else "one of " + ", ".join(KINDS)
+        raise ValueError(f"{said(value)} is no kind; {advice}")
+    return value
+
+
+def _then(value: object) -> str:
+    if value in LATER_THEN:
+        advice = 'write "trash" (janitor undo brings it back), or remove the policy'
+        raise ValueError(f"{said(value)} is not in this version yet: {advice}")
+    if value != "trash":
+        raise ValueError(f'{said(value)} is nothing to do; write "trash"')
+    return "trash"
+
+
+def glob(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f'{said(value)} is no path pattern; write it like "outputs/**"')
+    if value.startswith(("/", "~")) or ".." in value.split("/"):
+        raise ValueError(f"{said(value)} lies outside the workspace; paths are relative to it")
+    if posixpath.normpath(value) != value:
+        better = posixpath.normpath(value) + ("/**" if value.endswith("/") else "")
+        raise ValueError(f"{said(value)} can match nothing; write {quoted(better)}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pattern(value)
+    except re.error as error:
+        raise ValueError(f"{said(value)} is no path pattern: {error}") from None
+    return value
+
+
+def _folder(value: object) -> str:
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ValueError(f"{said(value)} is no folder name")
+    folder = posixpath.normpath(value)
+    parts = folder.split("/")
+    if folder.startswith(("/", "~")) or ".." in parts:
+        raise ValueError(f"{said(value)} lies outside the workspace")
+    if folder == ".":
+        raise ValueError(f"{said(value)} is the workspace itself; name a folder in it")
+    for own, whose in ((".git", "Git's"), (".janitor", "the janitor's own")):
+        if own in parts:
+            raise ValueError(f"{said(value)} lies in {own}, which is {whose}")
+    return folder
+
+
+def one_folder(value: object) -> tuple[str, ...]:
+    """One folder, normalised. Raises ValueError."""
+    if isinstance(value, list):
+        raise ValueError("takes one folder, not a list")
+    return (_folder(value),)
+
+
+def some_folders(value: object) -> tuple[str, ...]:
+    """A folder or a list of them, normalised; the empty list is none. Raises ValueError."""
+    return tuple(_folder(each) for each in (value if isinstance(value, list) else [value]))
+
+
+def setting(default: Any, meaning: str, example: object = None) -> Any:
+    """A key: its default and an example as written in the file, and what it means."""
+    examples = [default if example is None else example]
+    if default is None:
+        return Field(None, description=meaning, examples=examples)
+    return Field(default, validate_default=True, description=meaning, examples=examples)
+
+
+Duration = Annotated[int, PlainValidator(_duration)]
+Count = Annotated[int | None, PlainValidator(_count)]
+Folder = Annotated[tuple[str, ...], PlainValidator(one_folder)]
+Folders = Annotated[tuple[str, ...], PlainValidator(some_folders)]
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FolderTable(Table):
+    """Where things are, relative to this file. Name only the folders that are elsewhere:
+    a folder that is named here must exist."""
+
+    hpo_studies: Folder = setting("hpo_studies", "Optuna studies.")
+    hpo_results: Folder = setting("hpo_results", "Best parameters and plots of studies.")
+    models: Folder = setting("models", "Published models.")
+    best_models: Folder = setting("best_models", "Milestones; nothing is ever removed here.")
+    training: Folders = setting(
+        "training/runs",
+        "Training runs with their checkpoints. Here and in the next four, a list names several"
+        ' folders, ["outputs", "old/outputs"], and [] none.',
+    )
+    outputs: Folders = setting("outputs", "Hydra runs, DATE/TIME.")
+    multirun: Folders = setting("multirun", "Hydra sweeps, DATE/TIME.")
+    wandb: Folders = setting("wandb", "W&B runs.")
+    logs: Folders = setting("logs", "Logs of applications; runs in here are found as well.")
+    mlruns: Folder = setting("mlruns", "MLflow's own.")
+
+
+class SafetyTable(Table):
+    """Limits that hold for every policy."""
+
+    grace: Duration = setting(
+        "24h", "What was written to within this time counts as running, and is left alone."
+    )
+    trash_keep: Duration = setting(
+        "7d", "How long removed things lie in the trash, where janitor undo can bring them back."
+    )
+    max_share: Annotated[float, PlainValidator(_share)] = setting(
+        0.2,
+        "How much of a kind, in units or bytes, may go within 24 hours without a person's yes:"
+        " 0.2 is 20 %.",
+    )
+
+
+class PolicyTable(Table):
+    """What to keep of a kind. The first policy that matches a unit governs it, and the unit
+    is kept if ANY of the policy's keep_ rules keeps it. What no policy governs is left
+    alone. Whatever a policy says: what is running, pinned, referred to, or not proven to be
+    uploaded (W&B) stays."""
+
+    kind: Annotated[str, PlainValidator(_kind)] = Field(
+        description="What the policy governs: " + ", ".join(KINDS) + ".", examples=["hydra-run"]
+    )
+    path: Annotated[str, PlainValidator(glob)] = setting(
+        "**",
+        "Only what matches this pattern: ** is any folders, * and ? stay within one name.",
+        "outputs/**",
+    )
+    keep_last: Count = setting(
+        None, "The newest so many. For checkpoints, here and below, within each run.", 20
+    )
+    keep_within: Annotated[int | None, PlainValidator(_keep_within)] = setting(
+        None,
+        "All whose newest file is at most this old. Units of time are s, m (minutes), h, d, w.",
+        "30d",
+    )
+    keep_hourly: Count = setting(
+        None, "The newest of an hour, for so many hours; hours without units don't count.", 24
+    )
+    keep_daily: Count = setting(None, "Likewise by day, in local time.", 7)
+    keep_weekly: Count = setting(None, "Likewise by week, from Monday.", 4)
+    keep_monthly: Count = setting(None, "Likewise by month.", 12)
+    then: Annotated[str, PlainValidator(_then)] = setting(
+        "trash", "What becomes of the others; janitor undo brings back what is in the trash."
+    )
+
+
+class Schema(BaseSettings):
+    """The whole file. Built as ``Schema(environment=…, file=…)``: the environment wins."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, case_sensitive=True)
+
+    folders: FolderTable = FolderTable()
+    safety: SafetyTable = SafetyTable()
+    policy: list[PolicyTable] = []
+    disk: dict[str, object] = {}
+    gitignore: dict[str, object] = {}
+    schedule: dict[str, object] = {}
+    archive: dict[str, object] = {}
+    retrain: list[dict[str, object]] = []
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what the caller hands in: neither the real environment nor any other file."""
+        layers = init_settings()
+        return tuple(
+            InitSettingsSource(settings_cls, layers[name]) for name in ("environment", "file")
+        )

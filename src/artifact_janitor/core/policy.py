@@ -1,0 +1,58 @@
+"""What a person wants to keep of a kind: plain values, validated by the configuration."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from artifact_janitor.core.model import Artifact, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What to keep of the units of one kind; a unit is kept if any rule keeps it.
+
+    ``keep_within`` is in nanoseconds, the other rules count units or periods.
+    None means that the rule isn't set.
+    """
+
+    kind: Kind
+    path: str = "**"
+    keep_last: int | None = None
+    keep_within: int | None = None
+    keep_hourly: int | None = None
+    keep_daily: int | None = None
+    keep_weekly: int | None = None
+    keep_monthly: int | None = None
+    then: str = "trash"
+
+    def governs(self, artifact: Artifact) -> bool:
+        return artifact.kind == self.kind and bool(pattern(self.path).fullmatch(artifact.path))
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """Limits that hold for every policy. Durations in nanoseconds, ``max_share`` in 0–1."""
+
+    grace: int
+    trash_keep: int
+    max_share: float
+
+
+@lru_cache(maxsize=256)
+def pattern(glob: str) -> re.Pattern[str]:
+    """A path pattern: ``**`` any folders, ``*`` and ``?`` within one name, ``[...]`` a set.
+
+    Raises re.error for a set that can't be one.
+    """
+    tokens = re.findall(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|.", glob, re.DOTALL)
+    meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.compile("".join(meaning.get(token) or _literal(token) for token in tokens), re.DOTALL)
+
+
+def _literal(token: str) -> str:
+    if len(token) > 1 and token.startswith("["):
+        body = token[1:-1].replace("\\", "\\\\")
+        return "[^" + body[1:] + "]" if body.startswith("!") else "[" + body + "]"
+    return re.escape(token)

@@ -1,0 +1,124 @@
+"""Why a unit must stay although its policy lets it go: S4 to S7 on facts.
+
+Each function answers with the protections that it adds, by path of the unit.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from itertools import chain
+
+from artifact_janitor.core.model import Artifact, Catalogue, Evidence, ModelFile, is_within
+from artifact_janitor.core.retention import furthest_first, newest_first
+
+Protections = dict[str, tuple[Evidence, ...]]
+
+STAYS_WHEN_THINNED = "thinned"
+"""The fact of S6: it keeps a checkpoint in a run that stays, but not the run itself."""
+
+
+def protections(catalogue: Catalogue) -> Protections:
+    """All that protects each unit: its own, its role in its run, pins, and what it holds."""
+    own: defaultdict[str, list[Evidence]] = defaultdict(list)
+    for artifact in catalogue.artifacts:
+        own[artifact.path] += [*artifact.protections, *_pinned(artifact, catalogue)]
+    for path, evidence in _roles(catalogue.artifacts):
+        own[path].append(evidence)
+    found = _risen(catalogue, own)
+    for path, evidence in _descended(catalogue, found):
+        found.setdefault(path, []).append(evidence)
+    return {path: tuple(evidence) for path, evidence in found.items() if evidence}
+
+
+def _pinned(artifact: Artifact, catalogue: Catalogue) -> Iterable[Evidence]:
+    """A pin covers all below it; a pinned path inside a unit holds the unit too (S4)."""
+    for pin in catalogue.pins:
+        note = f" ({pin.note})" if pin.note else ""
+        if is_within(artifact.path, pin.path):
+            yield Evidence("pinned", f"pinned{note}", f"janitor unpin {pin.path}")
+        elif is_within(pin.path, artifact.path):
+            yield Evidence("pinned", f"holds {pin.path}, which is pinned{note}")
+
+
+def _roles(artifacts: Iterable[Artifact]) -> Iterable[tuple[str, Evidence]]:
+    """S6: of a run that is thinned, best, final, last and the newest valid checkpoint stay."""
+    runs: defaultdict[str, list[Artifact]] = defaultdict(list)
+    for artifact in artifacts:
+        if artifact.kind == "checkpoint":
+            runs[artifact.within].append(artifact)
+    for checkpoints in runs.values():
+        first = {each.path: why for each, why in reversed([*_stays(checkpoints)])}
+        yield from ((path, Evidence(STAYS_WHEN_THINNED, why)) for path, why in first.items())
+
+
+def _stays(checkpoints: list[Artifact]) -> Iterable[tuple[Artifact, str]]:
+    for each in checkpoints:
+        if each.role in ("best", "final"):
+            yield each, f"the {each.role} checkpoint of its run"
+        elif each.role == "last" and each.valid is not False:
+            yield each, "the checkpoint to resume from"
+    for known, why in (((True,), "newest valid"), ((True, None), "newest")):
+        candidates = [each for each in checkpoints if each.valid in known]
+        for order in (newest_first, furthest_first):
+            yield from ((each, f"the {why} checkpoint of its run") for each in order(candidates)[:1])
+
+
+def _risen(
+    catalogue: Catalogue, own: defaultdict[str, list[Evidence]]
+) -> dict[str, list[Evidence]]:
+    """S4: what is protected inside protects the units around it; never the other way."""
+    risen = {path: list(dict.fromkeys(found)) for path, found in own.items()}
+    for artifact in catalogue.artifacts:
+        rising = [each for each in own[artifact.path] if each.fact != STAYS_WHEN_THINNED]
+        parent = artifact.parent
+        while parent is not None and rising:
+            above = [each for each in rising if not is_within(each.source or ".", parent)]
+            if above:
+                risen.setdefault(parent, []).append(_inside(artifact, above[0]))
+            parent = catalogue.by_path[parent].parent
+    return risen
+
+
+def _inside(child: Artifact, evidence: Evidence) -> Evidence:
+    return Evidence(evidence.fact, f"holds {child.path}: {evidence.why}", evidence.hint)
+
+
+def _descended(
+    catalogue: Catalogue, found: dict[str, list[Evidence]]
+) -> list[tuple[str, Evidence]]:
+    """A sweep is one atomic unit: while any job of it runs, none of its parts goes."""
+    return [
+        (part.path, Evidence("live", f"part of {sweep.path}: {evidence.why}"))
+        for sweep in catalogue.artifacts
+        if sweep.kind == "hydra-sweep"
+        for evidence in found.get(sweep.path, ())
+        if evidence.fact == "live"
+        for part in catalogue.below(sweep.path)
+    ]
+
+
+def only_copies(catalogue: Catalogue, going: Iterable[Artifact]) -> Protections:
+    """S6: of the units that would go, those that take the last copy of a model with them.
+
+    Oldest first: of several runs with the same model the newest keeps it.
+    """
+    everywhere = chain(catalogue.published, *(each.models for each in catalogue.artifacts))
+    copies = Counter(file.digest for file in everywhere)
+    found: Protections = {}
+    for artifact in sorted(going, key=lambda each: (each.time, each.path)):
+        inside = [*artifact.models, *chain(*(each.models for each in catalogue.below(artifact.path)))]
+        leaving = Counter(file.digest for file in inside)
+        only = [file for file in inside if file.digest is not None]
+        only = [file for file in only if not file.digest or copies[file.digest] <= leaving[file.digest]]
+        if only:
+            found[artifact.path] = (_only_copy(artifact, only[0]),)
+        else:
+            copies -= leaving
+    return found
+
+
+def _only_copy(artifact: Artifact, file: ModelFile) -> Evidence:
+    name = file.path[len(artifact.path) + 1 :]
+    why = f"holds the only copy of {name}, a {file.role} model"
+    return Evidence("only-copy", why, f"copy {file.path} to best_models/ to let the run go")

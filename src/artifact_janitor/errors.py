@@ -1,0 +1,77 @@
+"""One exception tree. Each error says what, where, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with the input, at one place."""
+
+    where: str
+    what: str
+
+
+class JanitorError(Exception):
+    """Anything that ends a command; ``exit_code`` follows the contract."""
+
+    code = "error"
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "", path: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.path = path
+
+
+class UsageError(JanitorError):
+    """The command line asks for something that can't be."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """The configuration has problems; all of them, each with its place."""
+
+    code = "config"
+
+    def __init__(self, source: str, problems: Sequence[Problem]) -> None:
+        count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
+        super().__init__(f"{source}: {count}", "Nothing was changed.", source)
+        self.problems = tuple(problems)
+
+
+class Refused(JanitorError):
+    """A guard held it back, or nobody was there to say yes."""
+
+    code = "refused"
+    exit_code = 4
+
+
+class Locked(JanitorError):
+    """Another janitor holds the lock."""
+
+    code = "locked"
+    exit_code = 5
+
+
+class JournalError(JanitorError):
+    """The journal can't be read or written."""
+
+    code = "journal"
+
+
+class StepSkipped(JanitorError):
+    """A step is not carried out because the world is not as it was observed."""
+
+    code = "skipped"
+
+
+class StepFailed(JanitorError):
+    """A step was tried, and the system said no."""
+
+    code = "failed"

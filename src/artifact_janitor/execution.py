@@ -1,0 +1,172 @@
+"""Carry out the steps of a plan, each under the lock, each looked at again first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from artifact_janitor import clock
+from artifact_janitor.apply import trash
+from artifact_janitor.core.model import Trashed, is_within
+from artifact_janitor.core.plan import Plan, Step
+from artifact_janitor.errors import Locked, StepFailed, StepSkipped
+from artifact_janitor.journal import Intent, Move
+from artifact_janitor.observe import recheck
+from artifact_janitor.observe.examine import fingerprint_of
+from artifact_janitor.observe.liveness import Activity, Moment, activity, in_use
+from artifact_janitor.observe.survey import Survey
+from artifact_janitor.observe.tree import Entry, Folder
+from artifact_janitor.units import SECOND
+from artifact_janitor.workplace import Workplace
+
+FRESH = SECOND
+"""How old a look at all processes may be before a step; after each rename comes a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a person asked: `kinds` narrows the sweep, `by_person` overrides the guards."""
+
+    kinds: Collection[str] = ()
+    by_person: bool = False
+    command: str = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one step came out; ``code`` says "guard" or "locked" where that was the cause."""
+
+    step: Step
+    outcome: Literal["done", "skipped", "failed"]
+    why: str = ""
+    code: str = ""
+
+
+class Execution:
+    """One sweep that is being carried out under the name `sweep`."""
+
+    def __init__(self, place: Workplace, survey: Survey, sweep: str, options: Options) -> None:
+        self.place = place
+        self.survey = survey
+        self.sweep = sweep
+        self.options = options
+        self._activity: tuple[int, Activity] = (0, Activity())
+
+    def of(self, plan: Plan, stop: Callable[[], bool]) -> Iterator[Outcome]:
+        """Try each step of the plan, in order."""
+        free = []
+        for step in plan.steps:
+            if held := plan.held_back(step, by_person=self.options.by_person):
+                yield Outcome(step, "skipped", f"held back: {held.message}", "guard")
+            else:
+                free.append(step)
+        yield from self._all(free, stop)
+
+    def _all(self, steps: list[Step], stop: Callable[[], bool]) -> Iterator[Outcome]:
+        """Write all intents down at once, then carry them out one by one."""
+        intents = [self._intent(step) for step in steps]
+        numbers = self.place.journal.intend(self.sweep, intents, clock.read().wall)
+        locked: Locked | None = None
+        for step, number, intent in zip(steps, numbers, intents, strict=True):
+            if locked or stop():
+                why = locked.message if locked else "interrupted before it began"
+                yield self._settled(number, Outcome(step, "skipped", why, "locked" if locked else ""))
+                continue
+            try:
+                yield self._settled(number, *self._one(step, number, intent.moves))
+            except Locked as error:
+                locked = error
+                yield self._settled(number, Outcome(step, "skipped", error.message, "locked"))
+
+    def _intent(self, step: Step) -> Intent:
+        artifact = step.artifact
+        return Intent(
+            step.do,
+            artifact.kind,
+            step.path,
+            artifact.bytes,
+            artifact.frees,
+            artifact.fingerprint,
+            step.reasons,
+            step.trashed.step if step.trashed else None,
+            self._moves(step),
+        )
+
+    def _moves(self, step: Step) -> tuple[Move, ...]:
+        """Nothing where the unit is gone already: the step will say so."""
+        if step.do == "purge":
+            return ()
+        paths = [step.path, *step.artifact.links]
+        try:
+            return trash.moves_for(self.place.ground, self.sweep, paths)
+        except StepSkipped:
+            return ()
+
+    def _settled(self, number: int, outcome: Outcome, moves: tuple[Move, ...] = ()) -> Outcome:
+        now = clock.read().wall
+        self.place.journal.settle(number, outcome.outcome, outcome.why, now, moves)
+        return outcome
+
+    def _one(
+        self, step: Step, number: int, moves: tuple[Move, ...]
+    ) -> tuple[Outcome, tuple[Move, ...]]:
+        try:
+            with self.place.state.step():
+                if step.trashed:
+                    self._purge(step.trashed, number)
+                    return Outcome(step, "done"), ()
+                return Outcome(step, "done"), self._trash(step, moves)
+        except StepSkipped as error:
+            return Outcome(step, "skipped", error.message), ()
+        except StepFailed as error:
+            return Outcome(step, "failed", error.message), ()
+
+    def _trash(self, step: Step, moves: tuple[Move, ...]) -> tuple[Move, ...]:
+        content = self.survey.contents[step.path]
+        self._check_pins(step.path)
+        if not moves:
+            raise StepSkipped("gone since the plan was made")
+        if why := recheck.objection(step.artifact, content, self._moment()):
+            raise StepSkipped(why)
+        moved = trash.carry_out(self.place.ground, moves)
+        if why := in_use(content, self._look_again()):
+            trash.put_back(self.place.ground, moved)
+            raise StepSkipped(f"live: {why}; put back at once")
+        return moved
+
+    def _check_pins(self, path: str) -> None:
+        """A pin that was made in mid-sweep counts for the steps to come (S13)."""
+        for pin in self.place.journal.pins():
+            if is_within(path, pin.path) or is_within(pin.path, path):
+                raise StepSkipped("pinned since the plan was made")
+
+    def _purge(self, trashed: Trashed, number: int) -> None:
+        content = self._in_trash(trashed)
+        if why := in_use(content, self._look_again()):
+            raise StepSkipped(f"live in the trash: {why}")
+        if fingerprint_of(content) != trashed.fingerprint:
+            raise StepSkipped("changed in the trash; look at it, and remove it by hand")
+        links = self.place.journal.moves(trashed.step)[1:]
+        for target in (trashed.trash, *(move.target for move in links)):
+            gone = trash.purge(self.place.ground, target, number)
+            self.place.journal.turn(trashed.step, "purged")
+            trash.remove(self.place.ground, gone)
+
+    def _in_trash(self, trashed: Trashed) -> Folder | Entry:
+        try:
+            return recheck.read(self.place.settings.workspace, trashed.trash)
+        except OSError as error:
+            raise StepSkipped(f"not in the trash any more ({error.strerror})") from error
+
+    def _moment(self) -> Moment:
+        settings, now = self.place.settings, clock.read().wall
+        taken, seen = self._activity
+        if now - taken > FRESH:
+            seen = self._look_again()
+        return Moment(settings.workspace, now, settings.safety.grace, seen)
+
+    def _look_again(self) -> Activity:
+        seen = activity()
+        self._activity = (clock.read().wall, seen)
+        return seen

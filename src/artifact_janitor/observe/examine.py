@@ -1,0 +1,111 @@
+"""Ask what costs more about the units that would go: life, upload, copies, content.
+
+Every answer can only protect (S7): a unit that nobody asked about never goes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from artifact_janitor.core.model import Artifact, Evidence
+from artifact_janitor.observe import liveness, wandb
+from artifact_janitor.observe.liveness import Moment
+from artifact_janitor.observe.reading import open_regular
+from artifact_janitor.observe.survey import Survey
+from artifact_janitor.observe.tree import Entry, Folder, file_fingerprint, fingerprint
+
+Inode = tuple[int, int]
+Tick = Callable[[Artifact], None]
+
+
+def examine(
+    survey: Survey, candidates: Iterable[str], moment: Moment, tick: Tick = lambda _: None
+) -> Survey:
+    """The survey with all that must be known before the `candidates` (paths) may go.
+
+    `tick` is called with each unit once it has been asked about.
+    """
+    asked = set(candidates)
+    digests = _digests(survey, asked)
+    artifacts = []
+    for artifact in survey.catalogue.artifacts:
+        if artifact.path in asked:
+            artifact = _examined(artifact, survey.contents[artifact.path], moment)
+            tick(artifact)
+        models = tuple(replace(each, digest=digests.get(each.path)) for each in artifact.models)
+        artifacts.append(replace(artifact, models=models))
+    published = (replace(each, digest=digests.get(each.path)) for each in survey.catalogue.published)
+    catalogue = replace(
+        survey.catalogue, artifacts=tuple(artifacts), published=tuple(published)
+    )
+    return replace(survey, catalogue=catalogue)
+
+
+def _examined(artifact: Artifact, content: Folder | Entry, moment: Moment) -> Artifact:
+    found = [*_against(artifact, content, moment)]
+    against = tuple(each for each in found if each.fact in ("live", "unsynced"))
+    in_favour = tuple(each for each in found if each not in against)
+    return replace(
+        artifact,
+        fingerprint=fingerprint_of(content),
+        protections=artifact.protections + against,
+        evidence=artifact.evidence + in_favour,
+    )
+
+
+def _against(artifact: Artifact, content: Folder | Entry, moment: Moment) -> Iterator[Evidence]:
+    if alive := liveness.live(content, artifact.path, moment):
+        yield alive
+    if artifact.kind == "wandb-run" and isinstance(content, Folder):
+        yield wandb.upload(content, moment.base)
+
+
+def fingerprint_of(content: Folder | Entry) -> str:
+    """What was seen of a unit, folder or file (S11)."""
+    return fingerprint(content) if isinstance(content, Folder) else file_fingerprint(content)
+
+
+def _digests(survey: Survey, asked: set[str]) -> dict[str, str]:
+    """Digests of the model files in the units that would go, and of what may equal them.
+
+    Only files of one size can be equal, so only those are read.
+    """
+    going = {file.path for each in survey.catalogue.artifacts if each.path in asked for file in each.models}
+    sizes = {survey.model_files[path].size for path in going}
+    groups: defaultdict[int, list[str]] = defaultdict(list)
+    for path, entry in survey.model_files.items():
+        if entry.size in sizes:
+            groups[entry.size].append(path)
+    hashed = _Hashes(survey.base)
+    return {
+        path: hashed.of(path, survey.model_files[path]) if len(group) > 1 else ""
+        for group in groups.values()
+        for path in group
+    }
+
+
+class _Hashes:
+    """SHA-256 of model files, each inode read once."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.known: dict[Inode, str] = {}
+
+    def of(self, path: str, entry: Entry) -> str:
+        inode = (entry.dev, entry.ino)
+        if inode not in self.known:
+            self.known[inode] = self._read(path)
+        return self.known[inode]
+
+    def _read(self, path: str) -> str:
+        """ "" where it can't be read: then it is no copy of anything."""
+        try:
+            with os.fdopen(open_regular(self.base / path), "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return ""

@@ -1,0 +1,105 @@
+"""What a name alone says of a model file: whether it is a checkpoint, which step, which role.
+
+The names are those that Lightning, the Hugging Face Trainer, Accelerate, timm, Ultralytics
+and plain ``torch.save`` loops give. A name that none of them would give is no checkpoint:
+``dataset.pt`` and ``scaler.pt`` are somebody's files, and what is not recognised stays.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from artifact_janitor.core.model import Role
+
+_SUFFIX = re.compile(r"(\.ckpt|\.pth\.tar|\.pth|\.pt|\.safetensors|\.bin)$", re.IGNORECASE)
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_WEIGHTS = re.compile(
+    r"(pytorch_|adapter_|diffusion_pytorch_)?model(_[0-9]+)?(-[0-9]+-of-[0-9]+)?"
+    r"\.(safetensors|bin|pt|pth)"
+)
+"""``save_pretrained``, ``Trainer.save_model``, ``Accelerator.save_model``; whole or in shards."""
+
+_STEPS = frozenset({"step", "steps", "globalstep", "iter", "iters", "iteration"})
+_EPOCHS = frozenset({"epoch", "epochs", "ep"})
+_COUNTERS = frozenset({"checkpoint", "ckpt", "chkpt", "recovery"})
+_LONGEST_NUMBER = 18
+"""Digits; a longer one counts nothing that anyone trained."""
+_PLAIN = _STEPS | _EPOCHS | _COUNTERS | {"model", "net", "network", "weights", "state", "dict", "v"}
+"""What may stand beside ``last``: ``last_model.pt``, but not ``last_hidden_layer.pt``."""
+_BIN = frozenset({"model", "checkpoint", "ckpt", "weights"})
+"""Any program writes a ``.bin``, so that one of these words must stand in its name."""
+_OTHER_WORDS = """
+    data dataset datasets dataloader loader split splits batch batches sample samples images
+    labels targets indices embedding embeddings features latents activations prediction
+    predictions pred preds output outputs logits result results metric metrics stats history
+    log logs losses cache cached scaler scalers vocab tokenizer config args hparams optimizer
+    optim scheduler rng random sampler grad grads gradients buffer replay tmp
+"""
+_OTHER = frozenset(_OTHER_WORDS.split())
+"""Files that training saves beside its checkpoints, also once an epoch."""
+_STATE = re.compile(
+    r"(optimizer|scheduler|scaler|sampler|rng_state|random_states|training_args|dl_state_dict"
+    r"|custom_checkpoint|meta)([-_][0-9]+)*\.(pt|pth|bin|pkl)"
+)
+
+
+def suffix(name: str) -> str:
+    """The ending that makes a file a model file, in small letters, or ""."""
+    match = _SUFFIX.search(name)
+    return match[1].lower() if match else ""
+
+
+def words(name: str) -> list[str]:
+    """``BestModel-epoch=03.ckpt`` → best, model, epoch, 03."""
+    return [word.lower() for word in _WORD.findall(_SUFFIX.sub("", name))]
+
+
+def role(name: str) -> Role:
+    """``best`` and ``final`` also glued to a word (``bestmodel.pt``): both protect."""
+    parts = words(name)
+    if any(part.startswith("best") or part.endswith("best") for part in parts):
+        return "best"
+    if any(part.startswith("final") or part.endswith("final") for part in parts):
+        return "final"
+    return "last" if not {"last", "latest"}.isdisjoint(parts) else ""
+
+
+def step(name: str) -> int | None:
+    """The number that counts steps, else epochs, else checkpoints; 9 < 10 < 100."""
+    numbered = [*pairwise(words(name))]
+    for markers in (_STEPS, _EPOCHS, _COUNTERS):
+        for word, number in numbered:
+            if word in markers and number.isdecimal() and len(number) <= _LONGEST_NUMBER:
+                return int(number)
+    return None
+
+
+def counts_steps(name: str) -> bool:
+    """Whether ``step(name)`` is a step, and not an epoch or a mere counter."""
+    return any(word in _STEPS and number.isdecimal() for word, number in pairwise(words(name)))
+
+
+def is_checkpoint(name: str) -> bool:
+    """Whether the name alone is proof."""
+    kind, parts = suffix(name), words(name)
+    if not kind or (kind == ".bin" and _BIN.isdisjoint(parts)):
+        return False
+    if kind != ".ckpt" and not _OTHER.isdisjoint(parts):
+        return False
+    if step(name) is not None or role(name) in ("best", "final"):
+        return True
+    if role(name) == "last":
+        rest = {part for part in parts if not part.isdecimal()} - {"last", "latest"}
+        return kind == ".ckpt" or rest <= _PLAIN
+    return parts in (["checkpoint"], ["ckpt"])
+
+
+def is_weights(name: str) -> bool:
+    """A saved model under the name that libraries give it: ``model.safetensors``."""
+    return _WEIGHTS.fullmatch(name) is not None
+
+
+def is_state(name: str) -> bool:
+    """What lies beside the weights in a checkpoint folder: optimizer, random state, …"""
+    return _STATE.fullmatch(name) is not None

@@ -1,0 +1,182 @@
+"""Who names a unit: Git, symlinks, sidecars and tracked configs protect what they name (S5)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from artifact_janitor.core.model import Evidence, is_within
+from artifact_janitor.observe import wandb
+from artifact_janitor.observe.kinds import Unit, ancestors
+from artifact_janitor.observe.reading import head
+from artifact_janitor.observe.tree import STATE
+
+References = dict[str, list[Evidence]]
+
+CONFIGS = frozenset(
+    ".yaml .yml .json .toml .ini .cfg .conf .env .sh .py .sbatch .slurm".split()
+)
+"""Tracked files that may name a run to resume from or to evaluate."""
+
+_LIMIT = 4 << 20
+"""Bytes read of a file that might name something."""
+
+_ELSEWHERE = frozenset({".git", STATE, ".venv", "venv", "node_modules", "site-packages"})
+"""Folders outside the roots that hold no references of the user's own."""
+
+_STRINGS = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_NAME_GOES_ON = re.compile(r"[\w\-]")
+
+
+def elsewhere(base: Path, roots: Iterable[str], sidecar_folders: Iterable[str]) -> Names:
+    """Symlinks and sidecars of the workspace outside its roots."""
+    names, skip = Names(), {*roots}
+    stack = [""]
+    while stack:
+        folder = stack.pop()
+        for entry in _entries(base / folder):
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_symlink():
+                names.links[path] = os.readlink(entry.path)
+            elif entry.is_dir(follow_symlinks=False):
+                if entry.name not in _ELSEWHERE and path not in skip:
+                    stack.append(path)
+            elif is_sidecar(path, sidecar_folders):
+                names.sidecars.append(path)
+    return names
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return [*entries]
+    except OSError:
+        return []  # outside the roots nothing is touched; what can't be read names nothing
+
+
+class Names:
+    """Things that may name a unit: symlinks (path → target) and sidecar files."""
+
+    def __init__(self) -> None:
+        self.links: dict[str, str] = {}
+        self.sidecars: list[str] = []
+
+
+def is_sidecar(path: str, sidecar_folders: Iterable[str]) -> bool:
+    """``*_meta.json`` anywhere, and any JSON beside the published models."""
+    return path.endswith("_meta.json") or (
+        path.endswith(".json") and any(is_within(path, folder) for folder in sidecar_folders)
+    )
+
+
+class Index:
+    """The units by path and by name, to look up what is said about them."""
+
+    def __init__(self, base: Path, roots: Iterable[str], units: Iterable[Unit]) -> None:
+        self.base = base
+        self.roots = tuple(roots)
+        self.units = {unit.path for unit in units if unit.kind != "unknown"}
+        self.runs: defaultdict[str, set[str]] = defaultdict(set)
+        self.names: defaultdict[str, set[str]] = defaultdict(set)
+        for unit in units:
+            self._enter(unit)
+        places = "|".join(re.escape(root) for root in sorted(self.roots, key=len, reverse=True))
+        self._mention = re.compile(f"(?<![\\w-])(?P<root>{places})/+")
+
+    def _enter(self, unit: Unit) -> None:
+        for path in (unit.path, *ancestors(unit.path)):
+            above, _, name = path.rpartition("/")
+            self.names[above].add(name)
+        if unit.folder and unit.kind not in ("checkpoint", "unknown"):
+            names = unit.path.split("/")
+            for start in range(len(names)):
+                self.runs["/".join(names[start:])].add(unit.path)
+            if unit.kind == "wandb-run" and (run_id := wandb.run_id(unit.folder)):
+                self.runs[run_id].add(unit.path)
+
+    def around(self, path: str) -> Iterator[str]:
+        """The units that are at `path` or contain it."""
+        return (each for each in (path, *ancestors(path)) if each in self.units)
+
+    def pointed_at(self, link: str, target: str) -> Iterator[str]:
+        """The units that a symlink names, unless it lies inside them.
+
+        A link to a folder that only holds units (a date, say) names each of them; one to
+        a root or to something above it names none.
+        """
+        path = self._resolved(link, target)
+        if path is None or path in self.roots:
+            return
+        units = set(self.around(path)) or {unit for unit in self.units if is_within(unit, path)}
+        below_a_root = any(is_within(path, root) for root in self.roots)
+        yield from (unit for unit in units if below_a_root and not is_within(link, unit))
+
+    def _resolved(self, link: str, target: str) -> str | None:
+        """Where a link leads, as a path in the workspace; roots may be symlinks themselves."""
+        real = os.path.realpath(self.base / link)
+        for root in self.roots:
+            real_root = os.path.realpath(self.base / root)
+            if is_within(real, real_root):
+                return root + real[len(real_root) :]
+        lexical = os.path.normpath(os.path.join(self.base / os.path.dirname(link), target))
+        return lexical[len(str(self.base)) + 1 :] if is_within(lexical, str(self.base)) else None
+
+    def mentioned(self, text: str) -> set[str]:
+        """The units that a text names by path, in whole or by something inside them."""
+        found: set[str] = set()
+        for match in self._mention.finditer(text):
+            found.update(self.around(self._longest(match["root"], text, match.end())))
+        return found
+
+    def _longest(self, folder: str, text: str, start: int) -> str:
+        """Follow the text name by name as far as it names something that exists."""
+        while name := self._next_name(self.names.get(folder, ()), text, start):
+            folder, start = f"{folder}/{name}", start + len(name)
+            if text[start : start + 1] != "/":
+                break
+            start += 1
+        return folder
+
+    def _next_name(self, known: Iterable[str], text: str, start: int) -> str:
+        for end in range(min(len(text), start + 255), start, -1):
+            if text[start:end] in known and not _NAME_GOES_ON.match(text[end : end + 1]):
+                return text[start:end]
+        return ""
+
+    def named(self, text: str) -> set[str]:
+        """The runs that a sidecar names by any string: a path, or a run's own name."""
+        found = self.mentioned(text)
+        for value in _STRINGS.findall(text):
+            parts = value.strip("/").split("/")
+            for end in range(1, len(parts) + 1):
+                found |= self.runs.get("/".join(parts[:end]), set())
+        return found
+
+
+def references(index: Index, names: Names, tracked: Iterable[str]) -> References:
+    """All evidence "reference", by unit. A thing inside a unit never refers to itself."""
+    found: References = defaultdict(list)
+
+    def say(units: Iterable[str], source: str, why: str) -> None:
+        for unit in units:
+            if not is_within(source, unit):
+                found[unit].append(Evidence("reference", why, source=source))
+
+    for link, target in names.links.items():
+        say(index.pointed_at(link, target), link, f"the link {link} points to it")
+    for path in names.sidecars:
+        say(index.named(_text(index.base / path)), path, f"{path} names it")
+    for path in tracked:
+        for unit in index.around(path):
+            what = path[len(unit) + 1 :] or "it"
+            found[unit].append(Evidence("reference", f"Git tracks {what}"))
+        if os.path.splitext(path)[1] in CONFIGS:
+            say(index.mentioned(_text(index.base / path)), path, f"{path}, which Git tracks, names it")
+    return found
+
+
+def _text(path: Path) -> str:
+    return head(path, _LIMIT).decode("utf-8", "surrogateescape")

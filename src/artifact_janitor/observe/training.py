@@ -1,0 +1,26 @@
+"""Training runs: folders of ``training/runs/``, and proven ones among the logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from artifact_janitor.observe import checkpoints
+from artifact_janitor.observe.tree import Folder
+
+
+def is_run(folder: Folder, base: Path) -> bool:
+    """Below ``training/runs/`` each folder with files of its own is a run once it holds a
+    checkpoint; a folder of nothing but folders only groups runs, unless they are its parts.
+    """
+    if not checkpoints.holds_checkpoint(folder):
+        return False
+    return bool(folder.files) or not PARTS.isdisjoint(folder.folders)
+
+
+PARTS = frozenset({"checkpoints", "checkpoint", "ckpt", "ckpts", "weights", "models", "logs"})
+"""Folders that are parts of a run, never runs themselves."""
+
+
+def is_proven_run(folder: Folder, base: Path) -> bool:
+    """Anywhere else a run needs the marks that a training framework leaves."""
+    return checkpoints.looks_like_run(folder)

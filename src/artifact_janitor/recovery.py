@@ -1,0 +1,86 @@
+"""Finish or roll back what a killed janitor left (S12).
+
+Each rename is atomic, so of every journalled move either the old or the new place holds
+the thing. A step of several moves that stopped in the middle is rolled back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from artifact_janitor.apply import trash
+from artifact_janitor.apply.ground import Ground
+from artifact_janitor.errors import StepFailed, StepSkipped
+from artifact_janitor.journal import Journal, State, Step
+from artifact_janitor.state import STATE
+from artifact_janitor.workplace import Workplace
+
+
+def recover(place: Workplace, now: int) -> list[str]:
+    """Settle all open steps of sweeps whose janitor is gone; says what was found."""
+    journal, state, ground = place.journal, place.state, place.ground
+    found = []
+    for sweep in journal.sweeps():
+        if not sweep.ended and state.is_dead(sweep.id):
+            with state.step():
+                found += [*_settle(journal, ground, sweep.id, now)]
+                journal.end(sweep.id, now)
+            state.forget(sweep.id)
+    trashes = [STATE, *(f"{root}/{STATE}" for root in ground.roots)]
+    with state.step():
+        trash.finish_purges(ground, trashes)
+    return found
+
+
+def _settle(journal: Journal, ground: Ground, sweep: str, now: int) -> Iterator[str]:
+    for step in journal.steps(sweep):
+        if step.do == "trash" and step.state in ("intended", "done"):
+            yield from _settle_trash(journal, ground, step, now)
+        elif step.do == "undo" and step.state in ("intended", "done"):
+            yield from _settle_undo(journal, ground, step, now)
+        elif step.do == "purge" and step.state == "intended":
+            yield from _settle_purge(journal, ground, step, now)
+
+
+def _settle_trash(journal: Journal, ground: Ground, step: Step, now: int) -> Iterator[str]:
+    moves = journal.moves(step.id)
+    places = [trash.exists(ground, move) for move in moves]
+    if moves and all(in_trash for _, in_trash in places):
+        if step.state != "done":
+            journal.settle(step.id, "done", "finished after an interruption", now)
+            yield f"{step.path} had reached the trash"
+        return
+    half = [move for move, (_, in_trash) in zip(moves, places, strict=True) if in_trash]
+    try:
+        trash.put_back(ground, half)
+    except (StepSkipped, StepFailed) as error:
+        journal.settle(step.id, "failed", f"interrupted, and {error}", now)
+        yield f"{step.path} was interrupted half-way: {error}"
+        return
+    journal.settle(step.id, "skipped", "interrupted", now)
+    yield f"{step.path} is where it was"
+
+
+def _settle_undo(journal: Journal, ground: Ground, step: Step, now: int) -> Iterator[str]:
+    moves = journal.moves(step.about or 0)
+    left = [move for move in moves if trash.exists(ground, move)[1]]
+    try:
+        trash.put_back(ground, left)
+    except (StepSkipped, StepFailed) as error:
+        journal.settle(step.id, "failed", f"interrupted, and {error}", now)
+        yield f"{step.path} did not come back: {error}"
+        return
+    if step.about is not None:
+        journal.turn(step.about, "undone")
+    journal.settle(step.id, "done", "finished after an interruption", now)
+    yield f"{step.path} is back"
+
+
+def _settle_purge(journal: Journal, ground: Ground, step: Step, now: int) -> Iterator[str]:
+    """What was taken out of the trash is removed by `finish_purges`; the rest stays in it."""
+    still_there = any(trash.exists(ground, move)[1] for move in journal.moves(step.about or 0))
+    if not still_there and step.about is not None:
+        journal.turn(step.about, "purged")
+    state: State = "skipped" if still_there else "done"
+    journal.settle(step.id, state, "interrupted" if still_there else "finished later", now)
+    yield f"{step.path} {'stays in the trash' if still_there else 'was purged'}"

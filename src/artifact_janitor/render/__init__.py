@@ -1,0 +1,1 @@
+"""The only printer: plans, reports and errors as text or versioned JSON."""

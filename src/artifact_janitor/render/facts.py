@@ -1,0 +1,128 @@
+"""Plans, reports and the rest as JSON data: format 1 of DESIGN's contract.
+
+The text is ASCII; a name that is not UTF-8 keeps its bytes as lone surrogate escapes
+(``"\\udcff"``), which Python's ``os.fsencode`` turns back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from artifact_janitor.core.model import Evidence, Refusal
+from artifact_janitor.core.plan import Kept, Plan, Step
+from artifact_janitor.execution import Outcome
+from artifact_janitor.sweep import Report
+
+SCHEMA = 1
+
+Facts = dict[str, Any]
+
+
+def answer(command: str, facts: Mapping[str, Any], errors: Iterable[Mapping[str, str]] = ()) -> str:
+    """The one object that a command with ``--json`` prints."""
+    errors = [*errors]
+    whole = {
+        "schema": SCHEMA,
+        "command": command,
+        "ok": not errors,
+        "data": facts,
+        "errors": errors,
+    }
+    return json.dumps(whole, ensure_ascii=True)
+
+
+def error(code: str, message: str, hint: str = "", path: str = "") -> dict[str, str]:
+    return {"code": code, "message": message, "hint": hint, "path": path}
+
+
+def of_plan(plan: Plan, notes: Iterable[str] = ()) -> Facts:
+    return {
+        "plan": plan.id,
+        "steps": [row for step in plan.steps for row in _rows(step)],
+        "kept": [_kept(each) for each in plan.kept],
+        "refused": [_refusal(each) for each in plan.refused],
+        "notes": [*notes],
+    }
+
+
+def _rows(step: Step) -> Iterable[Facts]:
+    """A step, and what leaves with it: bytes count once, in the outermost unit."""
+    artifact = step.artifact
+    yield {
+        "do": step.do,
+        "kind": artifact.kind,
+        "path": step.path,
+        "bytes": artifact.bytes,
+        "frees": artifact.frees,
+        "frees_now": step.frees_now,
+        "reasons": [*step.reasons],
+    }
+    for inner in step.inside:
+        yield {
+            "do": step.do,
+            "kind": inner.kind,
+            "path": inner.path,
+            "bytes": 0,
+            "frees": 0,
+            "frees_now": 0,
+            "reasons": [f"leaves with {step.path}"],
+            "in": step.path,
+        }
+
+
+def _kept(kept: Kept) -> Facts:
+    row: Facts = {
+        "kind": kept.artifact.kind,
+        "path": kept.artifact.path,
+        "bytes": kept.bytes,
+        "reasons": [*kept.reasons],
+    }
+    if kept.otherwise:
+        row["otherwise"] = [*kept.otherwise]
+    if kept.parent is not None:
+        row["in"] = kept.parent
+    return row
+
+
+def _refusal(refusal: Refusal) -> Facts:
+    return {
+        "code": refusal.code,
+        "kind": refusal.kind,
+        "path": refusal.path,
+        "message": refusal.message,
+        "hint": refusal.hint,
+    }
+
+
+def of_report(report: Report, notes: Iterable[str] = ()) -> Facts:
+    """The plan's rows with how each came out; what is inside a unit shares its outcome."""
+    facts = of_plan(report.plan, notes)
+    outcomes = {outcome.step.path: outcome for outcome in report.outcomes}
+    for row in facts["steps"]:
+        outcome = outcomes[row.get("in", row["path"])]
+        row |= {"outcome": outcome.outcome, "why": outcome.why}
+    return facts | {
+        "sweep": report.sweep,
+        "recovered": [*report.recovered],
+        "seconds": round((report.ended - report.started) / 1e9, 3),
+    }
+
+
+def of_outcomes(outcomes: Iterable[Outcome]) -> list[Facts]:
+    return [
+        {
+            "do": each.step.do,
+            "kind": each.step.artifact.kind,
+            "path": each.step.path,
+            "bytes": each.step.artifact.bytes,
+            "outcome": each.outcome,
+            "why": each.why,
+        }
+        for each in outcomes
+    ]
+
+
+def of_evidence(evidence: Iterable[Evidence]) -> list[Facts]:
+    return [{"fact": each.fact, "why": each.why, "hint": each.hint} for each in evidence]

@@ -1,0 +1,115 @@
+"""What was done, as a person and as a program read it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.text import Text
+
+from artifact_janitor.execution import Outcome
+from artifact_janitor.journal import Step, Sweep
+from artifact_janitor.render.text import FIRST, View, outcome_lines
+from artifact_janitor.render.words import line, plural, shown
+from artifact_janitor.units import format_duration, format_size
+
+
+def moment(ns: int) -> str:
+    """ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(ns // 10**9, UTC).isoformat()
+
+
+def of_sweep(sweep: Sweep, steps: Iterable[Step]) -> dict[str, Any]:
+    return {
+        "sweep": sweep.id,
+        "command": sweep.command,
+        "started": moment(sweep.started),
+        "ended": moment(sweep.ended) if sweep.ended else None,
+        "steps": [_of_step(number, step) for number, step in enumerate(steps, 1)],
+    }
+
+
+def _of_step(number: int, step: Step) -> dict[str, Any]:
+    return {
+        "id": f"{step.sweep}.{number}",
+        "do": step.do,
+        "kind": step.kind,
+        "path": step.path,
+        "bytes": step.bytes,
+        "state": step.state,
+        "why": step.why,
+        "reasons": [*step.reasons],
+    }
+
+
+def sweep_lines(sweeps: Sequence[dict[str, Any]], now: int, view: View) -> Iterator[Text]:
+    if not sweeps:
+        yield Text("Nothing was done yet.")
+    seen = sweeps if view.all_steps else sweeps[:FIRST]
+    width = max((len(sweep["sweep"]) for sweep in seen), default=0)
+    for sweep in seen:
+        yield line((f"{sweep['sweep']:<{width}}", "bold"), f"  {_ago(sweep, now):>14}  ", _sum(sweep))
+    if len(sweeps) > len(seen):
+        yield line(f"… and {len(sweeps) - len(seen)} more (", ("janitor history --all", "bold"), ")")
+    if seen:
+        example = seen[0]["sweep"]
+        yield line("\nIts steps: ", (f"janitor history {example}", "bold"))
+
+
+def _ago(sweep: dict[str, Any], now: int) -> str:
+    started = datetime.fromisoformat(sweep["started"]).timestamp()
+    return f"{format_duration(max(now - int(started * 10**9), 0))} ago"
+
+
+def _sum(sweep: dict[str, Any]) -> str:
+    steps = sweep["steps"]
+    size = sum(step["bytes"] for step in steps if step["state"] in ("done", "undone", "purged"))
+    states = Counter((step["do"], step["state"]) for step in steps)
+    said = {
+        ("trash", "done"): "in the trash",
+        ("trash", "undone"): "brought back",
+        ("trash", "purged"): "purged since",
+        ("purge", "done"): "left the trash for good",
+        ("undo", "done"): "came back",
+    }
+    parts = [
+        f"{plural(count, 'unit')} {said.get((do, state), state)}"
+        for (do, state), count in states.items()
+    ]
+    open_still = [] if sweep["ended"] else ["interrupted: the next janitor run mends it"]
+    return " · ".join([sweep["command"], *parts, format_size(size), *open_still])
+
+
+def step_lines(sweeps: Sequence[dict[str, Any]], now: int, view: View) -> Iterator[Text]:
+    for sweep in sweeps:
+        yield line((sweep["sweep"], "bold"), f" · {_ago(sweep, now)} · {_sum(sweep)}")
+        for step in sweep["steps"]:
+            why = step["why"] or ", ".join(step["reasons"])
+            size = format_size(step["bytes"])
+            yield line(
+                f"  {step['id']:<10} {step['do']:<6} {step['state']:<8} {size:>8}  ",
+                shown(step["path"]),
+                (f"   {shown(why)}", "dim"),
+            )
+
+
+def undo_lines(outcomes: Sequence[Outcome], view: View) -> Iterator[Text]:
+    back = [each for each in outcomes if each.outcome == "done"]
+    size = sum(each.step.artifact.bytes for each in back)
+    if not outcomes:
+        yield Text("Nothing to undo: all of it is back already.")
+        return
+    yield line((f"{plural(len(back), 'unit')} back", "bold"), f" · {format_size(size)}")
+    for each in back if view.all_steps else back[:FIRST]:
+        yield line("  ", shown(each.step.path))
+    if len(back) > FIRST and not view.all_steps:
+        yield Text(f"  … and {len(back) - FIRST} more")
+    yield from outcome_lines(outcomes, view)
+    if back:
+        yield line(
+            "Pinned, so that the next sweep leaves them: ",
+            (f"janitor unpin {shown(back[0].step.path)}", "bold"),
+            " lets one go again.",
+        )

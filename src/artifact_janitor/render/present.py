@@ -1,0 +1,198 @@
+"""What is so now: the answers of ``why`` and ``status``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.text import Text
+
+from artifact_janitor.config import Settings
+from artifact_janitor.core.model import Artifact, Catalogue
+from artifact_janitor.journal import Step as Done
+from artifact_janitor.journal import Sweep
+from artifact_janitor.render.facts import of_evidence
+from artifact_janitor.render.past import moment, of_sweep, sweep_lines
+from artifact_janitor.render.text import View, age
+from artifact_janitor.render.words import line, plural, shown, table
+from artifact_janitor.sweep import Look
+from artifact_janitor.units import format_size, format_when
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """A question about `place`: the units that it means, and what was done to it before."""
+
+    place: str
+    units: Sequence[str]
+    seen: Look
+    past: Sequence[Done]
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Fate:
+    """What becomes of one unit."""
+
+    artifact: Artifact
+    word: str
+    reasons: tuple[str, ...]
+    otherwise: tuple[str, ...] = ()
+
+
+def _fate(why: Why, path: str) -> _Fate:
+    plan, artifact = why.seen.plan, why.seen.survey.catalogue.by_path[path]
+    for step in plan.steps:
+        if path == step.path and step.do != "purge":
+            held = plan.held_back(step)
+            reasons = (*step.reasons, *((f"held back: {held.message}",) if held else ()))
+            return _Fate(artifact, f"would go ({step.do})", reasons)
+        if any(inner.path == path for inner in step.inside):
+            return _Fate(artifact, f"would go ({step.do})", (f"leaves with {step.path}",))
+    kept = next(each for each in plan.kept if each.artifact.path == path)
+    return _Fate(artifact, "kept", kept.reasons, kept.otherwise)
+
+
+def of_why(why: Why) -> dict[str, Any]:
+    return {
+        "path": why.place,
+        "units": [_of_fate(_fate(why, path)) for path in why.units],
+        "past": [{"step": step.id, "sweep": step.sweep, "state": step.state} for step in why.past],
+    }
+
+
+def _of_fate(fate: _Fate) -> dict[str, Any]:
+    artifact = fate.artifact
+    return {
+        "path": artifact.path,
+        "kind": artifact.kind,
+        "kept": fate.word == "kept",
+        "bytes": artifact.bytes,
+        "frees": artifact.frees,
+        "files": artifact.files,
+        "newest": moment(artifact.time),
+        "reasons": [*fate.reasons],
+        "otherwise": [*fate.otherwise],
+        "evidence": of_evidence((*artifact.protections, *artifact.evidence)),
+    }
+
+
+def why_lines(why: Why, view: View) -> Iterator[Text]:
+    if len(why.units) == 1:
+        yield from _one(why, _fate(why, why.units[0]))
+    elif why.units:
+        yield line((f"{shown(why.place)} holds {plural(len(why.units), 'unit')}", "bold"))
+        fates = [_fate(why, path) for path in why.units]
+        yield from table((_row(each, why.seen.plan.now) for each in fates), view.width)
+    elif not why.past:
+        where = "no unit is here" if why.ours else "it lies in none of the configured folders"
+        yield line(("kept", "bold"), f" · {where}: the janitor never touches it")
+    yield from _past(why)
+
+
+def _one(why: Why, fate: _Fate) -> Iterator[Text]:
+    artifact, now = fate.artifact, why.seen.plan.now
+    style = "bold" if fate.word == "kept" else "bold yellow"
+    facts = (artifact.kind, format_size(artifact.bytes), f"{age(artifact, now)} old")
+    yield line((fate.word, style), " · " + " · ".join((*facts, plural(artifact.files, "file"))))
+    if artifact.path != why.place:
+        yield line(f"  as part of {shown(artifact.path)}")
+    for reason in fate.reasons:
+        yield line(f"  {shown(reason)}")
+    if fate.otherwise:
+        yield line(("  would go otherwise: " + ", ".join(fate.otherwise), "dim"))
+    evidence = dict.fromkeys((*artifact.protections, *artifact.evidence))
+    if evidence:
+        yield line(("evidence", "bold"))
+    for each in evidence:
+        yield line(f"  {each.fact:<11} ", (shown(each.why), "dim"))
+        if each.hint:
+            yield line(f"  {'':<11} → ", (shown(each.hint), "bold"))
+
+
+def _row(fate: _Fate, now: int) -> tuple[str, str, str, str, str]:
+    artifact = fate.artifact
+    size = format_size(artifact.bytes)
+    return fate.word, artifact.path, size, age(artifact, now), ", ".join(fate.reasons)
+
+
+def _past(why: Why) -> Iterator[Text]:
+    for step in why.past:
+        said = {
+            "done": ("is in the trash", f"janitor undo {step.sweep}"),
+            "undone": ("was brought back from the trash", ""),
+            "purged": ("left the trash for good", f"janitor history {step.sweep}"),
+        }
+        if step.state in said:
+            what, command = said[step.state]
+            when = format_when(step.at, why.seen.plan.now)
+            yield line(f"{when}: ", shown(step.path), f" {what}  ", (shown(command), "bold"))
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of a workspace; sizes in bytes, `now` in nanoseconds."""
+
+    settings: Settings
+    now: int
+    disk: int
+    free: int
+    known: Catalogue
+    sweeps: Sequence[tuple[Sweep, Sequence[Done]]]
+
+
+def of_status(status: Status, notes: Sequence[str]) -> dict[str, Any]:
+    trash, keep = status.known.trash, status.settings.safety.trash_keep
+    first = min((each.at for each in trash), default=None)
+    return {
+        "workspace": str(status.settings.workspace),
+        "disk": {"bytes": status.disk, "free": status.free},
+        "trash": {
+            "units": len(trash),
+            "bytes": sum(each.bytes for each in trash),
+            "frees": sum(each.frees for each in trash),
+            "purged_from": None if first is None else moment(first + keep),
+        },
+        "pins": [{"path": pin.path, "note": pin.note} for pin in status.known.pins],
+        "sweeps": [of_sweep(sweep, steps) for sweep, steps in status.sweeps],
+        "refused": [each.message for each in status.known.refusals],
+        "policies": len(status.settings.policies),
+        "notes": [*notes],
+    }
+
+
+def status_lines(status: Status, notes: Sequence[str]) -> Iterator[Text]:
+    settings = status.settings
+    yield line(
+        (shown(settings.workspace.name), "bold"),
+        f" · {len(settings.policies)} policies" if settings.policies else " · no policies",
+    )
+    disk = f"{format_size(status.disk)}, {format_size(status.free)} free"
+    yield _labelled("disk", f"{disk} · trash {_trash(status)}")
+    if status.known.pins:
+        places = ", ".join(shown(pin.path) for pin in status.known.pins[:3])
+        more = f" … and {len(status.known.pins) - 3} more" if len(status.known.pins) > 3 else ""
+        yield _labelled("pinned", places + more)
+    rows = [of_sweep(sweep, steps) for sweep, steps in status.sweeps]
+    for number, row in enumerate(sweep_lines(rows, status.now, View(0))):
+        if number < len(rows):
+            yield Text.assemble(f"{'' if number else 'sweeps':<10} ", row)
+    if not rows:
+        yield _labelled("sweeps", "none yet")
+    for each in (*(refusal.message for refusal in status.known.refusals), *notes):
+        yield Text.assemble(("attention  ", "yellow"), shown(each))
+    yield line("Next: ", ("janitor plan", "bold"))
+
+
+def _labelled(label: str, what: str) -> Text:
+    return line(f"{label:<10} {what}")
+
+
+def _trash(status: Status) -> str:
+    trash = status.known.trash
+    if not trash:
+        return "empty"
+    first = min(each.at for each in trash) + status.settings.safety.trash_keep
+    size = format_size(sum(each.frees for each in trash))
+    return f"{size} (purged from {format_when(first, status.now)})"

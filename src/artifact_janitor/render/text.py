@@ -1,0 +1,188 @@
+"""Plans and reports as a person reads them: the answer first, then the detail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from artifact_janitor.core.model import Artifact
+from artifact_janitor.core.plan import Kept, Plan, Step
+from artifact_janitor.execution import Outcome
+from artifact_janitor.render.words import line, plural, shown, table
+from artifact_janitor.sweep import Report
+from artifact_janitor.units import format_duration, format_elapsed, format_size, format_when
+
+FIRST = 12
+"""Rows that are shown before "… and 188 more"."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How much to show, on how wide a screen."""
+
+    width: int
+    all_steps: bool = False
+    all_kept: bool = False
+
+
+def plan_lines(plan: Plan, view: View, notes: Iterable[str] = ()) -> Iterator[Text]:
+    yield headline(plan)
+    yield from _steps(plan, view)
+    yield from _refused(plan)
+    yield from _although(plan, view)
+    if view.all_kept:
+        yield from _by_rule(plan, view)
+    yield from _notes(notes)
+    if plan.steps:
+        yield Text()
+        yield line(
+            "Next: ", ("janitor run", "bold"), "        undo afterwards: ", ("janitor undo", "bold")
+        )
+
+
+def headline(plan: Plan) -> Text:
+    units = [each for each in plan.kept if each.artifact.kind != "unknown"]
+    going = [step for step in plan.steps if step.do != "purge"]
+    count = sum(1 + len(step.inside) for step in going)
+    frees = sum(step.artifact.frees for step in plan.steps)
+    if not plan.steps:
+        return line(("Nothing to do", "bold"), f" · {plural(len(units), 'unit')} stay")
+    of_all = f"{count} of {plural(count + len(units), 'unit')} go"
+    purges = len(plan.steps) - len(going)
+    parts = [of_all] if going else []
+    parts += [f"{plural(purges, 'unit')} leave the trash for good"] if purges else []
+    parts += [f"frees {format_size(frees)}", "nothing has been changed"]
+    return line(("Plan " + plan.id, "bold"), *(f" · {part}" for part in parts))
+
+
+def _steps(plan: Plan, view: View) -> Iterator[Text]:
+    steps = sorted(plan.steps, key=lambda step: (-step.artifact.frees, step.path))
+    seen = steps if view.all_steps else steps[:FIRST]
+    if seen:
+        yield Text()
+        yield from table((_row(step, plan.now) for step in seen), view.width)
+    if len(steps) > len(seen):
+        yield _more(len(steps) - len(seen), "janitor plan --all")
+
+
+def _row(step: Step, now: int) -> tuple[str, str, str, str, str]:
+    artifact = step.artifact
+    inside = f"; with {plural(len(step.inside), 'unit')} inside" if step.inside else ""
+    reasons = ", ".join(step.reasons) + inside
+    return step.do, step.path, format_size(artifact.bytes), age(artifact, now), reasons
+
+
+def age(artifact: Artifact, now: int) -> str:
+    return format_duration(now - artifact.time) if artifact.time <= now else "future"
+
+
+def _more(count: int, command: str) -> Text:
+    return line(f"  … and {count} more (", (command, "bold"), ")")
+
+
+def _refused(plan: Plan) -> Iterator[Text]:
+    if plan.refused:
+        yield Text()
+        yield line(("Held back", "bold yellow"))
+    for each in plan.refused:
+        yield line("  ", (shown(each.message), "yellow"))
+        if each.hint:
+            yield line("    → ", (shown(each.hint), "bold"))
+
+
+def _although(plan: Plan, view: View) -> Iterator[Text]:
+    """Units that a policy would let go, and what holds them: where people look first."""
+    kept = [each for each in plan.kept if each.otherwise and not _said_by_child(each, plan)]
+    kept.sort(key=lambda each: (-each.artifact.bytes, each.artifact.path))
+    seen = kept if view.all_kept else kept[:FIRST]
+    if seen:
+        yield Text()
+        yield line((f"Kept although old ({len(kept)})", "bold"))
+        yield from table((_kept_row(each, plan.now) for each in seen), view.width)
+    if len(kept) > len(seen):
+        yield _more(len(kept) - len(seen), "janitor plan --kept")
+
+
+def _said_by_child(kept: Kept, plan: Plan) -> bool:
+    """Best checkpoints stay in each run that stays: no surprise, and there are many."""
+    return all(each.fact == "thinned" for each in kept.protections)
+
+
+def _kept_row(kept: Kept, now: int) -> tuple[str, str, str, str, str]:
+    hints = [each.hint for each in kept.protections if each.hint]
+    reasons = kept.reasons[0] if kept.reasons else ""
+    more = f" (and {len(kept.reasons) - 1} more)" if len(kept.reasons) > 1 else ""
+    way_out = f" → {hints[0]}" if hints else ""
+    artifact = kept.artifact
+    size = format_size(artifact.bytes)
+    return "keep", artifact.path, size, age(artifact, now), reasons + more + way_out
+
+
+def _by_rule(plan: Plan, view: View) -> Iterator[Text]:
+    kept = [each for each in plan.kept if not each.otherwise]
+    kept.sort(key=lambda each: each.artifact.path)
+    if kept:
+        yield Text()
+        yield line((f"Kept ({len(kept)})", "bold"))
+        yield from table(
+            (
+                (
+                    each.artifact.kind,
+                    each.artifact.path,
+                    format_size(each.artifact.bytes),
+                    age(each.artifact, plan.now),
+                    ", ".join(each.reasons),
+                )
+                for each in kept
+            ),
+            view.width,
+        )
+
+
+def _notes(notes: Iterable[str]) -> Iterator[Text]:
+    for note in notes:
+        yield line(("note: " + shown(note), "dim"))
+
+
+def report_lines(report: Report, view: View, trash_keep: int) -> Iterator[Text]:
+    for found in report.recovered:
+        yield line(("after an interruption: ", "yellow"), shown(found))
+    yield _summary(report, trash_keep)
+    yield from outcome_lines(report.outcomes, view)
+    if report.sweep and any(each.outcome == "done" for each in report.outcomes):
+        yield line("Take it back: ", (f"janitor undo {report.sweep}", "bold"))
+
+
+def _summary(report: Report, trash_keep: int) -> Text:
+    done = [each.step for each in report.outcomes if each.outcome == "done"]
+    trashed = [step.artifact.frees for step in done if step.do == "trash"]
+    purged = [step.frees_now for step in done if step.do == "purge"]
+    if not report.outcomes:
+        return line(("Nothing to do", "bold"))
+    parts = [f"{plural(len(trashed), 'unit')} in the trash"] if trashed or not purged else []
+    if trashed:
+        until = format_when(report.ended + trash_keep, report.ended)
+        parts.append(f"{format_size(sum(trashed))} free when it is purged, from {until}")
+    if purged:
+        parts.append(f"freed {format_size(sum(purged))}")
+    for word in ("skipped", "failed"):
+        count = sum(each.outcome == word for each in report.outcomes)
+        parts += [f"{count} {word}"] if count else []
+    took = format_elapsed(report.ended - report.started)
+    return line((f"Done in {took}", "bold"), *(f" · {part}" for part in parts))
+
+
+def outcome_lines(outcomes: Sequence[Outcome], view: View) -> Iterator[Text]:
+    """What did not go as planned, guards summed up."""
+    odd = [each for each in outcomes if each.outcome != "done" and each.code != "guard"]
+    held = {each.why for each in outcomes if each.code == "guard"}
+    for why in sorted(held):
+        count = sum(each.why == why for each in outcomes)
+        yield line((f"  {plural(count, 'unit')} {shown(why)}", "yellow"))
+    for each in odd if view.all_steps else odd[:FIRST]:
+        style = "bold red" if each.outcome == "failed" else "bold"
+        yield line(f"  ", (each.outcome, style), f"  {shown(each.step.path)}   ", (shown(each.why), "dim"))
+    if len(odd) > FIRST and not view.all_steps:
+        yield Text(f"  … and {len(odd) - FIRST} more (janitor history shows all)")

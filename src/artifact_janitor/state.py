@@ -1,0 +1,103 @@
+"""The janitor's own folder ``.janitor/``, and the kernel locks that live in it (S13)."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from artifact_janitor.errors import JanitorError, Locked
+
+STATE = ".janitor"
+PATIENCE = 10.0
+"""Seconds that a step waits for another janitor's step before it gives up."""
+
+
+class State:
+    """``.janitor/`` of one workspace. `prepare` makes it; all else expects it."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = workspace
+        self.folder = workspace / STATE
+        self.journal = self.folder / "journal.db"
+
+    def prepare(self) -> None:
+        """Make the folder, for the workspace's owner alone: the trash may hold secrets.
+
+        Raises JanitorError where it is a symlink or can't be made.
+        """
+        try:
+            for folder in (self.folder, self.folder / "sweeps"):
+                if folder.is_symlink():
+                    raise _unusable(folder, "it is a symlink", "replace it by a real folder")
+                folder.mkdir(mode=0o700, exist_ok=True)
+                self.own(folder)
+            for file in (self.folder / "lock", self.journal):
+                os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+                self.own(file)
+        except OSError as error:
+            hint = "check the permissions of the workspace, and the space left on its disk"
+            raise _unusable(self.folder, str(error.strerror), hint) from error
+
+    def own(self, path: Path) -> None:
+        """What root makes here belongs to the workspace's owner, who must be able to undo."""
+        owner = self.workspace.stat()
+        if os.geteuid() == 0 and path.lstat().st_uid != owner.st_uid:
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """The lock that a step holds. Raises Locked after `PATIENCE` seconds."""
+        with open(self.folder / "lock", "r+", encoding="utf-8") as file:
+            _acquire(file.fileno(), PATIENCE, self.folder / "lock")
+            file.truncate(0)
+            file.write(f"pid {os.getpid()}\n")
+            file.flush()
+            yield
+
+    @contextmanager
+    def sweep(self, name: str) -> Iterator[None]:
+        """Hold a sweep open: as long as we live, nobody takes it for a dead one."""
+        path = self.folder / "sweeps" / name
+        with open(path, "a", encoding="utf-8") as file:
+            self.own(path)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+            path.unlink(missing_ok=True)
+
+    def is_dead(self, name: str) -> bool:
+        """Whether the janitor that opened this sweep is gone; the kernel knows."""
+        try:
+            with open(self.folder / "sweeps" / name, encoding="utf-8") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return True
+        except BlockingIOError:
+            return False
+        return True
+
+    def forget(self, name: str) -> None:
+        (self.folder / "sweeps" / name).unlink(missing_ok=True)
+
+
+def _acquire(fd: int, patience: float, path: Path) -> None:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise _held(path) from None
+            time.sleep(0.05)
+
+
+def _held(path: Path) -> Locked:
+    holder = path.read_text(encoding="utf-8", errors="replace").strip() or "a process"
+    return Locked(f"another janitor holds this workspace: {holder}", "try again later", str(path))
+
+
+def _unusable(path: Path, why: str, hint: str) -> JanitorError:
+    return JanitorError(f"{path} can't be used: {why}", hint, str(path))

@@ -1,0 +1,117 @@
+"""Take back what a sweep or a step did (S10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from artifact_janitor import clock
+from artifact_janitor.apply import trash
+from artifact_janitor.core.model import Artifact, Pin, is_within
+from artifact_janitor.core.plan import Step
+from artifact_janitor.errors import StepFailed, StepSkipped, UsageError
+from artifact_janitor.execution import Outcome
+from artifact_janitor.journal import Intent, Journal, Sweep
+from artifact_janitor.journal import Step as Done
+from artifact_janitor.recovery import recover
+from artifact_janitor.workplace import Workplace
+
+
+def undo(place: Workplace, names: Iterable[str]) -> tuple[str, list[Outcome]]:
+    """Bring back what the named steps took (see `chosen`), newest first, and pin it.
+
+    Returns the name of this undo in the history, and what came of each step.
+    """
+    recover(place, clock.read().wall)
+    steps = [step for step in chosen(place.journal, names) if step.state in ("done", "purged")]
+    if not steps:
+        return "", []
+    now = clock.read().wall
+    sweep = place.journal.begin(f"undo-{steps[0].sweep}", "undo", now, by_person=True)
+    with place.state.sweep(sweep):
+        outcomes = [_one(place, sweep, step) for step in steps]
+        place.finish(sweep)
+    return sweep, outcomes
+
+
+def last(journal: Journal, count: int = 1) -> list[str]:
+    """The newest sweeps that took something which can still come back or was purged."""
+    took = (sweep for sweep in journal.sweeps() if _taken(journal, sweep))
+    return [sweep.id for sweep, _ in zip(took, range(count), strict=False)]
+
+
+def _taken(journal: Journal, sweep: Sweep) -> bool:
+    states = ("done", "purged")
+    return any(each.do == "trash" and each.state in states for each in journal.steps(sweep.id))
+
+
+def chosen(journal: Journal, names: Iterable[str]) -> list[Done]:
+    """The trashed units that these names mean, newest first.
+
+    A name is a sweep's (or the start of one), or "SWEEP.N", its Nth step as `history`
+    counts them. Raises UsageError for a name that means nothing, or several sweeps.
+    """
+    found: dict[int, Done] = {}
+    for name in names:
+        sweep, _, number = name.partition(".")
+        steps = journal.steps(_named(journal, sweep).id)
+        if number:
+            steps = _numbered(steps, name, number)
+        found |= {step.id: step for step in steps if step.do == "trash"}
+    return [found[number] for number in sorted(found, reverse=True)]
+
+
+def _named(journal: Journal, name: str) -> Sweep:
+    sweeps = journal.sweeps()
+    exact = [sweep for sweep in sweeps if sweep.id == name]
+    close = exact or [sweep for sweep in sweeps if name and sweep.id.startswith(name)]
+    if len(close) == 1:
+        return close[0]
+    if close:
+        many = ", ".join(sweep.id for sweep in close[:5])
+        raise UsageError(f"{name!r} means several sweeps: {many}", "write one of them in full")
+    raise UsageError(f"there is no sweep {name!r}", "janitor history lists them")
+
+
+def _numbered(steps: list[Done], name: str, number: str) -> list[Done]:
+    if not number.isdecimal() or not 1 <= int(number) <= len(steps):
+        raise UsageError(f"there is no step {name!r}", "janitor history lists them")
+    return [steps[int(number) - 1]]
+
+
+def _one(place: Workplace, sweep: str, step: Done) -> Outcome:
+    journal, now = place.journal, clock.read().wall
+    artifact = Artifact(step.path, step.kind, step.at, step.bytes, step.frees)
+    shown = Step("undo", artifact, (f"taken by {step.sweep}",))
+    intent = Intent("undo", step.kind, step.path, step.bytes, about=step.id)
+    (number,) = journal.intend(sweep, [intent], now)
+    try:
+        _bring_back(place, step)
+    except (StepFailed, StepSkipped) as error:
+        why = ": ".join(filter(None, (error.message, error.hint)))
+        journal.settle(number, "failed", why, now)
+        return Outcome(shown, "failed", why)
+    journal.settle(number, "done", "", now)
+    return Outcome(shown, "done")
+
+
+def _bring_back(place: Workplace, step: Done) -> None:
+    journal = place.journal
+    if step.state == "purged":
+        raise StepFailed("purged: it left the trash for good")
+    if later := _around(journal, step):
+        raise StepFailed(f"{later.path} lies in the trash itself", f"janitor undo {later.sweep}")
+    with place.state.step():
+        moves = journal.moves(step.id)
+        if not any(trash.exists(place.ground, move)[1] for move in moves):
+            raise StepFailed("not in the trash any more: somebody took it out")
+        trash.put_back(place.ground, moves)
+        journal.turn(step.id, "undone")
+        journal.pin(Pin(step.path, f"brought back by undo {step.sweep}", clock.read().wall))
+
+
+def _around(journal: Journal, step: Done) -> Done | None:
+    """A folder around this unit that went to the trash after it."""
+    for each in journal.trashed():
+        if each.step != step.id and is_within(step.path, each.path):
+            return journal.step(each.step)
+    return None

@@ -1,0 +1,43 @@
+"""Everything that a command needs to change something: state, journal, and ground."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from artifact_janitor import clock
+from artifact_janitor.apply.ground import Ground
+from artifact_janitor.config import Settings
+from artifact_janitor.journal import Journal, open_journal
+from artifact_janitor.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """An opened workspace."""
+
+    settings: Settings
+    state: State
+    journal: Journal
+    ground: Ground
+
+    def finish(self, sweep: str) -> None:
+        """Make what a sweep did durable, and only then call it ended (S9, S12)."""
+        self.ground.sync(self.journal.touched(sweep))
+        self.journal.end(sweep, clock.read().wall)
+
+
+@contextmanager
+def workplace(settings: Settings) -> Iterator[Workplace]:
+    """Open a workspace for changes. Raises JanitorError where its state can't be used."""
+    state = State(settings.workspace)
+    state.prepare()
+    journal = open_journal(state.journal, create=True)
+    assert journal is not None
+    with closing(journal):
+        yield Workplace(settings, state, journal, ground_of(settings))
+
+
+def ground_of(settings: Settings) -> Ground:
+    return Ground(settings.workspace, settings.folders.retention)

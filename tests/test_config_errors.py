@@ -1,0 +1,194 @@
+"""What is wrong with a config.toml is said at once, with its place and what to do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.configuring import settings, wrong
+
+
+def test_all_errors_at_once_sorted_by_place(tmp_path: Path) -> None:
+    policies = [
+        f'[[policy]]\nkind = "log"\npath = "logs/{n}/**"\nkeep_last = 1' for n in range(1, 12)
+    ]
+    policies[1] = policies[1].replace("keep_last", "keep_lats")
+    policies[10] = policies[10].replace("keep_last = 1", "")
+    text = "\n".join(policies) + '\n[safety]\ngrace = "2 fortnights"\n[folders]\nwandb = "gone"'
+    assert wrong(tmp_path, text, {"JANITOR_SAFETY__TRASH_KEEP": "x"}) == [
+        ("JANITOR_SAFETY__TRASH_KEEP", '"x" is no duration; write "14d", "36h", "90m"'),
+        ("folders.wandb", '"gone": no such folder: create it, or remove the line'),
+        ("policy[2].keep_lats", "unknown key; did you mean keep_last? (log)"),
+        ("policy[11]", "keeps nothing: add a keep_… rule, or remove the policy (log)"),
+        ("safety.grace", '"2 fortnights" is no duration; write "14d", "36h", "90m"'),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "says"),
+    [
+        ("polices = []", "polices", "did you mean policy?"),
+        ("[Safety]", "Safety", "did you mean safety?"),
+        ("grace = '1d'", "grace", "it belongs in [safety]"),
+        ("[safety]\nkeep_last = 3", "safety.keep_last", "it belongs in [[policy]]"),
+        ("[folders]\ntrainings = 'x'", "folders.trainings", "did you mean training?"),
+        ("[safety]\nxyzzy = 1", "safety.xyzzy", "known are grace, trash_keep, max_share"),
+        ('"a\\nb" = 1', '"a\\nb"', "unknown key"),
+        ("_env_file = 'x'", "_env_file", "unknown key"),
+        ("environment = {}", "environment", "unknown key"),
+        ("safety = 3", "safety", "is no table; write [safety]"),
+        ("safety = 'x'", "safety", "is no table; write [safety]"),
+        ("disk = 3", "disk", "is no table; write [disk]"),
+        ("[policy]\nkind = 'log'", "policy", "write [[policy]], in two brackets"),
+        ("policy = [1]", "policy[1]", "1 is no table; write [[policy]]"),
+        ("[retrain]", "retrain", "write [[retrain]], in two brackets"),
+        ("[safety]\ngrace = 24", "safety.grace", "24 is no duration"),
+        ("[safety]\ngrace = '99999999d'", "safety.grace", "longer than a hundred years"),
+        ("[safety]\ntrash_keep = '-1d'", "safety.trash_keep", "is no duration"),
+        ("[safety]\nmax_share = 0", "safety.max_share", "0 is no share"),
+        ("[safety]\nmax_share = 20", "safety.max_share", "0.2 is 20 %"),
+        ("[safety]\nmax_share = -0.1", "safety.max_share", "is no share"),
+        ("[safety]\nmax_share = nan", "safety.max_share", "nan is no share"),
+        ("[safety]\nmax_share = true", "safety.max_share", "true is no share"),
+        ("[safety]\nmax_share = []", "safety.max_share", "a list is no share"),
+        ("[safety]\nmax_share = '20 %'", "safety.max_share", "is no share"),
+    ],
+)
+def test_each_slip_has_its_place_and_its_remedy(
+    tmp_path: Path, text: str, where: str, says: str
+) -> None:
+    ((place, what),) = wrong(tmp_path, text)
+    assert place == where
+    assert says in what
+
+
+@pytest.mark.parametrize(
+    ("line", "where", "says"),
+    [
+        ("keep_last = 0", "keep_last", "0 keeps nothing"),
+        ("keep_last = -1", "keep_last", "-1 keeps nothing"),
+        ("keep_daily = true", "keep_daily", "true is no whole number"),
+        ("keep_weekly = 3.0", "keep_weekly", "3.0 is no whole number"),
+        ("keep_monthly = '3'", "keep_monthly", "without quotes"),
+        (f"keep_hourly = {10**50}", "keep_hourly", "a huge number is too large"),
+        ("keep_within = '0d'", "keep_within", "keeps nothing"),
+        ("keep_within = 2026-01-01", "keep_within", "2026-01-01 is no duration"),
+        ("kepe_last = 3", "kepe_last", "did you mean keep_last?"),
+        ("path = '/x/**'", "path", "outside the workspace"),
+        ("path = '../**'", "path", "outside the workspace"),
+        ("path = ''", "path", "is no path pattern"),
+        ("path = 'logs/[z-a]'", "path", "bad character range"),
+        ("path = './logs/**'", "path", 'write "logs/**"'),
+        ("path = 'logs/'", "path", 'write "logs/**"'),
+        ("path = 'log/**'", "path", 'did you mean "logs/**"?'),
+        ("path = 'src/*.log'", "path", "lies in none of the folders"),
+        ("path = 'logs'", "path", 'write "logs/**"'),
+        ("then = 'delete'", "then", 'write "trash"'),
+    ],
+)
+def test_a_policy_that_can_not_be_meant_is_an_error(
+    tmp_path: Path, line: str, where: str, says: str
+) -> None:
+    keeps = "" if line.startswith("keep") else "keep_last = 1\n"
+    ((place, what),) = wrong(tmp_path, f"[[policy]]\nkind = 'log'\n{keeps}{line}")
+    assert place == f"policy[1].{where}"
+    assert says in what
+
+
+@pytest.mark.parametrize("path", ["**", "logs/**", "*/app.log", "log*/**", "logs/[[a]", "**/x"])
+def test_patterns_that_may_match_are_fine(tmp_path: Path, path: str) -> None:
+    text = f"[[policy]]\nkind = 'log'\nkeep_last = 1\npath = '{path}'"
+    assert settings(tmp_path, text).policies[0].path == path
+
+
+def test_a_kind_is_needed_and_must_be_one(tmp_path: Path) -> None:
+    for line, says in (
+        ("", 'kind = "hydra-run"'),
+        ("kind = 'hydra-rum'", 'did you mean "hydra-run"?'),
+        ("kind = 'unknown'", "one of hydra-run,"),
+        ("kind = ['log']", "a list is no kind"),
+    ):
+        ((place, what),) = wrong(tmp_path, f"[[policy]]\nkeep_last = 1\n{line}")
+        assert place == "policy[1].kind"
+        assert says in what
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(f"kind = '{kind}'" for kind in ("study", "model", "mlflow-run", "milestone", "cache")),
+        *(f"then = '{then}'" for then in ("archive", "slim", "compress")),
+        "keep_best = { metric = 'val_f1', direction = 'max' }",
+        "max_size = '200GB'",
+        "expire = '365d'",
+        "unsynced = 'archive'",
+        "uploaded_before = 2026-01-01",
+    ],
+)
+def test_what_a_later_version_does_is_never_ignored(tmp_path: Path, line: str) -> None:
+    kind = "" if line.startswith("kind") else "kind = 'wandb-run'\n"
+    ((place, what),) = wrong(tmp_path, f"[[policy]]\nkeep_last = 1\n{kind}{line}")
+    assert place == f"policy[1].{line.split(maxsplit=1)[0]}"
+    assert re.search(r"not in this version yet: .+", what)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "certain"),
+    [
+        ("", "", "every log;"),
+        ("", "path = 'logs/**'", "every log;"),
+        ("path = '**/*'", "path = 'logs/a'", "every log;"),
+        ("path = 'logs/[ab]*'", "path = 'logs/[ab]*'", 'every log in "logs/[ab]*";'),
+        ("path = 'logs/**'", "path = 'logs/app/*'", 'every log in "logs/**";'),
+        ("path = 'logs/**'", "", None),
+        ("path = 'logs/*'", "path = 'logs/app/*'", None),
+        ("path = 'logs/app/**'", "path = 'logs/apple'", None),
+        ("path = 'l*s/**'", "path = 'logs/app'", None),
+    ],
+)
+def test_a_policy_that_never_applies_is_an_error(
+    tmp_path: Path, first: str, second: str, certain: str | None
+) -> None:
+    others = "[[policy]]\nkind = 'wandb-run'\nkeep_last = 1\n"
+    log = "[[policy]]\nkind = 'log'\nkeep_last = 1\n"
+    text = f"{others}{log}{first}\n{log}{second}"
+    if certain is None:
+        assert len(settings(tmp_path, text).policies) == 3
+        return
+    says = f"can never apply: policy[2] already governs {certain} move it up, or remove it"
+    ((place, what),) = wrong(tmp_path, text)
+    assert (place, what.removesuffix(" (log)")) == ("policy[3]", says)
+
+
+@pytest.mark.parametrize(
+    ("environ", "where", "says"),
+    [
+        ({"JANITOR_SAFETY__GRACE": "soon"}, "JANITOR_SAFETY__GRACE", "is no duration"),
+        ({"JANITOR_SAFETY__GRACE": ""}, "JANITOR_SAFETY__GRACE", '"" is no duration'),
+        ({"JANITOR_SAFETY_GRACE": "2d"}, "JANITOR_SAFETY_GRACE", "mean JANITOR_SAFETY__GRACE?"),
+        ({"JANITOR_SAFTEY__GRACE": "2d"}, "JANITOR_SAFTEY__GRACE", "mean JANITOR_SAFETY__GRACE?"),
+        ({"JANITOR_Safety__grace": "2d"}, "JANITOR_Safety__grace", "is no setting"),
+        ({"JANITOR_PORT": "80"}, "JANITOR_PORT", "unset it"),
+        ({"JANITOR_SAFETY": "{"}, "JANITOR_SAFETY", "is no JSON"),
+        ({"JANITOR_POLICY": "[" * 9000}, "JANITOR_POLICY", "is nested too deeply"),
+        ({"JANITOR_POLICY": "x"}, "JANITOR_POLICY", "write [[policy]]"),
+        ({"JANITOR_POLICY": "[3]"}, "JANITOR_POLICY[1]", "is no table"),
+        ({"JANITOR_SAFETY": '{"grace": null}'}, "JANITOR_SAFETY.grace", "null is no duration"),
+        ({"JANITOR_FOLDERS": '{"\\ud800": 1}'}, "JANITOR_FOLDERS", "is no key"),
+        ({"JANITOR_FOLDERS__WANDB": "gone"}, "JANITOR_FOLDERS__WANDB", "no such folder"),
+    ],
+)
+def test_slips_in_the_environment_name_the_variable(
+    tmp_path: Path, environ: dict[str, str], where: str, says: str
+) -> None:
+    ((place, what),) = wrong(tmp_path, "", environ)
+    assert place == where
+    assert says in what
+
+
+def test_variables_that_contradict_each_other_are_said(tmp_path: Path) -> None:
+    environ = {"JANITOR_SAFETY": "3", "JANITOR_SAFETY__GRACE": "1d"}
+    places = dict(wrong(tmp_path, "", environ))
+    assert "contradicts JANITOR_SAFETY;" in places["JANITOR_SAFETY__GRACE"]

@@ -1,0 +1,65 @@
+"""What a name alone says: the table of names that trainers give, and of those that they don't."""
+
+from __future__ import annotations
+
+import pytest
+
+from artifact_janitor.observe import modelnames
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "role"),
+    [
+        ("epoch=3-step=400.ckpt", 400, ""),
+        ("last-v1.ckpt", None, "last"),
+        ("best-epoch=03-val_loss=0.12.ckpt", 3, "best"),
+        ("checkpoint-10.pth.tar", 10, ""),
+        ("model_best.pth.tar", None, "best"),
+        ("recovery-2-100.pth.tar", 2, ""),
+        ("epoch12.pt", 12, ""),
+        ("checkpoint0099.pth", 99, ""),
+        ("ckpt-100.pt", 100, ""),
+        ("resnet50_epoch_7.pth", 7, ""),
+        ("lora_global_step_500.safetensors", 500, ""),
+        ("BestModel.pt", None, "best"),
+        ("bestmodel.pt", None, "best"),
+        ("final_model_mlp.pth", None, "final"),
+        ("finalmodel.pt", None, "final"),
+        ("latest.pt", None, "last"),
+        ("last_model.pt", None, "last"),
+        ("checkpoint.pth", None, ""),
+        ("pytorch_model_epoch_2.bin", 2, ""),
+        ("model_step_" + "9" * 30 + "_epoch_4.pt", 4, ""),
+    ],
+)
+def test_a_checkpoint_is_known_by_its_name(name: str, step: int | None, role: str) -> None:
+    assert modelnames.is_checkpoint(name)
+    assert (modelnames.step(name), modelnames.role(name)) == (step, role)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dataset.pt",
+        "embeddings.pth",
+        "embeddings_epoch_3.pt",
+        "scaler.pt",
+        "best_scaler.pt",
+        "vocab.bin",
+        "train_epoch_0.bin",
+        "epoch_3.bin",
+        "model.pt",
+        "model_1.pt",
+        "model_fold_2.pth",
+        "last_hidden_layer.pt",
+        "blast_net.pt",
+        "tmp.pth.tar",
+        "optimizer_epoch_3.pt",
+        "epoch_3.txt",
+        "best.json",
+        "sd-v1-4.ckpt",
+        "checkpoint",
+    ],
+)
+def test_what_no_trainer_would_call_a_checkpoint_is_none(name: str) -> None:
+    assert not modelnames.is_checkpoint(name)

@@ -1,0 +1,220 @@
+"""The whole promise on a workspace as nasty as real ones: plan, run, undo, run again.
+
+The story is told once for root and once for an ordinary user; each test looks at one
+promise. Policies are the most aggressive that are legal: ``keep_last = 1`` everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.real.account import Account
+from tests.real.command import Answer, janitor
+from tests.real.snapshot import Mark, Snapshot, difference, settled, snapshot
+from tests.real.workspace import HandOut, Nasty
+
+
+@dataclass(frozen=True)
+class Story:
+    """What was said and what lay on the disk, in the order of time."""
+
+    nasty: Nasty
+    before: Snapshot
+    without_grace: Answer
+    plan: Answer
+    planned: Snapshot
+    run: Answer
+    tidy: Snapshot
+    undo: Answer
+    undone: Snapshot
+    again: Answer
+    at_last: Snapshot
+    allocated: int
+    """What ``du`` says of all units that the plan lists, but those that still grow."""
+
+
+@pytest.fixture(scope="module")
+def story(nasty_for: HandOut, who: Account) -> Iterator[Story]:
+    with nasty_for(who) as nasty:
+        root = nasty.root
+
+        def look() -> Snapshot:
+            return settled(snapshot(root), nasty.volatile)
+
+        before = look()
+        without_grace = janitor(who, root, "plan", config="no_grace.toml")
+        plan = janitor(who, root, "plan")
+        yield Story(
+            nasty,
+            allocated=allocated(root, outermost(plan) - nasty.volatile),
+            before=before,
+            without_grace=without_grace,
+            plan=plan,
+            planned=look(),
+            run=janitor(who, root, "run", "--yes"),
+            tidy=look(),
+            undo=janitor(who, root, "undo"),
+            undone=look(),
+            again=janitor(who, root, "run", "--yes"),
+            at_last=look(),
+        )
+
+
+def test_plan_takes_all_that_is_eligible(story: Story) -> None:
+    assert story.plan.code == 0, story.plan
+    assert story.nasty.eligible - leaving(story.plan) == set()
+
+
+def test_plan_takes_nothing_that_is_protected(story: Story) -> None:
+    assert story.plan.rows("steps"), story.plan
+    assert touched(story.nasty.protected, leaving(story.plan)) == {}
+    assert touched(dict.fromkeys(story.nasty.kept_by_rule, ""), leaving(story.plan)) == {}
+
+
+def test_plan_takes_nothing_that_nobody_thought_of(story: Story) -> None:
+    """The other way round: all that goes, goes because a hazard says so."""
+    inside = {row["path"] for row in story.plan.rows("steps") if row.get("in")}
+    assert leaving(story.plan) - inside - story.nasty.eligible == set()
+
+
+def test_each_unit_is_listed_once_with_a_reason(story: Story) -> None:
+    rows = story.plan.rows("steps", "kept")
+    paths = [row["path"] for row in rows]
+    assert sorted(path for path in set(paths) if paths.count(path) > 1) == []
+    assert [row["path"] for row in rows if not row["reasons"]] == []
+
+
+def test_each_unit_is_of_the_kind_that_it_is(story: Story) -> None:
+    """What no layout explains is listed as the largest folder that holds nothing else."""
+    kinds = {row["path"]: row["kind"] for row in story.plan.rows("steps", "kept")}
+    expected = {fate.path: fate.kind for fate in story.nasty.fates if fate.kind}
+    found = {path: _kind(path, kinds) for path in expected}
+    assert {path: kind for path, kind in found.items() if kind != expected[path]} == {}
+
+
+def test_the_run_at_the_top_is_refused_aloud(story: Story) -> None:
+    assert story.plan.rows("refused"), story.plan
+    assert any(row.get("path") in ("", ".") for row in story.plan.rows("refused"))
+
+
+def test_bytes_count_once(story: Story) -> None:
+    """All rows together are what ``du`` says of the units, each inode once."""
+    rows = story.plan.rows("steps", "kept")
+    assert rows, story.plan
+    sizes = [row["bytes"] for row in rows if row["path"] not in story.nasty.volatile]
+    assert sum(sizes) == story.allocated
+
+
+def test_a_second_name_frees_nothing(story: Story) -> None:
+    """The milestone's other name keeps the checkpoint's bytes on the disk."""
+    champion = "training/runs/champion"
+    row = next(row for row in story.plan.rows("steps") if row["path"] == champion)
+    milestone = story.nasty.root / "best_models" / "champion.pt"
+    assert row["bytes"] - row["frees"] == milestone.stat().st_blocks * 512
+
+
+def test_plan_changes_nothing(story: Story) -> None:
+    assert story.plan.code == 0, story.plan
+    assert difference(story.before, story.planned) == []
+
+
+def test_what_lives_is_seen_without_grace(story: Story) -> None:
+    """With a grace of a second only other signs of life protect: descriptors, cwd, pids."""
+    assert story.without_grace.rows("steps"), story.without_grace
+    gone = leaving(story.without_grace)
+    alive = {path: why for path, why in story.nasty.protected.items() if why.startswith("live")}
+    young = {path for path, why in story.nasty.protected.items() if "grace" in why}
+    assert touched(alive, gone) == {}
+    assert young & gone, "the short grace had no effect, so this proves nothing"
+
+
+def test_run_takes_what_was_planned(story: Story) -> None:
+    assert story.run.code == 0, story.run
+    assert leaving(story.run) == leaving(story.plan)
+    assert {row.get("outcome") for row in story.run.rows("steps") if not row.get("in")} == {"done"}
+
+
+def test_run_leaves_all_else_as_it_was(story: Story) -> None:
+    """To the byte; only the folders that something left have a new mtime."""
+    gone = story.nasty.eligible | story.nasty.along
+    assert story.nasty.eligible, "nothing was to go, so this proves nothing"
+    assert difference(without(story.before, gone), without(story.tidy, gone)) == []
+    assert [path for path in gone if os.fsencode(path) in story.tidy] == []
+
+
+def test_what_links_lead_to_is_untouched(story: Story) -> None:
+    dataset = story.nasty.root.parent / "datasets" / "prices.csv"
+    assert dataset.read_text() == "1,2,3\n"
+
+
+def test_undo_brings_back_every_byte(story: Story) -> None:
+    assert story.undo.code == 0, story.undo
+    assert difference(story.tidy, story.undone), "the run took nothing, so this proves nothing"
+    assert difference(story.before, story.undone) == []
+
+
+def test_what_came_back_is_not_taken_again(story: Story) -> None:
+    assert story.again.code == 0, story.again
+    assert story.again.rows("steps") == []
+    assert difference(story.undone, story.at_last) == []
+
+
+def leaving(answer: Answer) -> set[str]:
+    """All paths in steps, those inside others too."""
+    return {row["path"] for row in answer.rows("steps")}
+
+
+def touched(precious: dict[str, str], gone: set[str]) -> dict[str, str]:
+    """Path → why it should have stayed, for what is, holds or lies in something that goes."""
+    return {path: why for path, why in precious.items() if {path, *above(path)} & gone}
+
+
+def above(path: str) -> Iterator[str]:
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
+def _kind(path: str, kinds: dict[str, str]) -> str | None:
+    around = (kinds[each] for each in above(path) if kinds.get(each) == "unknown")
+    return kinds.get(path) or next(around, None)
+
+
+def outermost(answer: Answer) -> set[str]:
+    """The paths in a plan that lie in no other path of it."""
+    paths = {row["path"] for row in answer.rows("steps", "kept")}
+    return {path for path in paths if paths.isdisjoint(above(path))}
+
+
+def allocated(root: Path, paths: Iterable[str]) -> int:
+    """Bytes on the disk of all names at and below the paths, each inode once."""
+    seen = {}
+    for path in paths:
+        names = [path, *(f"{path}/{name}" for name in map(os.fsdecode, snapshot(root / path)))]
+        for status in (os.lstat(root / name) for name in names):
+            seen[status.st_dev, status.st_ino] = status.st_blocks * 512
+    return sum(seen.values())
+
+
+def without(seen: Snapshot, gone: Iterable[str]) -> Snapshot:
+    """Without what goes, and without the mtimes of the folders that it leaves."""
+    paths = {os.fsencode(path) for path in gone}
+    left = {os.path.dirname(path) for path in paths}
+    stay = {path: mark for path, mark in seen.items() if not _goes(path, paths)}
+    return {path: _worn(mark, path in left, paths) for path, mark in stay.items()}
+
+
+def _goes(path: bytes, gone: set[bytes]) -> bool:
+    parts = path.split(b"/")
+    return any(b"/".join(parts[:depth]) in gone for depth in range(1, len(parts) + 1))
+
+
+def _worn(mark: Mark, was_left: bool, gone: set[bytes]) -> Mark:
+    twins = tuple(twin for twin in mark.twins if not _goes(twin, gone))
+    alone = len(twins) == 1 and len(mark.twins) > 1
+    mtime = 0 if was_left else mark.mtime_ns
+    return mark._replace(twins=() if alone else twins, mtime_ns=mtime)
