@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from artifact_janitor.observe import modelnames
+from artifact_janitor.observe import checkpoints, modelnames, tree
+from artifact_janitor.observe.tree import Folder
 
 
 @pytest.mark.parametrize(
@@ -63,3 +66,43 @@ def test_a_checkpoint_is_known_by_its_name(name: str, step: int | None, role: st
 )
 def test_what_no_trainer_would_call_a_checkpoint_is_none(name: str) -> None:
     assert not modelnames.is_checkpoint(name)
+
+
+def folder_of(tmp_path: Path, *names: str) -> Folder:
+    for name in names:
+        (tmp_path / "some" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "some" / name).touch()
+    return tree.read(tmp_path, "some")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["model_epoch_1.pt", "best.pt"],
+        ["weights/best.pt"],
+        ["checkpoints/sam_vit_h.pth"],
+        ["checkpoints/epoch=3.ckpt", "pyproject.toml"],
+        ["weights/best.pt", "args.yaml", ".git/HEAD"],
+        ["checkpoint-4/model.safetensors"],
+        ["last.pth.tar"],
+        ["hparams.yaml", "metrics.csv"],
+    ],
+)
+def test_what_is_not_proven_is_no_run(tmp_path: Path, names: list[str]) -> None:
+    assert not checkpoints.looks_like_run(folder_of(tmp_path, *names))
+
+
+@pytest.mark.parametrize(
+    ("name", "holds"),
+    [
+        ("a/b/epoch=3.ckpt", True),
+        ("0.123.ckpt", True),
+        ("model.safetensors", True),
+        ("logs/events.out.tfevents.1795294266.vm.10469.0", True),
+        ("dataset.pt", False),
+        ("vocab.bin", False),
+        ("metrics.csv", False),
+    ],
+)
+def test_a_tree_that_holds_a_checkpoint(tmp_path: Path, name: str, holds: bool) -> None:
+    assert checkpoints.holds_checkpoint(folder_of(tmp_path, name)) is holds

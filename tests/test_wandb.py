@@ -39,6 +39,8 @@ UNSYNCED: dict[State, str] = {
     wandb_runs.killed: "no exit record: killed or still running",
     wandb_runs.killed_and_synced: "no exit record",
     wandb_runs.online_refused: "upload was refused: 403",
+    wandb_runs.online_ignored: "uploaded only in part: 5 of its 6 files",
+    wandb_runs.online_own: "uploaded only in part: 5 of its 6 files",
     wandb_runs.online_killed: "no exit record",
     wandb_runs.online_hung: "uploaded only in part: it was cut off",
 }
@@ -180,6 +182,15 @@ def test_a_sync_vouches_for_its_own_run_only(tmp_path: Path) -> None:
     assert evidence(resumed).fact == "unsynced"
 
 
+@pytest.mark.parametrize("state", [wandb_runs.online, wandb_runs.synced])
+def test_a_file_that_came_after_the_upload_is_not_in_it(state: State, tmp_path: Path) -> None:
+    run = wandb_runs.place(state, tmp_path)
+    (run / "files" / "late.ckpt").write_bytes(b"weights")
+    assert "only in part: 5 of its 6 files" in evidence(run).why
+    (run / "files" / "late.ckpt").rename(run / "files" / "output.log")
+    assert "its files changed after that" in evidence(run).why
+
+
 def test_a_sync_that_was_typed_further_up_counts(tmp_path: Path) -> None:
     run = wandb_runs.place(wandb_runs.synced, tmp_path / "outputs" / "day")
     (tmp_path / "wandb").mkdir()
@@ -250,6 +261,13 @@ def test_a_request_after_the_end_needs_an_answer_too(tmp_path: Path) -> None:
     assert evidence(run).why.startswith("uploaded only in part")
 
 
+def test_a_line_that_can_not_be_read_spoils_the_whole_log(tmp_path: Path) -> None:
+    run = wandb_runs.place(wandb_runs.online, tmp_path)
+    with own_log(run).open("a") as log:
+        log.write('{"level":"INFO","msg":"stre')
+    assert evidence(run).why == "W&B's log of it is damaged"
+
+
 @pytest.mark.parametrize(
     ("message", "fact"),
     [("error getting latest commit", "uploaded"), ("something new", "unsynced")],
@@ -304,13 +322,43 @@ def test_the_exit_code_is_what_wandb_reads_there(
 def test_a_negative_exit_code_is_one(tmp_path: Path) -> None:
     record = Record()
     record.exit.exit_code = -9
-    log = wandb_log.MAGIC + _full_chunk(record.SerializeToString())
+    log = wandb_log.MAGIC + _chunk(1, record.SerializeToString())
     assert wandb_log.ending(io.BytesIO(log)) == wandb_log.Ending(-9)
 
 
-def _full_chunk(payload: bytes) -> bytes:
-    checksum = crc32(b"\x01" + payload).to_bytes(4, "little")
-    return checksum + len(payload).to_bytes(2, "little") + b"\x01" + payload
+def _chunk(kind: int, payload: bytes) -> bytes:
+    checksum = crc32(bytes([kind]) + payload).to_bytes(4, "little")
+    return checksum + len(payload).to_bytes(2, "little") + bytes([kind]) + payload
+
+
+@pytest.mark.parametrize(
+    "kinds", ["2", "23", "21", "22", "3", "4", "13", "14", "0", "5"], ids=lambda kinds: kinds
+)
+def test_chunks_out_of_order_are_damage(kinds: str) -> None:
+    """Full 1, first 2, middle 3, last 4: a record that lost one of its chunks is none."""
+    ends = _chunk(1, Record(exit={"exit_code": 0}).SerializeToString())
+    odd = b"".join(_chunk(int(kind), b"") for kind in kinds)
+    for log in (ends + odd, ends + odd + ends):
+        found = wandb_log.ending(io.BytesIO(wandb_log.MAGIC + log))
+        assert found.exit_code is None
+        assert found.damage
+
+
+@pytest.mark.parametrize("tail", [b"\0", b"\0" * 6, b"x", b"\0" * 7, b"x" * 7, b"\0" * 40_000])
+def test_bytes_behind_the_end_are_damage(tail: bytes) -> None:
+    ends = wandb_log.MAGIC + _chunk(1, Record(exit={"exit_code": 0}).SerializeToString())
+    assert wandb_log.ending(io.BytesIO(ends)) == wandb_log.Ending(0)
+    assert wandb_log.ending(io.BytesIO(ends + tail)).damage
+
+
+def test_only_zeros_fill_a_block() -> None:
+    full = wandb_log.MAGIC + _chunk(
+        1, b"\x0a" + b"\xee\xff\x01" + b"x" * (32 * 1024 - 7 - 7 - 4 - 4)
+    )
+    ends = _chunk(1, Record(exit={"exit_code": 0}).SerializeToString())
+    assert len(full) == 32 * 1024 - 4
+    assert wandb_log.ending(io.BytesIO(full + b"\0\0\0\0" + ends)) == wandb_log.Ending(0)
+    assert wandb_log.ending(io.BytesIO(full + b"\0\0\1\0" + ends)).damage
 
 
 def _flips(content: bytes) -> Iterator[tuple[int, bytes]]:
@@ -364,7 +412,7 @@ def test_damage_is_said_with_its_place(tmp_path: Path) -> None:
 
 @given(st.binary(max_size=300), st.booleans())
 def test_any_bytes_are_read_without_an_exception(noise: bytes, chunked: bool) -> None:
-    content = wandb_log.MAGIC + (_full_chunk(noise) if chunked else noise)
+    content = wandb_log.MAGIC + (_chunk(1, noise) if chunked else noise)
     assert wandb_log.ending(io.BytesIO(content)).exit_code in (None, _exit_in(noise))
     assert wandb_log.ending(io.BytesIO(noise)).exit_code is None
 
@@ -449,6 +497,19 @@ def test_odd_files_are_unsynced_and_no_exception(
     _ODD[odd](path)
     is_only_a_marker = which is marker_of and path.is_file() and not path.is_symlink()
     assert evidence(run).fact == ("uploaded" if is_only_a_marker else "unsynced")
+
+
+@pytest.mark.parametrize("which", [log_of, own_log])
+def test_a_file_that_goes_while_we_look_is_unsynced(
+    which: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    run = wandb_runs.place(wandb_runs.online, tmp_path)
+    folder, base = look(run)
+    path = which(run)
+    moved = path.rename(tmp_path / "moved")
+    assert wandb.upload(folder, base).why == "its logs can't be read: No such file or directory"
+    path.symlink_to(moved)
+    assert wandb.upload(folder, base).fact == "unsynced"
 
 
 def test_a_second_log_in_the_folder_is_unknown_layout(tmp_path: Path) -> None:

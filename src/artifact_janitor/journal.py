@@ -246,11 +246,13 @@ class Journal:
             row = (os.fsencode(pin.path), pin.note, pin.at)
             db.execute("INSERT OR REPLACE INTO pin (path, note, at) VALUES (?,?,?)", row)
 
-    def unpin(self, path: str) -> bool:
-        """Take a pin away; False where there was none."""
+    def unpin(self, path: str) -> list[str]:
+        """Take away the pin of a path and all pins below it; the paths that were pinned."""
+        found = [pin.path for pin in self.pins() if is_within(pin.path, path)]
         with self._writing() as db:
-            query = "DELETE FROM pin WHERE path = ?"
-            return db.execute(query, (os.fsencode(path),)).rowcount > 0
+            rows = [(os.fsencode(each),) for each in found]
+            db.executemany("DELETE FROM pin WHERE path = ?", rows)
+        return found
 
     # the clock
 

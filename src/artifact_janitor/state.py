@@ -35,12 +35,18 @@ class State:
                     raise _unusable(folder, "it is a symlink", "replace it by a real folder")
                 folder.mkdir(mode=0o700, exist_ok=True)
                 self.own(folder)
-            for file in (self.folder / "lock", self.journal):
-                os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-                self.own(file)
+            for file in ("lock", self.journal.name, ".gitignore"):
+                self._touch(self.folder / file)
+            if not (ignore := self.folder / ".gitignore").stat().st_size:
+                ignore.write_text("# made by artifact-janitor\n*\n", encoding="utf-8")
         except OSError as error:
             hint = "check the permissions of the workspace, and the space left on its disk"
             raise _unusable(self.folder, str(error.strerror), hint) from error
+
+    def _touch(self, file: Path) -> None:
+        flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+        os.close(os.open(file, flags, 0o600))
+        self.own(file)
 
     def own(self, path: Path) -> None:
         """What root makes here belongs to the workspace's owner, who must be able to undo."""

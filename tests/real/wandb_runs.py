@@ -26,9 +26,12 @@ _TRAIN = """
 import os, sys, wandb
 mode, saved = sys.argv[1:]
 # what it does every 15 s, it does often here, so that no test waits for it
-often = wandb.Settings(x_disable_stats=True, x_transaction_log_flush_interval=0.05)
+often = wandb.Settings(x_disable_stats=True, x_transaction_log_flush_interval=0.05,
+                       ignore_globs=["ignored.*"])
 run = wandb.init(project="demo", mode=mode, settings=often)
-if saved:
+if saved == "own.txt":
+    open(os.path.join(run.dir, saved), "w").close()
+elif saved:
     run.save(saved, policy="end")
 for step in range(3):
     run.log({"loss": 1 / (step + 1)})
@@ -118,9 +121,23 @@ def online(folder: Path) -> Path:
 
 def online_saved(folder: Path) -> Path:
     """Online, with a `run.save`d file: a symlink with an absolute target in files/."""
+    return _saving("model.txt", folder)
+
+
+def online_ignored(folder: Path) -> Path:
+    """Online, with a `run.save`d file that W&B was told not to upload (`ignore_globs`)."""
+    return _saving("ignored.txt", folder)
+
+
+def online_own(folder: Path) -> Path:
+    """Online, with a file that the trainer wrote to `run.dir` itself: W&B leaves it there."""
+    return _saving("own.txt", folder)
+
+
+def _saving(name: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.txt").write_text("weights\n")
-    with WandbStub() as stub, _training(folder, "online", stub, saved="model.txt") as live:
+    (folder / name).write_text("weights\n")
+    with WandbStub() as stub, _training(folder, "online", stub, saved=name) as live:
         return live.finish()
 
 
@@ -281,9 +298,10 @@ def environ(stub: WandbStub | None = None) -> dict[str, str]:
     """This environment without W&B's settings, and with a home of its own."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("WANDB_")}
     home = f"{_shelf().name}/home"
-    os.makedirs(home, exist_ok=True)
+    os.makedirs(f"{home}/tmp", exist_ok=True)
     own = {
         "HOME": home,
+        "TMPDIR": f"{home}/tmp",  # where a killed wandb-core leaves its socket
         "WANDB_CACHE_DIR": f"{home}/cache",
         "WANDB_CONFIG_DIR": f"{home}/config",
         "WANDB_DATA_DIR": f"{home}/share",

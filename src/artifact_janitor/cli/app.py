@@ -36,7 +36,9 @@ app = typer.Typer(
 for _name, _function in COMMANDS.items():
     app.command(_name)(takes_options(_function))
 
-usage_error: Any = next(each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException")
+usage_error: Any = next(
+    each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException"
+)
 """Typer brings its own copy of this base class, or takes click's, by version."""
 
 

@@ -80,7 +80,8 @@ def status_command(asked: Asked) -> int:
     settings, now = session.settings, clock.read().wall
     with reading(settings) as journal:
         known = journalled(journal, settings, now)
-        sweeps = [(each, journal.steps(each.id)) for each in journal.sweeps()[:3]] if journal else []
+        last = journal.sweeps()[:3] if journal else []
+        sweeps = [(each, journal.steps(each.id)) for each in last] if journal else []
     disk = shutil.disk_usage(settings.workspace)
     found = Status(settings, now, disk.total, disk.free, known, sweeps)
     notes = session.notes()

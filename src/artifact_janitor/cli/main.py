@@ -11,7 +11,7 @@ from artifact_janitor import __version__
 def main() -> None:
     """The entry point. ``--version`` answers before anything heavy is imported."""
     if sys.argv[1:] == ["--version"]:
-        print(f"janitor {__version__}")
+        sys.stdout.write(f"janitor {__version__}\n")
         raise SystemExit(0)
     raise SystemExit(answer(sys.argv[1:]))
 
@@ -36,7 +36,7 @@ def answer(argv: Sequence[str]) -> int:
         tell(what, command, as_json=as_json)
         return what.exit_code
     except (KeyboardInterrupt, EOFError):
-        print("\ninterrupted; nothing is half done: the next janitor run tidies up", file=sys.stderr)
+        sys.stderr.write("\ninterrupted: nothing is half done, the next janitor run tidies up\n")
         return 1
     except BrokenPipeError:
         return _unread()

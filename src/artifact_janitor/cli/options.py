@@ -115,9 +115,7 @@ def _signed(
     parameters += [each.replace(kind=keyword) for each in own]
     for name, annotation in OPTIONS.items():
         default = None if name in ("config", "only") else False
-        parameters.append(
-            inspect.Parameter(name, keyword, annotation=annotation, default=default)
-        )
+        parameters.append(inspect.Parameter(name, keyword, annotation=annotation, default=default))
     wrapper.__name__ = function.__name__
     wrapper.__doc__ = function.__doc__
     wrapper.__annotations__ = {each.name: each.annotation for each in parameters}

@@ -37,12 +37,15 @@ def pin_command(
 def unpin_command(
     asked: Asked, path: Annotated[Path, typer.Argument(metavar="PATH", help="What was pinned.")]
 ) -> int:
-    """Take the protection of a pin away."""
+    """Take the protection of a pin away, and of all pins below the path."""
     session = Session("unpin", asked)
     place = in_workspace(session, path)
     with workplace(session.settings) as workspace:
-        if not workspace.journal.unpin(place):
-            pins = ", ".join(pin.path for pin in workspace.journal.pins()) or "none"
-            raise UsageError(f"{place} is not pinned", f"pinned: {pins}", place)
-    session.answer({"path": place}, [line(("unpinned ", "bold"), shown(place))])
+        unpinned = workspace.journal.unpin(place)
+        pins = [pin.path for pin in workspace.journal.pins()]
+    if not unpinned:
+        hint = f"pinned: {', '.join(pins[:5]) or 'none'}"
+        raise UsageError(f"{place} is not pinned", hint, place)
+    lines = [line(("unpinned ", "bold"), shown(each)) for each in unpinned]
+    session.answer({"path": place, "unpinned": unpinned}, lines)
     return 0

@@ -18,7 +18,7 @@ from artifact_janitor.config import Settings, load
 from artifact_janitor.observe.liveness import ignore_lease_breaks
 from artifact_janitor.render import facts
 from artifact_janitor.render.text import View
-from artifact_janitor.render.words import console
+from artifact_janitor.render.words import console, emit
 
 Tick = Callable[[str, int, int], None]
 
@@ -62,7 +62,7 @@ class Session:
     ) -> None:
         """The command's result: one JSON object, or these lines."""
         if self.asked.as_json:
-            print(facts.answer(self.command, found, errors))
+            emit(facts.answer(self.command, found, errors))
         else:
             self.say(lines)
 

@@ -15,8 +15,8 @@ from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
 from artifact_janitor.core.plan import OVERRIDABLE, Plan
 from artifact_janitor.errors import Locked, Refused
-from artifact_janitor.render import facts, text
 from artifact_janitor.execution import Options
+from artifact_janitor.render import facts, text
 from artifact_janitor.sweep import Look, Report, look, mend, run
 
 SOMETHING_TO_DO = 10
@@ -44,14 +44,14 @@ def run_command(
     asked: Asked,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     override: Annotated[
-        bool, typer.Option("--override-guards", help="Do what a guard would hold back. Implies --yes.")
+        bool, typer.Option("--override-guards", help="Do what a guard holds back. Implies --yes.")
     ] = False,
 ) -> int:
     """Plan, ask, carry out, report."""
     session = Session("run", asked)
     recovered = mend(session.settings)
     seen = _look(session)
-    by_person = override or not yes and _agreed(session, seen.plan)
+    by_person = override or (not yes and _agreed(session, seen.plan))
     options = Options(asked.only, by_person)
     with session.progress() as tick, _ends_after_a_step() as stop:
         report = run(session.settings, seen, options, recovered, tick, stop)

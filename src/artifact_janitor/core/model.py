@@ -55,7 +55,6 @@ class ModelFile:
 
     path: str
     bytes: int
-    role: Role = "best"
     digest: str | None = None
 
 

@@ -84,9 +84,9 @@ def plan(
     """Facts and policies in, steps with reasons out. `now` in nanoseconds."""
     verdicts = judge(catalogue.artifacts, policies, now, local)
     protected = protections(catalogue)
-    gone = [v.artifact for v in verdicts.values() if not v.kept and v.artifact.path not in protected]
-    for path, evidence in only_copies(catalogue, gone).items():
-        protected[path] = evidence
+    unkept = (each.artifact for each in verdicts.values() if not each.kept)
+    going = [artifact for artifact in unkept if artifact.path not in protected]
+    protected |= only_copies(catalogue, going)
     retention = [*_retention(catalogue, verdicts, protected)]
     steps = (*retention, *_purges(catalogue, safety, now))
     kept = tuple(_kept(catalogue, verdicts, protected, retention))
@@ -119,7 +119,8 @@ def _ancestors(catalogue: Catalogue, artifact: Artifact) -> set[str]:
 def _purges(catalogue: Catalogue, safety: Safety, now: int) -> Iterator[Step]:
     for each in sorted(catalogue.trash, key=lambda trashed: trashed.step):
         if now - each.at >= safety.trash_keep:
-            why = f"in the trash for longer than {duration_literal(safety.trash_keep)}: was {each.path}"
+            age = duration_literal(safety.trash_keep)
+            why = f"in the trash for longer than {age}: was {each.path}"
             gone = Artifact(each.trash, each.kind, each.at, each.bytes, each.frees)
             yield Step("purge", gone, (why,), trashed=each)
 
@@ -155,9 +156,7 @@ def _stays(catalogue: Catalogue, artifact: Artifact, leaving: set[str]) -> int:
     return artifact.bytes - gone
 
 
-def _overdrawn(
-    catalogue: Catalogue, steps: Sequence[Step], max_share: float
-) -> Iterator[Refusal]:
+def _overdrawn(catalogue: Catalogue, steps: Sequence[Step], max_share: float) -> Iterator[Refusal]:
     """S8: within 24 h no more than `max_share` of a kind goes without a person's yes."""
     for kind in sorted({step.artifact.kind for step in steps}):
         here = Tally(*_count(each for each in catalogue.artifacts if each.kind == kind))

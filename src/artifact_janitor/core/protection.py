@@ -61,7 +61,8 @@ def _stays(checkpoints: list[Artifact]) -> Iterable[tuple[Artifact, str]]:
     for known, why in (((True,), "newest valid"), ((True, None), "newest")):
         candidates = [each for each in checkpoints if each.valid in known]
         for order in (newest_first, furthest_first):
-            yield from ((each, f"the {why} checkpoint of its run") for each in order(candidates)[:1])
+            for each in order(candidates)[:1]:
+                yield each, f"the {why} checkpoint of its run"
 
 
 def _risen(
@@ -107,10 +108,10 @@ def only_copies(catalogue: Catalogue, going: Iterable[Artifact]) -> Protections:
     copies = Counter(file.digest for file in everywhere)
     found: Protections = {}
     for artifact in sorted(going, key=lambda each: (each.time, each.path)):
-        inside = [*artifact.models, *chain(*(each.models for each in catalogue.below(artifact.path)))]
+        below = (each.models for each in catalogue.below(artifact.path))
+        inside = [*artifact.models, *chain(*below)]
         leaving = Counter(file.digest for file in inside)
-        only = [file for file in inside if file.digest is not None]
-        only = [file for file in only if not file.digest or copies[file.digest] <= leaving[file.digest]]
+        only = [file for file in inside if _is_last(file, copies, leaving)]
         if only:
             found[artifact.path] = (_only_copy(artifact, only[0]),)
         else:
@@ -118,7 +119,14 @@ def only_copies(catalogue: Catalogue, going: Iterable[Artifact]) -> Protections:
     return found
 
 
+def _is_last(file: ModelFile, copies: Counter[str | None], leaving: Counter[str | None]) -> bool:
+    """Whether no copy would be left; of what nobody looked at (None) nothing is known yet."""
+    if file.digest is None:
+        return False
+    return file.digest == "" or copies[file.digest] <= leaving[file.digest]
+
+
 def _only_copy(artifact: Artifact, file: ModelFile) -> Evidence:
     name = file.path[len(artifact.path) + 1 :]
-    why = f"holds the only copy of {name}, a {file.role} model"
+    why = f"holds the only copy of its model {name}"
     return Evidence("only-copy", why, f"copy {file.path} to best_models/ to let the run go")

@@ -67,9 +67,7 @@ def _ungoverned(artifact: Artifact) -> str:
     return f"no policy for {artifact.kind} here"
 
 
-def _rank(
-    group: list[Artifact], policy: Policy, now: int, local: LocalTime
-) -> Iterator[Verdict]:
+def _rank(group: list[Artifact], policy: Policy, now: int, local: LocalTime) -> Iterator[Verdict]:
     rules = [*_last(group, policy), *_within(group, policy, now), *_periods(group, policy, local)]
     for artifact in group:
         keeps = tuple(rule.keeps[artifact.path] for rule in rules if artifact.path in rule.keeps)
@@ -102,7 +100,9 @@ def furthest_first(group: Iterable[Artifact]) -> list[Artifact]:
 def _last(group: list[Artifact], policy: Policy) -> Iterator[_Rule]:
     n = policy.keep_last
     if n is not None:
-        newest = {each.path for order in (newest_first, furthest_first) for each in order(group)[:n]}
+        newest = {
+            each.path for order in (newest_first, furthest_first) for each in order(group)[:n]
+        }
         some = "the newest" if n == 1 else f"in the {n} newest"
         yield _Rule(dict.fromkeys(newest, some), f"not {some}")
 
@@ -123,4 +123,4 @@ def _periods(group: list[Artifact], policy: Policy, local: LocalTime) -> Iterato
             for each in newest_first(group):
                 newest.setdefault(period_of(local(each.time / 1e9)), each)
             keeps = {each.path: f"newest of {label}" for label, each in list(newest.items())[:n]}
-            yield _Rule(keeps, f"not the newest of a {unit} in the last {n} with runs")
+            yield _Rule(keeps, f"not the newest of one of the last {n} {unit}s with runs")

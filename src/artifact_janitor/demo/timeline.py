@@ -88,17 +88,19 @@ def sweeps(now: datetime) -> list[Run]:
 def long_runs(now: datetime) -> list[Run]:
     """Training runs with checkpoints in training/runs/NAME; W&B knows two of them."""
     return [
-        _long_run(now, 113, "long", "first_try", "epochs=5"),
-        _long_run(now, 76, "long", "baseline", "hidden=768", wandb_id="b8s4kq1e"),
-        _long_run(now, 48, "long", "wide", "hidden=1024", "epochs=6"),
-        _long_run(now, 31, "long", "crashed", "epochs=6"),
-        _long_run(now, 5, "finetune", "finetuned", "hidden=768", "epochs=4", wandb_id="f1t9w3zc"),
+        _long_run(now, 113, "long", "first_try", "epochs=5", "seed=1"),
+        _long_run(now, 76, "long", "baseline", "hidden=768", "seed=2", wandb_id="b8s4kq1e"),
+        _long_run(now, 48, "long", "wide", "hidden=1024", "epochs=6", "seed=3"),
+        _long_run(now, 31, "long", "crashed", "epochs=6", "seed=4"),
+        _long_run(
+            now, 5, "finetune", "finetuned", "hidden=768", "epochs=4", "seed=2", wandb_id="f1t9w3zc"
+        ),
     ]
 
 
 def live_run(now: datetime, wait: int) -> Run:
     """The run that still runs: its last checkpoint is weeks old, and it waits `wait` seconds."""
-    return _long_run(now, 26, "long", LIVE, "epochs=6", f"wait={wait}")
+    return _long_run(now, 26, "long", LIVE, "epochs=6", "seed=6", f"wait={wait}")
 
 
 def _long_run(

@@ -39,7 +39,9 @@ def examine(
             tick(artifact)
         models = tuple(replace(each, digest=digests.get(each.path)) for each in artifact.models)
         artifacts.append(replace(artifact, models=models))
-    published = (replace(each, digest=digests.get(each.path)) for each in survey.catalogue.published)
+    published = [
+        replace(each, digest=digests.get(each.path)) for each in survey.catalogue.published
+    ]
     catalogue = replace(
         survey.catalogue, artifacts=tuple(artifacts), published=tuple(published)
     )
@@ -59,8 +61,8 @@ def _examined(artifact: Artifact, content: Folder | Entry, moment: Moment) -> Ar
 
 
 def _against(artifact: Artifact, content: Folder | Entry, moment: Moment) -> Iterator[Evidence]:
-    if alive := liveness.live(content, artifact.path, moment):
-        yield alive
+    alive = liveness.live(content, artifact.path, moment)
+    yield alive or liveness.quiet(content, moment)
     if artifact.kind == "wandb-run" and isinstance(content, Folder):
         yield wandb.upload(content, moment.base)
 
@@ -75,7 +77,8 @@ def _digests(survey: Survey, asked: set[str]) -> dict[str, str]:
 
     Only files of one size can be equal, so only those are read.
     """
-    going = {file.path for each in survey.catalogue.artifacts if each.path in asked for file in each.models}
+    units = (each for each in survey.catalogue.artifacts if each.path in asked)
+    going = [file.path for each in units for file in each.models]
     sizes = {survey.model_files[path].size for path in going}
     groups: defaultdict[int, list[str]] = defaultdict(list)
     for path, entry in survey.model_files.items():

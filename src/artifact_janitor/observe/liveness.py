@@ -84,6 +84,7 @@ def _name(proc: str) -> str:
     """Process id and command line, as a person would recognise it."""
     with open(f"{proc}/cmdline", "rb") as file:
         words = file.read(4096).split(b"\0")
+    words[0] = words[0].rpartition(b"/")[2]
     command = os.fsdecode(b" ".join(words)).strip()
     return f"pid {proc[6:]} ({command[:60]})" if command else f"pid {proc[6:]}"
 
@@ -110,6 +111,13 @@ def live(content: Folder | Entry, path: str, moment: Moment) -> Evidence | None:
         or _leased(content, path, moment)
     )
     return Evidence("live", f"live: {why}") if why else None
+
+
+def quiet(content: Folder | Entry, moment: Moment) -> Evidence:
+    """What was asked of a unit that showed no life."""
+    ago = format_duration(moment.now - newest(content))
+    asked = "no file open or mapped, no lease refused, no process works in it"
+    return Evidence("not live", f"{asked}; newest write {ago} ago")
 
 
 def newest(content: Folder | Entry) -> int:

@@ -167,14 +167,16 @@ def references(index: Index, names: Names, tracked: Iterable[str]) -> References
 
     for link, target in names.links.items():
         say(index.pointed_at(link, target), link, f"the link {link} points to it")
-    for path in names.sidecars:
+    sidecars = set(names.sidecars)
+    for path in sidecars:
         say(index.named(_text(index.base / path)), path, f"{path} names it")
     for path in tracked:
         for unit in index.around(path):
             what = path[len(unit) + 1 :] or "it"
             found[unit].append(Evidence("reference", f"Git tracks {what}"))
-        if os.path.splitext(path)[1] in CONFIGS:
-            say(index.mentioned(_text(index.base / path)), path, f"{path}, which Git tracks, names it")
+        if os.path.splitext(path)[1] in CONFIGS and path not in sidecars:
+            named = index.mentioned(_text(index.base / path))
+            say(named, path, f"{path}, which Git tracks, names it")
     return found
 
 

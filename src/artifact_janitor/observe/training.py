@@ -14,7 +14,8 @@ def is_run(folder: Folder, base: Path) -> bool:
     """
     if not checkpoints.holds_checkpoint(folder):
         return False
-    return bool(folder.files) or not PARTS.isdisjoint(folder.folders)
+    apart = not PARTS.isdisjoint(folder.folders)
+    return bool(folder.files) or apart or checkpoints.looks_like_run(folder)
 
 
 PARTS = frozenset({"checkpoints", "checkpoint", "ckpt", "ckpts", "weights", "models", "logs"})

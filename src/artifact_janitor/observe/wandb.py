@@ -1,11 +1,13 @@
 """W&B runs: proof of origin, and evidence of complete upload (S3).
 
 A run counts as uploaded if its transaction log is whole and holds an exit record, and
-W&B's own log of an upload says that all of it arrived: the run's own upload, or a
-`wandb sync` that began after the last write and left its marker. The marker alone proves
-nothing: `wandb sync` writes it with every file refused, and when the run went on while it
-was read (both measured with 0.31); older ones (measured to 0.28) leave nothing but the
-marker. Folder names prove nothing either. What can't be read was not uploaded.
+W&B's own log of an upload says that all of it arrived, with all that lies in files/: the
+run's own upload, or a `wandb sync` that began after the last write and left its marker.
+
+The marker alone proves nothing: `wandb sync` writes it with every file refused, and when
+the run went on while it was read (both measured with 0.31); older ones (measured to 0.28)
+leave nothing but the marker. Folder names prove nothing either, nor does ``.syncstate``.
+What can't be read was not uploaded.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from artifact_janitor.core.model import Evidence, is_within
@@ -97,6 +100,7 @@ def _upload(folder: Folder, base: Path) -> Evidence:
     if ending.exit_code is None:
         return _unsynced(folder, "no exit record: killed or still running")
     direct = _direct(folder, base)
+    direct.trouble = direct.trouble or _left_out(folder, direct)
     if not direct.trouble and direct.exit_code == ending.exit_code:
         return Evidence("uploaded", f"uploaded: exit {ending.exit_code}, all files 200 OK")
     marker = folder.files.get(f"{names[0]}.synced")
@@ -111,6 +115,20 @@ def _direct(folder: Folder, base: Path) -> Upload:
     if logs is None or "debug-internal.log" not in logs.files:
         return Upload(trouble="W&B's log of the upload is missing")
     return wandb_uploads.online(base / logs.path / "debug-internal.log")
+
+
+def _left_out(folder: Folder, attempt: Upload) -> str:
+    """What lies in files/ and was not in a finished upload: ignored, or written later."""
+    files = folder.folders.get("files")
+    if attempt.exit_code is None or files is None:
+        return ""
+    count = sum(len(each.files) + len(each.links) for each in files.walk())
+    if attempt.files < count:
+        return f"uploaded only in part: {attempt.files} of its {count} files"
+    newest = max((entry.mtime for _, entry in files.all_files()), default=0)
+    if attempt.ended is None or attempt.ended.timestamp() * 1e9 < newest:
+        return "uploaded only in part: its files changed after that"
+    return ""
 
 
 def _unfinished(folder: Folder, direct: Upload) -> str:
@@ -132,7 +150,7 @@ def _synced(folder: Folder, base: Path, run: tuple[str, int], marker: Entry) -> 
         return _unsynced(folder, "uploaded only in part: synced before its last write")
     why = "synced, but no log of the sync says that everything arrived"
     for sync in _syncs(folder, base, name):
-        if trouble := _doubt(sync, exit_code, written):
+        if trouble := _doubt(sync, exit_code, written) or _left_out(folder, sync):
             why = f"synced, but {trouble}"
         else:
             return Evidence("uploaded", f"synced on {sync.began:%Y-%m-%d} after its last write")
@@ -159,9 +177,10 @@ def _syncs(folder: Folder, base: Path, name: str) -> Iterator[Upload]:
     above = [here / wandb for here in [around, *around.parents] for wandb in ("wandb", ".wandb")]
     for place in dict.fromkeys([around, *above]):
         for log in _sync_logs(base / place / "logs"):
-            found = wandb_uploads.synced(log).get(f"{PurePosixPath(folder.path).name}/{name}")
-            if found is not None:
-                yield found
+            with suppress(OSError):  # what can't be read proves nothing, and spoils nothing
+                found = wandb_uploads.synced(log).get(f"{PurePosixPath(folder.path).name}/{name}")
+                if found is not None:
+                    yield found
 
 
 def _sync_logs(logs: Path) -> list[Path]:

@@ -4,7 +4,9 @@ wandb-core logs one JSON object a line: to ``logs/debug-internal.log`` in the ru
 while the run is online, and to ``wandb/logs/debug-sync.DATE.TIME.log`` for `wandb sync`,
 where ``sync_path`` names the run. The last request of a complete upload carries
 ``"complete":true`` and the exit code, and is sent after all files; that it arrived says
-the line ``request sent … 200 OK``. A file that did not arrive is an ERROR before it.
+the line ``request sent … 200 OK``. A file that was refused is an ERROR before it; one that
+was never sent (``ignore_globs``, or written to ``run.dir`` by hand) is missing in the sum
+of ``uploaded_len``.
 
 Measured with 0.25, 0.28 and 0.31 (online), and 0.31 (sync). 0.22 logs neither of the two
 lines, and `wandb sync` up to 0.28 keeps no log: unknown, so not proven.
@@ -53,6 +55,9 @@ class Upload:
     """The code that was sent with the end of the run, once that arrived."""
     read_to_end: bool = False
     """`wandb sync` only: whether it read the transaction log to its end."""
+    ended: datetime | None = None
+    files: int = 0
+    """Uploads of files that it reported; a file may count several times."""
     tried: bool = False
     """Whether it sent anything at all."""
     trouble: str = ""
@@ -68,8 +73,9 @@ class Upload:
         if message == "filestream: sending request":
             self.tried = True
             self.exit_code, self._sent = None, _end_of_run(line)
+            self.files += _number(line.get("uploaded_len")) or 0
         elif message == "filestream: request sent" and line.get("status") == "200 OK":
-            self.exit_code = self._sent
+            self.exit_code, self.ended = self._sent, _time(line)
         elif message == "runsync: done reading":
             self.read_to_end = True
 
@@ -117,8 +123,11 @@ def _lines(file: BinaryIO) -> Iterator[dict[str, Any] | None]:
 
 def _end_of_run(line: dict[str, Any]) -> int | None:
     """The exit code in a request that ends the run; None for all other requests."""
-    code = line.get("exit_code")
-    return code if line.get("complete") is True and type(code) is int else None
+    return _number(line.get("exit_code")) if line.get("complete") is True else None
+
+
+def _number(value: object) -> int | None:
+    return value if type(value) is int else None
 
 
 def _time(line: dict[str, Any]) -> datetime | None:

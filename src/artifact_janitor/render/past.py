@@ -50,9 +50,11 @@ def sweep_lines(sweeps: Sequence[dict[str, Any]], now: int, view: View) -> Itera
     seen = sweeps if view.all_steps else sweeps[:FIRST]
     width = max((len(sweep["sweep"]) for sweep in seen), default=0)
     for sweep in seen:
-        yield line((f"{sweep['sweep']:<{width}}", "bold"), f"  {_ago(sweep, now):>14}  ", _sum(sweep))
+        name = f"{sweep['sweep']:<{width}}"
+        yield line((name, "bold"), f"  {_ago(sweep, now):>14}  ", _sum(sweep))
     if len(sweeps) > len(seen):
-        yield line(f"… and {len(sweeps) - len(seen)} more (", ("janitor history --all", "bold"), ")")
+        more = f"… and {len(sweeps) - len(seen)} more ("
+        yield line(more, ("janitor history --all", "bold"), ")")
     if seen:
         example = seen[0]["sweep"]
         yield line("\nIts steps: ", (f"janitor history {example}", "bold"))
@@ -109,7 +111,6 @@ def undo_lines(outcomes: Sequence[Outcome], view: View) -> Iterator[Text]:
     yield from outcome_lines(outcomes, view)
     if back:
         yield line(
-            "Pinned, so that the next sweep leaves them: ",
-            (f"janitor unpin {shown(back[0].step.path)}", "bold"),
-            " lets one go again.",
+            "Pinned, so that the next sweep leaves them; to let them go again: ",
+            ("janitor unpin .", "bold"),
         )

@@ -15,7 +15,7 @@ from artifact_janitor.journal import Sweep
 from artifact_janitor.render.facts import of_evidence
 from artifact_janitor.render.past import moment, of_sweep, sweep_lines
 from artifact_janitor.render.text import View, age
-from artifact_janitor.render.words import line, plural, shown, table
+from artifact_janitor.render.words import Row, line, plural, shown, table
 from artifact_janitor.sweep import Look
 from artifact_janitor.units import format_size, format_when
 
@@ -102,7 +102,8 @@ def _one(why: Why, fate: _Fate) -> Iterator[Text]:
         yield line(f"  {shown(reason)}")
     if fate.otherwise:
         yield line(("  would go otherwise: " + ", ".join(fate.otherwise), "dim"))
-    evidence = dict.fromkeys((*artifact.protections, *artifact.evidence))
+    told = dict.fromkeys((*artifact.protections, *artifact.evidence))
+    evidence = [each for each in told if each.why not in fate.reasons or each.hint]
     if evidence:
         yield line(("evidence", "bold"))
     for each in evidence:
@@ -111,7 +112,7 @@ def _one(why: Why, fate: _Fate) -> Iterator[Text]:
             yield line(f"  {'':<11} → ", (shown(each.hint), "bold"))
 
 
-def _row(fate: _Fate, now: int) -> tuple[str, str, str, str, str]:
+def _row(fate: _Fate, now: int) -> Row:
     artifact = fate.artifact
     size = format_size(artifact.bytes)
     return fate.word, artifact.path, size, age(artifact, now), ", ".join(fate.reasons)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Timer
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 PATIENCE = 1.0
 """Seconds for which nothing is shown: what is over soon needs no bar."""
@@ -16,20 +16,19 @@ PATIENCE = 1.0
 @contextmanager
 def bar(screen: Console) -> Iterator[Callable[[str, int, int], None]]:
     """Yields a tick: what is done, how many of them, of how many."""
-    columns = (TextColumn("{task.description}"), BarColumn(30), MofNCompleteColumn())
-    progress = Progress(*columns, TimeRemainingColumn(), console=screen, transient=True)
-    tasks = {}
-    began = time.monotonic()
+    text = "{task.description} {task.fields[count]}"
+    columns = (SpinnerColumn(), TextColumn(text), BarColumn(30), TimeRemainingColumn())
+    progress = Progress(*columns, console=screen, transient=True)
+    task = progress.add_task("looking around", total=None, count="")
 
     def tick(what: str, done: int, total: int) -> None:
-        if time.monotonic() - began < PATIENCE:
-            return
-        if what not in tasks:
-            progress.start()
-            tasks[what] = progress.add_task(what, total=total)
-        progress.update(tasks[what], completed=done, total=total)
+        count = f"{done} of {total}"
+        progress.update(task, description=what, completed=done, total=total, count=count)
 
+    timer = Timer(PATIENCE, progress.start)
+    timer.start()
     try:
         yield tick
     finally:
+        timer.cancel()
         progress.stop()

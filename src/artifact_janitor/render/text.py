@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from artifact_janitor.core.model import Artifact
-from artifact_janitor.core.plan import Kept, Plan, Step
+from artifact_janitor.core.plan import GUARDS, Kept, Plan, Step
 from artifact_janitor.execution import Outcome
-from artifact_janitor.render.words import line, plural, shown, table
+from artifact_janitor.render.words import Row, line, plural, shown, table
 from artifact_janitor.sweep import Report
 from artifact_janitor.units import format_duration, format_elapsed, format_size, format_when
 
@@ -34,7 +34,7 @@ def plan_lines(plan: Plan, view: View, notes: Iterable[str] = ()) -> Iterator[Te
     yield from _although(plan, view)
     if view.all_kept:
         yield from _by_rule(plan, view)
-    yield from _notes(notes)
+    yield from _notes([*(each.message for each in plan.refused if each.code not in GUARDS), *notes])
     if plan.steps:
         yield Text()
         yield line(
@@ -58,20 +58,41 @@ def headline(plan: Plan) -> Text:
 
 
 def _steps(plan: Plan, view: View) -> Iterator[Text]:
-    steps = sorted(plan.steps, key=lambda step: (-step.artifact.frees, step.path))
-    seen = steps if view.all_steps else steps[:FIRST]
+    rows = sorted(_grouped(plan.steps), key=lambda group: (-_frees(group), group[0].path))
+    seen = rows if view.all_steps else rows[:FIRST]
     if seen:
         yield Text()
-        yield from table((_row(step, plan.now) for step in seen), view.width)
-    if len(steps) > len(seen):
-        yield _more(len(steps) - len(seen), "janitor plan --all")
+        yield from table((_row(group, plan.now) for group in seen), view.width)
+    if len(rows) > len(seen):
+        yield _more(sum(map(len, rows[len(seen) :])), "janitor plan --all")
 
 
-def _row(step: Step, now: int) -> tuple[str, str, str, str, str]:
-    artifact = step.artifact
+def _grouped(steps: Iterable[Step]) -> list[list[Step]]:
+    """One group a row: the checkpoints of one run that go for the same reasons share one."""
+    groups: dict[tuple[str, ...], list[Step]] = {}
+    for step in steps:
+        alone = step.do == "purge" or step.artifact.kind != "checkpoint"
+        key = (step.path,) if alone else (step.artifact.within, *step.reasons)
+        groups.setdefault(key, []).append(step)
+    return [*groups.values()]
+
+
+def _frees(group: Iterable[Step]) -> int:
+    return sum(step.artifact.frees for step in group)
+
+
+def _row(group: Sequence[Step], now: int) -> Row:
+    step, newest = group[0], max((each.artifact for each in group), key=lambda each: each.time)
+    size = format_size(sum(each.artifact.bytes for each in group))
     inside = f"; with {plural(len(step.inside), 'unit')} inside" if step.inside else ""
     reasons = ", ".join(step.reasons) + inside
-    return step.do, step.path, format_size(artifact.bytes), age(artifact, now), reasons
+    path = step.path
+    if len(group) > 1:
+        names = sorted(each.path[len(step.artifact.within) + 1 :] for each in group)
+        more = f" … {names[-1]}" if len(names) > 2 else f", {names[-1]}"
+        path = step.artifact.within
+        reasons = f"{len(group)} checkpoints ({names[0]}{more}): {reasons}"
+    return step.do, path, size, age(newest, now), reasons
 
 
 def age(artifact: Artifact, now: int) -> str:
@@ -83,10 +104,11 @@ def _more(count: int, command: str) -> Text:
 
 
 def _refused(plan: Plan) -> Iterator[Text]:
-    if plan.refused:
+    guarded = [each for each in plan.refused if each.code in GUARDS]
+    if guarded:
         yield Text()
         yield line(("Held back", "bold yellow"))
-    for each in plan.refused:
+    for each in guarded:
         yield line("  ", (shown(each.message), "yellow"))
         if each.hint:
             yield line("    → ", (shown(each.hint), "bold"))
@@ -94,7 +116,7 @@ def _refused(plan: Plan) -> Iterator[Text]:
 
 def _although(plan: Plan, view: View) -> Iterator[Text]:
     """Units that a policy would let go, and what holds them: where people look first."""
-    kept = [each for each in plan.kept if each.otherwise and not _said_by_child(each, plan)]
+    kept = [each for each in plan.kept if each.otherwise and not _expected(each)]
     kept.sort(key=lambda each: (-each.artifact.bytes, each.artifact.path))
     seen = kept if view.all_kept else kept[:FIRST]
     if seen:
@@ -103,21 +125,29 @@ def _although(plan: Plan, view: View) -> Iterator[Text]:
         yield from table((_kept_row(each, plan.now) for each in seen), view.width)
     if len(kept) > len(seen):
         yield _more(len(kept) - len(seen), "janitor plan --kept")
+    pinned = sum(bool(each.otherwise) and _facts(each) == {"pinned"} for each in plan.kept)
+    if pinned and not view.all_kept:
+        said = f"\nPinned, so they stay too: {plural(pinned, 'unit')} ("
+        yield line(said, ("janitor status", "bold"), ")")
 
 
-def _said_by_child(kept: Kept, plan: Plan) -> bool:
-    """Best checkpoints stay in each run that stays: no surprise, and there are many."""
-    return all(each.fact == "thinned" for each in kept.protections)
+def _facts(kept: Kept) -> set[str]:
+    return {each.fact for each in kept.protections}
 
 
-def _kept_row(kept: Kept, now: int) -> tuple[str, str, str, str, str]:
+def _expected(kept: Kept) -> bool:
+    """Best checkpoints stay in each run that stays, and pins hold: no surprise in that."""
+    return _facts(kept) <= {"thinned", "pinned"}
+
+
+def _kept_row(kept: Kept, now: int) -> Row:
     hints = [each.hint for each in kept.protections if each.hint]
     reasons = kept.reasons[0] if kept.reasons else ""
     more = f" (and {len(kept.reasons) - 1} more)" if len(kept.reasons) > 1 else ""
     way_out = f" → {hints[0]}" if hints else ""
     artifact = kept.artifact
     size = format_size(artifact.bytes)
-    return "keep", artifact.path, size, age(artifact, now), reasons + more + way_out
+    return artifact.kind, artifact.path, size, age(artifact, now), reasons + more + way_out
 
 
 def _by_rule(plan: Plan, view: View) -> Iterator[Text]:
@@ -141,7 +171,9 @@ def _by_rule(plan: Plan, view: View) -> Iterator[Text]:
         )
 
 
-def _notes(notes: Iterable[str]) -> Iterator[Text]:
+def _notes(notes: Sequence[str]) -> Iterator[Text]:
+    if notes:
+        yield Text()
     for note in notes:
         yield line(("note: " + shown(note), "dim"))
 
@@ -183,6 +215,7 @@ def outcome_lines(outcomes: Sequence[Outcome], view: View) -> Iterator[Text]:
         yield line((f"  {plural(count, 'unit')} {shown(why)}", "yellow"))
     for each in odd if view.all_steps else odd[:FIRST]:
         style = "bold red" if each.outcome == "failed" else "bold"
-        yield line(f"  ", (each.outcome, style), f"  {shown(each.step.path)}   ", (shown(each.why), "dim"))
+        path = f"  {shown(each.step.path)}   "
+        yield line("  ", (each.outcome, style), path, (shown(each.why), "dim"))
     if len(odd) > FIRST and not view.all_steps:
         yield Text(f"  … and {len(odd) - FIRST} more (janitor history shows all)")

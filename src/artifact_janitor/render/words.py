@@ -29,6 +29,11 @@ def console(*, color: bool = True, stderr: bool = False) -> Console:
     )
 
 
+def emit(text: str) -> None:
+    """Print for a program."""
+    print(text)
+
+
 def shown(path: str) -> str:
     """A path as it can be printed: bytes that are no text, and controls, are escaped."""
     return "".join(char if char.isprintable() else _escaped(char) for char in path)
@@ -51,8 +56,12 @@ def line(*parts: str | tuple[str, str]) -> Text:
     return Text.assemble(*parts)
 
 
-def table(rows: Iterable[tuple[str, str, str, str, str]], width: int) -> Iterable[Text]:
-    """Rows of (word, path, size, age, reasons); reasons on their own line where it is narrow."""
+Row = tuple[str, str, str, str, str]
+"""Word, path, size, age, reasons."""
+
+
+def table(rows: Iterable[Row], width: int) -> Iterable[Text]:
+    """Rows in columns; the reasons get a line of their own where it is narrow."""
     rows = [*rows]
     first = max((len(row[0]) for row in rows), default=0)
     second = min(max((len(shown(row[1])) for row in rows), default=0), max(width - 40, 24))

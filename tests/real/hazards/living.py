@@ -8,6 +8,7 @@ that are older than itself.
 import subprocess
 
 from tests.real import hydra_runs
+from tests.real.account import Account, myself
 from tests.real.workspace import Nasty
 
 WAIT = "\nprint('ready', flush=True); sys.stdin.read()"
@@ -97,12 +98,23 @@ def log_at_work(w: Nasty) -> None:
     w.stays("logs/server.log", "log", "live: open for writing")
 
 
-def held(w: Nasty, program: str, path: str) -> subprocess.Popen[bytes]:
-    """A program of the workspace's owner that uses one path until its stdin is closed."""
-    assert w.who is not None
-    args = [w.who.python, "-c", program + WAIT, str(w.root / path)]
+def written_by_a_stranger(w: Nasty) -> None:
+    """A container's root writes into a user's file: its descriptors can't be seen, its lease can."""
+    run = w.old_hydra(48)
+    stranger = myself(w.root.parent / "home")
+    w.live.append(lambda given: held(given, WRITING, f"{run}/train.log", stranger))
+    w.stays(run, "hydra-run", "live: a program of another user writes its log")
+
+
+def held(w: Nasty, program: str, path: str, by: Account | None = None) -> subprocess.Popen[bytes]:
+    """A program, of the workspace's owner unless it is `by` somebody else, that uses one
+    path until its stdin is closed.
+    """
+    user = by or w.who
+    assert user is not None
+    args = [user.python, "-c", program + WAIT, str(w.root / path)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    process = w.who.popen(args, cwd="/", **pipes)
+    process = user.popen(args, cwd="/", **pipes)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n", f"nothing holds {path}"
     return process
@@ -124,4 +136,5 @@ HAZARDS = (
     sweep_at_work,
     tensorboard,
     log_at_work,
+    written_by_a_stranger,
 )
