@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ def place() -> Iterator[Path]:
     (folder / "home").mkdir()
     (folder / "home").chmod(0o777)
     yield folder
-    shutil.rmtree(folder)
+    workspace.remove(folder)
 
 
 @pytest.fixture(scope="session")

@@ -87,6 +87,8 @@ def test_the_named_file_decides_where_the_workspace_is(tmp_path: Path) -> None:
     environ = {"JANITOR_CONFIG": str(tmp_path / "link/config.toml")}
     assert load(Path("one/config.toml"), environ, tmp_path).workspace == tmp_path / "one"
     assert load(None, environ, tmp_path / "three").workspace == tmp_path / "two"
+    (tmp_path / "three/shared.toml").symlink_to("../one/config.toml")
+    assert load(Path("three/shared.toml"), {}, tmp_path).workspace == tmp_path / "three"
     assert load(None, {"JANITOR_CONFIG": ""}, tmp_path / "three").workspace == tmp_path / "three"
 
 
@@ -95,14 +97,20 @@ def test_the_environment_wins_and_the_file_fills_up(tmp_path: Path) -> None:
     environ = {
         "JANITOR_SAFETY__GRACE": "12h",
         "JANITOR_SAFETY__MAX_SHARE": "0.5",
-        "JANITOR_FOLDERS__OUTPUTS": "[odd",
+        "JANITOR_FOLDERS__OUTPUTS": '["[odd"]',
         "JANITOR_POLICY": '[{"kind": "log", "keep_last": 3}]',
         "JANITORIAL": "is somebody else's",
     }
-    text = '[safety]\ngrace = "1h"\ntrash_keep = "1d"\n[[policy]]\nkind = "log"\nkeep_last = 9'
-    with pytest.raises(ConfigError, match="1 problem"):
-        settings(tmp_path, text, environ)  # what begins like JSON must be JSON
-    environ["JANITOR_FOLDERS__OUTPUTS"] = '["[odd"]'
+    text = """
+        [folders]
+        outputs = "gone"
+        [safety]
+        grace = "1h"
+        trash_keep = "1d"
+        [[policy]]
+        kind = "log"
+        keep_last = 9
+        """
     read = settings(tmp_path, text, environ)
     assert read.safety == Safety(12 * HOUR, DAY, 0.5)
     assert read.policies == (Policy("log", keep_last=3),)
@@ -126,6 +134,7 @@ def test_minutes_that_may_be_meant_as_months_are_noted(tmp_path: Path) -> None:
     text = '[[policy]]\nkind = "log"\nkeep_within = "{}"'
     assert "minutes" in settings(tmp_path, text.format("6m")).notes[0]
     assert settings(tmp_path, text.format("6h")).notes == ()
+    assert settings(tmp_path, text.format("43200m")).notes == ()
 
 
 @pytest.mark.parametrize(
@@ -202,6 +211,12 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
             load(path, environ, tmp_path)
         assert error.value.problems[0].where == where
         assert "no such file" in error.value.problems[0].what
+
+
+def test_a_named_file_that_can_not_be_looked_at_is_not_called_absent(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as error:
+        load(Path("x" * 300), {}, tmp_path)
+    assert "File name too long" in error.value.problems[0].what
 
 
 # The schema, the sample and the core say the same

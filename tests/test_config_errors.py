@@ -97,6 +97,13 @@ def test_a_policy_that_can_not_be_meant_is_an_error(
     assert says in what
 
 
+def test_a_slip_in_the_only_rule_is_said_once(tmp_path: Path) -> None:
+    text = "[[policy]]\nkind = 'log'\nkepe_last = 3"
+    assert wrong(tmp_path, text) == [
+        ("policy[1].kepe_last", "unknown key; did you mean keep_last? (log)")
+    ]
+
+
 @pytest.mark.parametrize("path", ["**", "logs/**", "*/app.log", "log*/**", "logs/[[a]", "**/x"])
 def test_patterns_that_may_match_are_fine(tmp_path: Path, path: str) -> None:
     text = f"[[policy]]\nkind = 'log'\nkeep_last = 1\npath = '{path}'"
@@ -145,7 +152,9 @@ def test_what_a_later_version_does_is_never_ignored(tmp_path: Path, line: str) -
         ("path = 'logs/**'", "", None),
         ("path = 'logs/*'", "path = 'logs/app/*'", None),
         ("path = 'logs/app/**'", "path = 'logs/apple'", None),
+        ("path = 'l*s/**'", "path = 'l*s/app'", 'every log in "l*s/**";'),
         ("path = 'l*s/**'", "path = 'logs/app'", None),
+        ("path = 'logs/[/**'", "path = 'logs/[/]x'", None),
     ],
 )
 def test_a_policy_that_never_applies_is_an_error(
@@ -170,6 +179,7 @@ def test_a_policy_that_never_applies_is_an_error(
         ({"JANITOR_SAFETY_GRACE": "2d"}, "JANITOR_SAFETY_GRACE", "mean JANITOR_SAFETY__GRACE?"),
         ({"JANITOR_SAFTEY__GRACE": "2d"}, "JANITOR_SAFTEY__GRACE", "mean JANITOR_SAFETY__GRACE?"),
         ({"JANITOR_Safety__grace": "2d"}, "JANITOR_Safety__grace", "is no setting"),
+        ({"JANITOR_Schedule__verify": "x"}, "JANITOR_Schedule__verify", "is no setting"),
         ({"JANITOR_PORT": "80"}, "JANITOR_PORT", "unset it"),
         ({"JANITOR_SAFETY": "{"}, "JANITOR_SAFETY", "is no JSON"),
         ({"JANITOR_POLICY": "[" * 9000}, "JANITOR_POLICY", "is nested too deeply"),

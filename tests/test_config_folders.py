@@ -116,9 +116,12 @@ def test_two_folders_can_not_be_the_same_through_a_link(workspace: Path) -> None
     assert "are the same place" in wrong(workspace)["folders.logs"]
 
 
-def test_a_link_into_another_root_would_show_runs_twice(workspace: Path) -> None:
-    (workspace / "outputs/logs").mkdir(parents=True)
-    (workspace / "logs").symlink_to("outputs/logs")
+@pytest.mark.parametrize(("link", "root"), [("logs", "outputs"), ("outputs", "logs")])
+def test_a_link_into_another_root_would_show_runs_twice(
+    workspace: Path, link: str, root: str
+) -> None:
+    (workspace / root / "inside").mkdir(parents=True)
+    (workspace / link).symlink_to(f"{root}/inside")
     assert "in one another through a link" in wrong(workspace)["folders.logs"]
 
 

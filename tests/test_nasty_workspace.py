@@ -7,6 +7,7 @@ promise. Policies are the most aggressive that are legal: ``keep_last = 1`` ever
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -51,6 +52,7 @@ def told(nasty: Nasty, who: Account) -> Story:
         return settled(snapshot(root), nasty.volatile)
 
     before = look()
+    time.sleep(1.1)  # until that grace is over even for what was written last
     without_grace = janitor(who, root, "plan", config="no_grace.toml")
     plan = janitor(who, root, "plan")
     return Story(

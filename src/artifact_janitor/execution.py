@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from artifact_janitor import clock
@@ -71,7 +71,9 @@ class Execution:
         for step, number, intent in zip(steps, numbers, intents, strict=True):
             if locked or stop():
                 why = locked.message if locked else "interrupted before it began"
-                yield self._settled(number, Outcome(step, "skipped", why, "locked" if locked else ""))
+                yield self._settled(
+                    number, Outcome(step, "skipped", why, "locked" if locked else "")
+                )
                 continue
             try:
                 yield self._settled(number, *self._one(step, number, intent.moves))
@@ -104,8 +106,10 @@ class Execution:
             return ()
 
     def _settled(self, number: int, outcome: Outcome, moves: tuple[Move, ...] = ()) -> Outcome:
+        """`moves` are the renames that stand: what is in the trash is journalled so."""
         now = clock.read().wall
-        self.place.journal.settle(number, outcome.outcome, outcome.why, now, moves)
+        state = "done" if moves else outcome.outcome
+        self.place.journal.settle(number, state, outcome.why, now, moves)
         return outcome
 
     def _one(
@@ -118,9 +122,19 @@ class Execution:
                     return Outcome(step, "done"), ()
                 return Outcome(step, "done"), self._trash(step, moves)
         except StepSkipped as error:
-            return Outcome(step, "skipped", error.message), ()
+            outcome = Outcome(step, "skipped", error.message)
         except StepFailed as error:
-            return Outcome(step, "failed", error.message), ()
+            outcome = Outcome(step, "failed", error.message)
+        return self._stranded(outcome, moves)
+
+    def _stranded(
+        self, outcome: Outcome, moves: tuple[Move, ...]
+    ) -> tuple[Outcome, tuple[Move, ...]]:
+        """A unit that could not be put back is in the trash all the same: undo must find it."""
+        if not trash.holds(self.place.ground, moves):
+            return outcome, ()
+        why = f"it is in the trash, and could not be put back: {outcome.why}"
+        return replace(outcome, outcome="failed", why=why), moves
 
     def _trash(self, step: Step, moves: tuple[Move, ...]) -> tuple[Move, ...]:
         content = self.survey.contents[step.path]
@@ -147,11 +161,10 @@ class Execution:
             raise StepSkipped(f"live in the trash: {why}")
         if fingerprint_of(content) != trashed.fingerprint:
             raise StepSkipped("changed in the trash; look at it, and remove it by hand")
-        links = self.place.journal.moves(trashed.step)[1:]
-        for target in (trashed.trash, *(move.target for move in links)):
-            gone = trash.purge(self.place.ground, target, number)
-            self.place.journal.turn(trashed.step, "purged")
-            trash.remove(self.place.ground, gone)
+        gone = trash.purge(self.place.ground, trashed.trash, number)
+        self.place.journal.turn(trashed.step, "purged")
+        trash.drop(self.place.ground, self.place.journal.moves(trashed.step)[1:])
+        trash.remove(self.place.ground, gone)
 
     def _in_trash(self, trashed: Trashed) -> Folder | Entry:
         try:

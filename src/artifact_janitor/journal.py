@@ -151,19 +151,27 @@ class Journal:
             db.execute("UPDATE sweep SET ended = ? WHERE id = ?", (now, sweep))
 
     def intend(self, sweep: str, intents: Iterable[Intent], now: int) -> list[int]:
-        """Write down durably what is about to be tried, and give each step its number."""
+        """Write down durably what is about to be tried, and give each step its number.
+
+        The sweep is open from here on, whatever another janitor took it for.
+        """
         with self._writing() as db:
+            db.execute("UPDATE sweep SET ended = NULL WHERE id = ?", (sweep,))
             return [_insert(db, sweep, intent, now) for intent in intents]
 
-    def settle(self, step: int, state: State, why: str, now: int, moves: Sequence[Move] = ()) -> None:
+    def settle(
+        self, step: int, state: State, why: str, now: int, moves: Sequence[Move] = ()
+    ) -> None:
         """How a step came out; `moves` with the folders' mtimes as the renames left them.
 
         Not durable by itself: as long as the sweep is open, what is on disk counts.
         """
         with self._writing(durable=False) as db:
             query = "UPDATE step SET state = ?, why = ?, at = ? WHERE id = ?"
-            db.execute(query, (state, why, now, step))
-            query = "UPDATE move SET parent_before = ?, parent_after = ? WHERE step = ? AND source = ?"
+            db.execute(query, (state, _text(why), now, step))
+            query = (
+                "UPDATE move SET parent_before = ?, parent_after = ? WHERE step = ? AND source = ?"
+            )
             for move in moves:
                 place = os.fsencode(move.source)
                 db.execute(query, (move.parent_before, move.parent_after, step, place))
@@ -177,7 +185,9 @@ class Journal:
         """All sweeps, newest first."""
         query = "SELECT id, command, by_person, started, coalesce(ended, 0) FROM sweep"
         rows = self._rows(query + " ORDER BY started DESC, rowid DESC")
-        return [Sweep(name, command, bool(yes), began, end) for name, command, yes, began, end in rows]
+        return [
+            Sweep(name, command, bool(yes), began, end) for name, command, yes, began, end in rows
+        ]
 
     def steps(self, sweep: str) -> list[Step]:
         """The steps of one sweep, in the order in which they were tried."""
@@ -243,7 +253,7 @@ class Journal:
     def pin(self, pin: Pin) -> None:
         """Protect a path. A pin that is there already gets the new note."""
         with self._writing() as db:
-            row = (os.fsencode(pin.path), pin.note, pin.at)
+            row = (os.fsencode(pin.path), _text(pin.note), pin.at)
             db.execute("INSERT OR REPLACE INTO pin (path, note, at) VALUES (?,?,?)", row)
 
     def unpin(self, path: str) -> list[str]:
@@ -295,6 +305,11 @@ def _insert(db: sqlite3.Connection, sweep: str, intent: Intent, now: int) -> int
     return number
 
 
+def _text(said: str) -> str:
+    """Words as SQLite takes them: bytes of a name that are no text are written out."""
+    return said.encode("utf-8", "backslashreplace").decode()
+
+
 def _step(row: tuple[Any, ...]) -> Step:
     number, sweep, do, kind, path, size, frees, fingerprint, reasons, about, state, why, at = row
     parsed = tuple(json.loads(reasons))
@@ -322,7 +337,7 @@ def open_journal(path: Path, *, create: bool) -> Journal | None:
 
     Without `create` it is opened for reading, and nothing is written.
     """
-    if not create and not path.exists():
+    if not create and _is_empty(path):
         return None
     with _told(path):
         db = _connect(path, create=create)
@@ -332,6 +347,19 @@ def open_journal(path: Path, *, create: bool) -> Journal | None:
             db.close()
             raise
     return Journal(db, path)
+
+
+def _is_empty(path: Path) -> bool:
+    """Nothing was ever written: there is no journal, or the first janitor died making it."""
+    try:
+        return path.stat().st_size == 0 and not _wal(path).exists()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError as error:
+        hint = f"check the permissions of {path.parent}"
+        raise JournalError(
+            f"the journal can't be read: {error.strerror}", hint, str(path)
+        ) from error
 
 
 def _connect(path: Path, *, create: bool) -> sqlite3.Connection:

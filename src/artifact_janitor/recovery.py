@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from artifact_janitor.apply import trash
 from artifact_janitor.apply.ground import Ground
+from artifact_janitor.core.model import Pin
 from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.journal import Journal, State, Step
 from artifact_janitor.state import STATE
@@ -28,8 +29,7 @@ def recover(place: Workplace, now: int) -> list[str]:
             state.forget(sweep.id)
     trashes = [STATE, *(f"{root}/{STATE}" for root in ground.roots)]
     with state.step():
-        trash.finish_purges(ground, trashes)
-    return found
+        return [*found, *trash.finish_purges(ground, trashes)]
 
 
 def _settle(journal: Journal, ground: Ground, sweep: str, now: int) -> Iterator[str]:
@@ -43,34 +43,36 @@ def _settle(journal: Journal, ground: Ground, sweep: str, now: int) -> Iterator[
 
 
 def _settle_trash(journal: Journal, ground: Ground, step: Step, now: int) -> Iterator[str]:
+    """As long as the unit is in the trash its step is "done", so that undo can find it."""
     moves = journal.moves(step.id)
-    places = [trash.exists(ground, move) for move in moves]
-    if moves and all(in_trash for _, in_trash in places):
+    if moves and all(ground.has(move.target) for move in moves):
         if step.state != "done":
             journal.settle(step.id, "done", "finished after an interruption", now)
             yield f"{step.path} had reached the trash"
         return
-    half = [move for move, (_, in_trash) in zip(moves, places, strict=True) if in_trash]
     try:
-        trash.put_back(ground, half)
+        if trash.holds(ground, moves):
+            trash.put_back(ground, moves)
     except (StepSkipped, StepFailed) as error:
-        journal.settle(step.id, "failed", f"interrupted, and {error}", now)
+        state: State = "done" if trash.holds(ground, moves) else "failed"
+        journal.settle(step.id, state, f"interrupted, and {error}", now)
         yield f"{step.path} was interrupted half-way: {error}"
         return
+    for move in moves:
+        trash.prune(ground, move.target)
     journal.settle(step.id, "skipped", "interrupted", now)
     yield f"{step.path} is where it was"
 
 
 def _settle_undo(journal: Journal, ground: Ground, step: Step, now: int) -> Iterator[str]:
-    moves = journal.moves(step.about or 0)
-    left = [move for move in moves if trash.exists(ground, move)[1]]
     try:
-        trash.put_back(ground, left)
+        trash.put_back(ground, journal.moves(step.about or 0))
     except (StepSkipped, StepFailed) as error:
         journal.settle(step.id, "failed", f"interrupted, and {error}", now)
         yield f"{step.path} did not come back: {error}"
         return
     if step.about is not None:
+        journal.pin(Pin(step.path, "brought back by undo", now))
         journal.turn(step.about, "undone")
     journal.settle(step.id, "done", "finished after an interruption", now)
     yield f"{step.path} is back"
@@ -78,9 +80,11 @@ def _settle_undo(journal: Journal, ground: Ground, step: Step, now: int) -> Iter
 
 def _settle_purge(journal: Journal, ground: Ground, step: Step, now: int) -> Iterator[str]:
     """What was taken out of the trash is removed by `finish_purges`; the rest stays in it."""
-    still_there = any(trash.exists(ground, move)[1] for move in journal.moves(step.about or 0))
+    moves = journal.moves(step.about or 0)
+    still_there = trash.holds(ground, moves)
     if not still_there and step.about is not None:
         journal.turn(step.about, "purged")
+        trash.drop(ground, moves[1:])
     state: State = "skipped" if still_there else "done"
     journal.settle(step.id, state, "interrupted" if still_there else "finished later", now)
     yield f"{step.path} {'stays in the trash' if still_there else 'was purged'}"

@@ -59,20 +59,32 @@ class State:
         """The lock that a step holds. Raises Locked after `PATIENCE` seconds."""
         with open(self.folder / "lock", "r+", encoding="utf-8") as file:
             _acquire(file.fileno(), PATIENCE, self.folder / "lock")
-            file.truncate(0)
-            file.write(f"pid {os.getpid()}\n")
-            file.flush()
+            _sign(file.fileno())
             yield
 
     @contextmanager
     def sweep(self, name: str) -> Iterator[None]:
         """Hold a sweep open: as long as we live, nobody takes it for a dead one."""
         path = self.folder / "sweeps" / name
-        with open(path, "a", encoding="utf-8") as file:
-            self.own(path)
-            fcntl.flock(file, fcntl.LOCK_EX)
+        fd = self._hold(path)
+        try:
             yield
             path.unlink(missing_ok=True)
+        finally:
+            os.close(fd)
+
+    def _hold(self, path: Path) -> int:
+        """A locked descriptor on a file that nobody took away before it was locked."""
+        while True:
+            try:
+                fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            except OSError as error:
+                raise _unusable(path, str(error.strerror), "is the disk full?") from error
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if path.exists() and os.path.samestat(path.stat(), os.fstat(fd)):
+                self.own(path)
+                return fd
+            os.close(fd)
 
     def is_dead(self, name: str) -> bool:
         """Whether the janitor that opened this sweep is gone; the kernel knows."""
@@ -81,8 +93,8 @@ class State:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except FileNotFoundError:
             return True
-        except BlockingIOError:
-            return False
+        except OSError:
+            return False  # it is held, or nobody can tell
         return True
 
     def forget(self, name: str) -> None:
@@ -98,6 +110,15 @@ def _acquire(fd: int, patience: float, path: Path) -> None:
             if time.monotonic() > deadline:
                 raise _held(path) from None
             time.sleep(0.05)
+
+
+def _sign(fd: int) -> None:
+    """Say in the lock who holds it. On a full disk it says nothing, and holds as well."""
+    try:
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"pid {os.getpid()}\n".encode(), 0)
+    except OSError:
+        pass
 
 
 def _held(path: Path) -> Locked:

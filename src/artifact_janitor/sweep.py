@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 from artifact_janitor import clock
 from artifact_janitor.config import Settings
@@ -72,7 +73,8 @@ def look(
     policies = [each for each in settings.policies if not kinds or each.kind in kinds]
     decide = partial(plan, policies=policies, safety=settings.safety, now=now, local=clock.local)
     seen = survey(settings, known)
-    candidates = {*also, *(each.path for each in leaving(decide(seen.catalogue)))}
+    going = leaving(decide(seen.catalogue))
+    candidates = {*also, *chain.from_iterable(seen.catalogue.up_from(each) for each in going)}
     moment = Moment(settings.workspace, now, settings.safety.grace, activity())
     seen = examine(seen, candidates, moment, _counting(tick, "looking at", len(candidates)))
     return Look(seen, _narrowed(decide(seen.catalogue), kinds))

@@ -98,20 +98,21 @@ def _bring_back(place: Workplace, step: Done) -> None:
     journal = place.journal
     if step.state == "purged":
         raise StepFailed("purged: it left the trash for good")
-    if later := _around(journal, step):
+    if later := _around(place, step):
         raise StepFailed(f"{later.path} lies in the trash itself", f"janitor undo {later.sweep}")
     with place.state.step():
         moves = journal.moves(step.id)
-        if not any(trash.exists(place.ground, move)[1] for move in moves):
+        if not trash.holds(place.ground, moves):
             raise StepFailed("not in the trash any more: somebody took it out")
         trash.put_back(place.ground, moves)
         journal.turn(step.id, "undone")
         journal.pin(Pin(step.path, f"brought back by undo {step.sweep}", clock.read().wall))
 
 
-def _around(journal: Journal, step: Done) -> Done | None:
-    """A folder around this unit that went to the trash after it."""
-    for each in journal.trashed():
-        if each.step != step.id and is_within(step.path, each.path):
-            return journal.step(each.step)
+def _around(place: Workplace, step: Done) -> Done | None:
+    """A folder around this unit that went to the trash after it, and left its place empty."""
+    for each in place.journal.trashed():
+        around = each.path != step.path and is_within(step.path, each.path)
+        if around and each.step > step.id and not place.ground.has(each.path):
+            return place.journal.step(each.step)
     return None

@@ -110,15 +110,17 @@ def _mark(
 
 
 def _content(path: bytes, mode: int) -> bytes:
-    """What the name holds; a pipe or a socket is never opened."""
+    """What the name holds; a pipe or a socket is never opened, a locked file can't be."""
     if stat.S_ISLNK(mode):
         return os.readlink(path)
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(mode) or not os.access(path, os.R_OK):
         return b""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
 def _xattrs(path: bytes) -> tuple[tuple[str, bytes], ...]:
+    if not os.path.islink(path) and not os.access(path, os.R_OK):
+        return ()
     names = sorted(os.listxattr(path, follow_symlinks=False))
     return tuple((name, os.getxattr(path, name, follow_symlinks=False)) for name in names)

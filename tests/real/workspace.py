@@ -200,6 +200,12 @@ def put_back(pristine: Path, root: Path) -> None:
 
     The same place, because Hydra, W&B and trainers wrote it into their files.
     """
-    if root.exists():
-        shutil.rmtree(root)
+    remove(root)
     subprocess.run(["cp", "--archive", pristine, root], check=True)
+
+
+def remove(root: Path) -> None:
+    """All of it, even what its owner may not read."""
+    if root.exists():
+        subprocess.run(["chmod", "--recursive", "u+rwX", root], check=True)
+        shutil.rmtree(root)

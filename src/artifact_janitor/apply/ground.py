@@ -42,12 +42,16 @@ class Ground:
 
     @contextmanager
     def folder(self, path: str, *, make: bool = False) -> Iterator[int]:
-        """A descriptor on the folder at `path` in the workspace; `make` what is missing."""
+        """A descriptor on the folder at `path` in the workspace.
+
+        `make` what is missing: in the trash for the owner alone, elsewhere as ``mkdir`` does.
+        """
         root = path if path in self._places else self.root_of(path)
-        fd = _open_root(self._places[root], make=make and root == STATE)
+        mode = 0 if not make else 0o700 if STATE in path.split("/") else 0o777
+        fd = _open_root(self._places[root], mode)
         try:
             for name in path[len(root) + 1 :].split("/") if path != root else ():
-                inner = _enter(fd, name, make=make)
+                inner = _enter(fd, name, mode)
                 os.close(fd)
                 fd = inner
             yield fd
@@ -88,30 +92,31 @@ class Ground:
                 continue
 
 
-def _open_root(place: str, *, make: bool) -> int:
+def _open_root(place: str, mode: int) -> int:
     try:
-        if make:
-            os.makedirs(place, mode=0o700, exist_ok=True)
+        if mode:
+            os.makedirs(place, mode, exist_ok=True)
         return os.open(place, _FOLDER)
     except OSError as error:
         raise _skipped(place, error) from error
 
 
-def _enter(fd: int, name: str, *, make: bool) -> int:
+def _enter(fd: int, name: str, mode: int) -> int:
+    """Open a folder in an open folder; one that is missing is made if there is a `mode`."""
     if name in ("", ".", ".."):
         raise StepSkipped(f"{name!r} is no name")
     try:
-        if make:
-            _make(fd, name)
+        if mode:
+            _make(fd, name, mode)
         return os.open(name, _FOLDER, dir_fd=fd)
     except OSError as error:
         raise _skipped(name, error) from error
 
 
-def _make(fd: int, name: str) -> None:
-    """A folder of the trash: for the owner of the folder around it, and nobody else."""
+def _make(fd: int, name: str, mode: int) -> None:
+    """A folder for the owner of the folder around it."""
     try:
-        os.mkdir(name, 0o700, dir_fd=fd)
+        os.mkdir(name, mode, dir_fd=fd)
     except FileExistsError:
         return
     owner = os.fstat(fd)
@@ -142,7 +147,8 @@ def rename(source: tuple[int, str], target: tuple[int, str]) -> None:
     if code == errno.EEXIST:
         raise StepFailed(f"{target[1]} is there already", "move it away, then try again")
     if code in (errno.EINVAL, errno.ENOSYS):
-        return _rename_plainly(source, target)
+        _rename_plainly(source, target)
+        return
     raise StepFailed(why)
 
 

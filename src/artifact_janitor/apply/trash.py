@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from artifact_janitor.apply.ground import Ground, rename
 from artifact_janitor.errors import StepFailed, StepSkipped
@@ -46,7 +46,8 @@ def carry_out(ground: Ground, moves: Iterable[Move]) -> tuple[Move, ...]:
         for move in moves:
             done.append(_there(ground, move))
     except (StepSkipped, StepFailed):
-        put_back(ground, done)
+        if done:
+            put_back(ground, done)
         raise
     return tuple(done)
 
@@ -72,18 +73,45 @@ def _must_be(move: Move, now: tuple[int, str], before: tuple[int, str]) -> None:
         raise StepSkipped(f"{move.source} was replaced by something else since the plan was made")
 
 
-def put_back(ground: Ground, moves: Iterable[Move]) -> None:
-    """Undo renames, last first, with the mtimes of the folders that they touched."""
-    for move in reversed([*moves]):
-        with (
-            ground.parent(move.source, make=True) as source,
-            ground.parent(move.target) as target,
-        ):
-            untouched = os.fstat(source[0]).st_mtime_ns == move.parent_after
-            rename(target, source)
-            if untouched:
-                _set_mtime(source[0], move.parent_before)
-        prune(ground, move.target)
+def put_back(ground: Ground, moves: Sequence[Move]) -> None:
+    """Undo the renames of one step, last first; what is back already stays.
+
+    The first move is the unit's, the others are of links that name it. A link whose place
+    was taken meanwhile is dropped: W&B's ``latest-run`` names a newer run by then. Raises
+    StepFailed where the place of the unit itself was taken, and moves nothing.
+    """
+    unit, *links = moves
+    if ground.has(unit.target) and ground.has(unit.source):
+        raise StepFailed(f"{unit.source} is there already", "move it away, then try again")
+    taken = [link for link in links if ground.has(link.source)]
+    for move in reversed(moves):
+        if move not in taken and ground.has(move.target):
+            _back(ground, move)
+    drop(ground, taken)
+
+
+def _back(ground: Ground, move: Move) -> None:
+    """With the mtime that the old folder had, if nobody else touched it."""
+    with (
+        ground.parent(move.source, make=True) as source,
+        ground.parent(move.target) as target,
+    ):
+        untouched = os.fstat(source[0]).st_mtime_ns == move.parent_after
+        rename(target, source)
+        if untouched:
+            _set_mtime(source[0], move.parent_before)
+    prune(ground, move.target)
+
+
+def drop(ground: Ground, links: Iterable[Move]) -> None:
+    """Remove links from the trash whose unit needs them no more."""
+    for link in links:
+        try:
+            with ground.parent(link.target) as (fd, name):
+                os.unlink(name, dir_fd=fd)
+        except (OSError, StepSkipped):
+            continue  # it isn't there, or is no link any more
+        prune(ground, link.target)
 
 
 def _set_mtime(fd: int, mtime: int) -> None:
@@ -103,20 +131,12 @@ def prune(ground: Ground, path: str) -> None:
             with ground.folder(above) as fd:
                 os.rmdir(name, dir_fd=fd)
         except (OSError, StepSkipped):
-            return  # others are still in it
+            continue  # others are in it, or it was never made
 
 
-def exists(ground: Ground, move: Move) -> tuple[bool, bool]:
-    """Whether the moved thing is at its old place, and whether it is in the trash."""
-    return _is(ground, move.source, move), _is(ground, move.target, move)
-
-
-def _is(ground: Ground, path: str, move: Move) -> bool:
-    try:
-        status = ground.stat(path)
-    except StepSkipped:
-        return False
-    return status.st_ino == move.ino  # a device's number may change with a reboot
+def holds(ground: Ground, moves: Sequence[Move]) -> bool:
+    """Whether the unit of these moves is in the trash. Its place there is its own."""
+    return bool(moves) and ground.has(moves[0].target)
 
 
 def purge_target(target: str, step: int) -> str:
@@ -137,15 +157,19 @@ def purge(ground: Ground, target: str, step: int) -> str:
     return gone
 
 
-def finish_purges(ground: Ground, trashes: Iterable[str]) -> None:
-    """Remove what killed purges left behind, in each of the state folders."""
+def finish_purges(ground: Ground, trashes: Iterable[str]) -> Iterator[str]:
+    """Remove what killed purges left behind, in each of the state folders; says what stays."""
     for folder in trashes:
         try:
             with ground.folder(f"{folder}/{LEAVING}") as fd:
-                for name in os.listdir(fd):
-                    _remove(fd, name)
+                left = os.listdir(fd)
         except StepSkipped:
             continue  # no purge was ever needed here
+        for name in left:
+            try:
+                remove(ground, f"{folder}/{LEAVING}/{name}")
+            except StepFailed as error:
+                yield error.message
 
 
 def remove(ground: Ground, path: str) -> None:
@@ -154,25 +178,27 @@ def remove(ground: Ground, path: str) -> None:
         with ground.parent(path) as (fd, name):
             _remove(fd, name)
     except OSError as error:
-        raise StepFailed(f"{path} can't be removed: {error.strerror}") from error
+        what = f"what is left in {path} can't be removed: {error.strerror}"
+        raise StepFailed(what, "remove it by hand: it was purged") from error
 
 
 def _remove(fd: int, name: str) -> None:
     status = os.stat(name, dir_fd=fd, follow_symlinks=False)
-    if not stat.S_ISDIR(status.st_mode):
-        return os.unlink(name, dir_fd=fd)
-    _empty(fd, name, status.st_dev)
-    os.rmdir(name, dir_fd=fd)
+    if stat.S_ISDIR(status.st_mode):
+        _empty(fd, name)
+        os.rmdir(name, dir_fd=fd)
+    else:
+        os.unlink(name, dir_fd=fd)
 
 
-def _empty(fd: int, name: str, device: int) -> None:
+def _empty(fd: int, name: str) -> None:
     """Remove what is in a folder, with a stack of our own: trees can be deep."""
-    levels = [_Leaving(fd, name, device)]
+    levels = [_Leaving(fd, name)]
     try:
         while levels:
             level = levels[-1]
             if level.folders:
-                levels.append(_Leaving(level.fd, level.folders[-1], device))
+                levels.append(_Leaving(level.fd, level.folders[-1]))
                 continue
             levels.pop().close()
             if levels:
@@ -185,15 +211,18 @@ def _empty(fd: int, name: str, device: int) -> None:
 class _Leaving:
     """A folder that is being emptied: its files are gone, its folders still to go."""
 
-    def __init__(self, parent: int, name: str, device: int) -> None:
+    def __init__(self, parent: int, name: str) -> None:
         self.fd = os.open(name, _FOLDER, dir_fd=parent)
-        status = os.fstat(self.fd)
-        if status.st_dev != device:
+        try:
+            if _mount(self.fd) != _mount(parent):
+                raise OSError(errno.EXDEV, "another filesystem is mounted in it")
+            mode = os.fstat(self.fd).st_mode
+            if not mode & stat.S_IWUSR:
+                os.fchmod(self.fd, mode | stat.S_IRWXU)
+            self.folders = self._unlink_files()
+        except OSError:
             self.close()
-            raise OSError(errno.EXDEV, "another filesystem is mounted in it")
-        if not status.st_mode & stat.S_IWUSR:
-            os.fchmod(self.fd, status.st_mode | stat.S_IRWXU)
-        self.folders = self._unlink_files()
+            raise
 
     def close(self) -> None:
         os.close(self.fd)
@@ -205,3 +234,13 @@ class _Leaving:
             if not is_folder:
                 os.unlink(name, dir_fd=self.fd)
         return [name for name, is_folder in found if is_folder]
+
+
+def _mount(fd: int) -> tuple[int, str]:
+    """What an open folder is mounted from: a bind mount has the same device, another id."""
+    try:
+        with open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as info:
+            mount = next((line for line in info if line.startswith("mnt_id:")), "")
+    except OSError:
+        mount = ""
+    return os.fstat(fd).st_dev, mount

@@ -86,7 +86,7 @@ def _problem(given: Given, where: Place, what: str) -> Problem:
     kind: object = ""
     if len(where) > 1 and where[0] == "policy" and isinstance(where[1], int):
         kind = given.policies[where[1]].get("kind")
-    named_already = where[2:] == ("kind",) or str(kind) in what
+    named_already = where[2:] == ("kind",) or f"every {kind}" in what
     suffix = f" ({kind})" if kind in KINDS and not named_already else ""
     return Problem(given.place(where), what + suffix)
 
@@ -156,9 +156,9 @@ def _eclipsed(given: Given, index: int) -> str:
 
 def _covers(reach: str, path: str) -> bool:
     folder = reach.removesuffix("**")
-    literal = folder.endswith("/") and not re.search(r"[*?[]", folder)
+    whole = folder.endswith("/") and "[" not in folder  # a set could go on beyond the folder
     return bool(reach) and (
-        reach in EVERYTHING or reach == path or (literal and path.startswith(folder))
+        reach in EVERYTHING or reach == path or (whole and path.startswith(folder))
     )
 
 

@@ -163,6 +163,13 @@ class Catalogue:
                 inside.setdefault(artifact.parent, []).append(artifact)
         return inside
 
+    def up_from(self, artifact: Artifact) -> Iterator[str]:
+        """The unit's path, and those of the units around it, innermost first."""
+        path: str | None = artifact.path
+        while path is not None:
+            yield path
+            path = self.by_path[path].parent
+
     def below(self, path: str) -> Iterator[Artifact]:
         """All units inside the unit at `path`, outermost first."""
         for child in self.children.get(path, ()):

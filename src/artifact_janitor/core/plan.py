@@ -100,20 +100,13 @@ def _retention(
     """The outermost units that go, oldest first; what is inside leaves with them."""
     going = {path for path, each in verdicts.items() if not each.kept and path not in protected}
     for artifact in sorted(catalogue.artifacts, key=lambda each: (each.time, each.path)):
-        if artifact.path in going and not _ancestors(catalogue, artifact) & going:
+        around = [*catalogue.up_from(artifact)][1:]
+        if artifact.path in going and going.isdisjoint(around):
             verdict = verdicts[artifact.path]
             proof = tuple(each.why for each in artifact.evidence if each.fact == "uploaded")
             then = verdict.policy.then if verdict.policy else ""
             inside = tuple(catalogue.below(artifact.path))
             yield Step(then, artifact, verdict.reasons + proof, inside)
-
-
-def _ancestors(catalogue: Catalogue, artifact: Artifact) -> set[str]:
-    found, parent = set(), artifact.parent
-    while parent is not None:
-        found.add(parent)
-        parent = catalogue.by_path[parent].parent
-    return found
 
 
 def _purges(catalogue: Catalogue, safety: Safety, now: int) -> Iterator[Step]:

@@ -72,12 +72,10 @@ def _risen(
     risen = {path: list(dict.fromkeys(found)) for path, found in own.items()}
     for artifact in catalogue.artifacts:
         rising = [each for each in own[artifact.path] if each.fact != STAYS_WHEN_THINNED]
-        parent = artifact.parent
-        while parent is not None and rising:
-            above = [each for each in rising if not is_within(each.source or ".", parent)]
+        for around in [*catalogue.up_from(artifact)][1:]:
+            above = [each for each in rising if not is_within(each.source or ".", around)]
             if above:
-                risen.setdefault(parent, []).append(_inside(artifact, above[0]))
-            parent = catalogue.by_path[parent].parent
+                risen.setdefault(around, []).append(_inside(artifact, above[0]))
     return risen
 
 
@@ -88,15 +86,25 @@ def _inside(child: Artifact, evidence: Evidence) -> Evidence:
 def _descended(
     catalogue: Catalogue, found: dict[str, list[Evidence]]
 ) -> list[tuple[str, Evidence]]:
-    """A sweep is one atomic unit: while any job of it runs, none of its parts goes."""
+    """Life is the one protection that descends, onto the parts of what lives.
+
+    A program that trains may still load any checkpoint of its run, and a sweep is one
+    atomic unit: while any job of it runs, none of its parts goes.
+    """
     return [
-        (part.path, Evidence("live", f"part of {sweep.path}: {evidence.why}"))
-        for sweep in catalogue.artifacts
-        if sweep.kind == "hydra-sweep"
-        for evidence in found.get(sweep.path, ())
+        (part.path, Evidence("live", f"part of {whole.path}: {evidence.why}"))
+        for whole in catalogue.artifacts
+        for evidence in found.get(whole.path, ())
         if evidence.fact == "live"
-        for part in catalogue.below(sweep.path)
+        for part in _parts(catalogue, whole)
     ]
+
+
+def _parts(catalogue: Catalogue, whole: Artifact) -> Iterable[Artifact]:
+    if whole.kind == "hydra-sweep":
+        return catalogue.below(whole.path)
+    inside = catalogue.children.get(whole.path, ())
+    return (each for each in inside if each.kind == "checkpoint")
 
 
 def only_copies(catalogue: Catalogue, going: Iterable[Artifact]) -> Protections:

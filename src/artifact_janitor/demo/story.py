@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -42,10 +41,9 @@ class _Story:
 
     def chapter(self, title: str, *words: str) -> None:
         self.screen.print()
-        self.screen.rule(line((title, "bold")), align="left", characters="─")
+        self.screen.print(line((f"── {title} ", "bold"), ("─" * (76 - len(title)), "dim")))
         self.screen.print(line(("$ ", "dim"), ("janitor " + " ".join(words), "bold cyan")))
         command = [sys.executable, "-m", "artifact_janitor", *words]
-        environment = os.environ | {"COLUMNS": str(self.screen.width)}
-        done = subprocess.run(command, cwd=self.demo.folder, env=environment, check=False)
+        done = subprocess.run(command, cwd=self.demo.folder, check=False)
         if done.returncode:
             raise JanitorError(f"janitor {words[0]} failed with {done.returncode}")

@@ -31,7 +31,9 @@ FOREIGN_GRACE = 24 * 3600 * 10**9
 """How long after its newest write a run of another host counts as live, whatever `grace` is."""
 
 _TFEVENTS = re.compile(r"events\.out\.tfevents\.\d+\.(?P<host>.+)\.(?P<pid>\d+)\.\d+(?:\..*)?")
-_MAPPED = re.compile(r"^\S+ \S+ \S+ (?P<major>[0-9a-f]+):(?P<minor>[0-9a-f]+) (?P<inode>[1-9]\d*) ")
+_MAPPED = re.compile(
+    r"\S+ \S+ \S+ (?P<major>[0-9a-f]+):(?P<minor>[0-9a-f]+) (?P<inode>[1-9]\d*) +(?P<path>/.*)\n"
+)
 
 
 @dataclass(slots=True)
@@ -45,8 +47,9 @@ class Activity:
 
 def activity() -> Activity:
     """Look at every process but ourselves: about 125 ms for 400 processes."""
-    seen = Activity()
-    for name in os.listdir("/proc"):
+    names = os.listdir("/proc")
+    seen = Activity(hidden=int("1" not in names))  # hidepid: what is not ours isn't even listed
+    for name in names:
         if name.isdigit() and int(name) != os.getpid():
             try:
                 _look_into(f"/proc/{name}", seen)
@@ -58,26 +61,35 @@ def activity() -> Activity:
 
 
 def _look_into(proc: str, seen: Activity) -> None:
-    cwd = os.stat(f"{proc}/cwd")
-    who = _name(proc)
-    for fd in os.listdir(f"{proc}/fd"):
-        try:
-            status = os.stat(f"{proc}/fd/{fd}")
-        except FileNotFoundError:
-            continue
-        seen.holders.setdefault((status.st_dev, status.st_ino), f"{who} has it open")
-    for inode in _mapped(proc):
-        seen.holders.setdefault(inode, f"{who} has it mapped")
-    seen.holders[cwd.st_dev, cwd.st_ino] = f"{who} works in it"
+    fds, who = os.listdir(f"{proc}/fd"), _name(proc)
+    for fd in fds:
+        for inode in _inode(f"{proc}/fd/{fd}"):
+            seen.holders.setdefault(inode, f"{who} has it open")
+    for inode, path in _mapped(proc):
+        if inode not in seen.holders:
+            for each in (inode, *_inode(path)):
+                seen.holders.setdefault(each, f"{who} has it mapped")
+    for inode in _inode(f"{proc}/cwd"):
+        seen.holders[inode] = f"{who} works in it"
 
 
-def _mapped(proc: str) -> Iterator[Inode]:
-    """Files that stay in use after their descriptor was closed."""
+def _inode(path: str) -> Iterator[Inode]:
+    """What a path leads to; nothing where that ended, or lies on a broken mount."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return
+    yield status.st_dev, status.st_ino
+
+
+def _mapped(proc: str) -> Iterator[tuple[Inode, str]]:
+    """Files that stay in use after their descriptor was closed, with their paths: on btrfs
+    and overlayfs the device that the kernel names here is not the one of ``stat``."""
     with open(f"{proc}/maps", errors="surrogateescape") as maps:
         for line in maps:
             if match := _MAPPED.match(line):
                 major, minor = int(match["major"], 16), int(match["minor"], 16)
-                yield os.makedev(major, minor), int(match["inode"])
+                yield (os.makedev(major, minor), int(match["inode"])), match["path"]
 
 
 def _name(proc: str) -> str:
@@ -172,7 +184,9 @@ def _writers(content: Folder, base: Path) -> Iterator[tuple[str, int | None]]:
         for name in folder.files:
             if match := _TFEVENTS.fullmatch(name):
                 local = match["host"] == here
-                what = f"{name} names pid {match['pid']}" + ("" if local else f" on {match['host']}")
+                what = f"{name} names pid {match['pid']}" + (
+                    "" if local else f" on {match['host']}"
+                )
                 yield what, int(match["pid"]) if local else None
         if (pid := wandb.writer_pid(folder, base)) is not None:
             yield f"W&B's debug.log names pid {pid}", pid
@@ -188,7 +202,9 @@ def _started_before(pid: int, moment: int) -> bool:
             ticks = int(file.read().rpartition(b")")[2].split()[19])
     except (OSError, IndexError, ValueError):
         return False
-    started = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
+    started = (
+        time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
+    )
     return started <= moment / 1e9 + 1
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from artifact_janitor.core.model import Evidence, is_within
@@ -64,11 +66,18 @@ def _not_files(content: Folder) -> Iterator[Entry]:
         yield from folder.others.values()
 
 
+@lru_cache(maxsize=1024)
+def _real(folder: Path) -> str:
+    """Where a folder is: the kernel names mount points so, and a root may be a symlink."""
+    return os.path.realpath(folder)
+
+
 def obstacles(content: Folder | Entry, base: Path, mounts: Iterable[str]) -> Iterator[Evidence]:
     """What makes a folder untouchable by what it holds (S1, S7)."""
     if isinstance(content, Entry):
         return
-    here = str(base / content.path)
+    above, _, name = content.path.rpartition("/")
+    here = f"{_real(base / above)}/{name}"
     for mount in mounts:
         if is_within(mount, here):
             yield Evidence("mount", f"a filesystem is mounted in it, at {mount}")

@@ -82,8 +82,11 @@ def counts_steps(name: str) -> bool:
 
 def is_checkpoint(name: str) -> bool:
     """Whether the name alone is proof."""
-    kind, parts = suffix(name), words(name)
-    if not kind or (kind == ".bin" and _BIN.isdisjoint(parts)):
+    kind = suffix(name)
+    if not kind:
+        return False
+    parts = words(name)
+    if kind == ".bin" and _BIN.isdisjoint(parts):
         return False
     if kind != ".ckpt" and not _OTHER.isdisjoint(parts):
         return False

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from artifact_janitor.core.model import Artifact
+from artifact_janitor.core.model import Artifact, is_within
 from artifact_janitor.observe import liveness, tree
 from artifact_janitor.observe.examine import fingerprint_of
 from artifact_janitor.observe.liveness import Moment
@@ -20,10 +21,24 @@ def objection(artifact: Artifact, before: Folder | Entry, moment: Moment) -> str
         content = read(moment.base, artifact.path)
     except OSError as error:
         return f"gone or out of reach since the plan was made ({error.strerror})"
+    if os.path.lexists(moment.base / artifact.path / tree.STATE):
+        return "a janitor's own state lies in it now"
     if fingerprint_of(content) != artifact.fingerprint:
         return f"changed since the plan was made ({_difference(before, content)})"
+    for link in artifact.links:
+        if not _names(moment.base, link, artifact.path):
+            return f"{link} names something else since the plan was made"
     alive = liveness.live(content, artifact.path, moment)
     return alive.why if alive else ""
+
+
+def _names(base: Path, link: str, path: str) -> bool:
+    """Whether a symlink still leads to or into `path`, by its text."""
+    try:
+        target = os.readlink(base / link)
+    except OSError:
+        return False
+    return is_within(posixpath.normpath(posixpath.join(posixpath.dirname(link), target)), path)
 
 
 def read(base: Path, path: str) -> Folder | Entry:

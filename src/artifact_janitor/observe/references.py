@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from artifact_janitor.core.model import Evidence, is_within
@@ -16,9 +18,7 @@ from artifact_janitor.observe.tree import STATE
 
 References = dict[str, list[Evidence]]
 
-CONFIGS = frozenset(
-    ".yaml .yml .json .toml .ini .cfg .conf .env .sh .py .sbatch .slurm".split()
-)
+CONFIGS = frozenset(".yaml .yml .json .toml .ini .cfg .conf .env .sh .py .sbatch .slurm".split())
 """Tracked files that may name a run to resume from or to evaluate."""
 
 _LIMIT = 4 << 20
@@ -29,6 +29,9 @@ _ELSEWHERE = frozenset({".git", STATE, ".venv", "venv", "node_modules", "site-pa
 
 _STRINGS = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _NAME_GOES_ON = re.compile(r"[\w\-]")
+_PATH_GOES_ON = re.compile(r"\.*[\w\-]")
+_SLASHES = re.compile(r"/(?:\.?/)*")
+_YAML_BYTE = re.compile(r"\\x([0-9a-fA-F]{2})")
 
 
 def elsewhere(base: Path, roots: Iterable[str], sidecar_folders: Iterable[str]) -> Names:
@@ -40,7 +43,8 @@ def elsewhere(base: Path, roots: Iterable[str], sidecar_folders: Iterable[str]) 
         for entry in _entries(base / folder):
             path = f"{folder}/{entry.name}" if folder else entry.name
             if entry.is_symlink():
-                names.links[path] = os.readlink(entry.path)
+                with suppress(FileNotFoundError):  # it went while we looked
+                    names.links[path] = os.readlink(entry.path)
             elif entry.is_dir(follow_symlinks=False):
                 if entry.name not in _ELSEWHERE and path not in skip:
                     stack.append(path)
@@ -67,9 +71,9 @@ class Names:
 
 def is_sidecar(path: str, sidecar_folders: Iterable[str]) -> bool:
     """``*_meta.json`` anywhere, and any JSON beside the published models."""
-    return path.endswith("_meta.json") or (
-        path.endswith(".json") and any(is_within(path, folder) for folder in sidecar_folders)
-    )
+    if not path.endswith(".json"):
+        return False
+    return path.endswith("_meta.json") or any(is_within(path, each) for each in sidecar_folders)
 
 
 class Index:
@@ -84,7 +88,7 @@ class Index:
         for unit in units:
             self._enter(unit)
         places = "|".join(re.escape(root) for root in sorted(self.roots, key=len, reverse=True))
-        self._mention = re.compile(f"(?<![\\w-])(?P<root>{places})/+")
+        self._mention = re.compile(f"(?<![\\w-])(?P<root>{places}){_SLASHES.pattern}")
 
     def _enter(self, unit: Unit) -> None:
         for path in (unit.path, *ancestors(unit.path)):
@@ -125,20 +129,26 @@ class Index:
         return lexical[len(str(self.base)) + 1 :] if is_within(lexical, str(self.base)) else None
 
     def mentioned(self, text: str) -> set[str]:
-        """The units that a text names by path, in whole or by something inside them."""
+        """The units that a text names by path: in whole, by something inside them, or by a
+        folder that only holds units (a date, say), if nothing in it is meant."""
         found: set[str] = set()
         for match in self._mention.finditer(text):
-            found.update(self.around(self._longest(match["root"], text, match.end())))
+            path, end = self._longest(match["root"], text, match.end())
+            around = [*self.around(path)]
+            if not around and path != match["root"] and not _PATH_GOES_ON.match(text, end):
+                around = [unit for unit in self.units if is_within(unit, path)]
+            found.update(around)
         return found
 
-    def _longest(self, folder: str, text: str, start: int) -> str:
+    def _longest(self, folder: str, text: str, start: int) -> tuple[str, int]:
         """Follow the text name by name as far as it names something that exists."""
         while name := self._next_name(self.names.get(folder, ()), text, start):
             folder, start = f"{folder}/{name}", start + len(name)
-            if text[start : start + 1] != "/":
+            slashes = _SLASHES.match(text, start)
+            if slashes is None:
                 break
-            start += 1
-        return folder
+            start = slashes.end()
+        return folder, start
 
     def _next_name(self, known: Iterable[str], text: str, start: int) -> str:
         for end in range(min(len(text), start + 255), start, -1):
@@ -149,7 +159,7 @@ class Index:
     def named(self, text: str) -> set[str]:
         """The runs that a sidecar names by any string: a path, or a run's own name."""
         found = self.mentioned(text)
-        for value in _STRINGS.findall(text):
+        for value in (_plain(each) for each in _STRINGS.findall(text)):
             parts = value.strip("/").split("/")
             for end in range(1, len(parts) + 1):
                 found |= self.runs.get("/".join(parts[:end]), set())
@@ -181,4 +191,17 @@ def references(index: Index, names: Names, tracked: Iterable[str]) -> References
 
 
 def _text(path: Path) -> str:
-    return head(path, _LIMIT).decode("utf-8", "surrogateescape")
+    """A file's text, and once more its quoted strings where escapes hide what they say:
+    Python's ``json`` writes "mod\\u00e8le"."""
+    text = head(path, _LIMIT).decode("utf-8", "surrogateescape")
+    return "\n".join([text, *(_plain(each) for each in _STRINGS.findall(text) if "\\" in each)])
+
+
+def _plain(quoted: str) -> str:
+    """What a string in double quotes says, in JSON or YAML."""
+    as_json = _YAML_BYTE.sub(r"\\u00\1", quoted)
+    try:
+        said = json.loads(f'"{as_json}"', strict=False)
+    except ValueError:
+        return quoted
+    return said if isinstance(said, str) else quoted

@@ -5,6 +5,7 @@ only TensorBoard's event file stays young, because a process proves nothing abou
 that are older than itself.
 """
 
+import os
 import subprocess
 
 from tests.real import hydra_runs
@@ -85,10 +86,20 @@ def sweep_at_work(w: Nasty) -> None:
 
 
 def tensorboard(w: Nasty) -> None:
-    """The writer holds no file; the event file's name says which process writes it."""
-    run = w.old_hydra(46)
-    w.live.append(lambda given: held(given, EVENTS, f"{run}/tensorboard"))
+    """The writer holds no file; the event file's name says which process writes it.
+
+    Another run must be younger, or ``keep_last = 1`` would keep this one by itself.
+    """
+    run, younger = w.old_hydra(46), w.hydra(0.01)
+    w.live.append(lambda given: _writes_events(given, run, younger))
     w.stays(run, "hydra-run", "live: its event file names a process that runs")
+    w.stays(younger, "hydra-run", "the newest of its kind")
+
+
+def _writes_events(w: Nasty, run: str, younger: str) -> subprocess.Popen[bytes]:
+    process = held(w, EVENTS, f"{run}/tensorboard")
+    os.utime(w.root / younger / "metrics.json")
+    return process
 
 
 def log_at_work(w: Nasty) -> None:
@@ -99,7 +110,7 @@ def log_at_work(w: Nasty) -> None:
 
 
 def written_by_a_stranger(w: Nasty) -> None:
-    """A container's root writes into a user's file: its descriptors can't be seen, its lease can."""
+    """Root in a container writes to a user's file: no descriptor shows it, but the lease does."""
     run = w.old_hydra(48)
     stranger = myself(w.root.parent / "home")
     w.live.append(lambda given: held(given, WRITING, f"{run}/train.log", stranger))

@@ -55,16 +55,16 @@ def unreadable_folder(w: Nasty) -> None:
     run = w.hydra(87)
     w.write(f"{run}/private/notes.txt")
     w.backdate(run, 87)
-    (w.root / run / "private").chmod(0o000)
+    w.live.append(lambda given: (given.root / run / "private").chmod(0o000))
     w.goes(run, "hydra-run", "holds a folder that can't be read", root_only=True)
 
 
 def unreadable_file(w: Nasty) -> None:
     """Its name is seen, but nobody may be asked whether it is in use."""
     run = w.hydra(88)
-    file = w.write(f"{run}/secret.txt")
+    w.write(f"{run}/secret.txt")
     w.backdate(run, 88)
-    file.chmod(0o000)
+    w.live.append(lambda given: (given.root / run / "secret.txt").chmod(0o000))
     w.goes(run, "hydra-run", "holds a file that can't be opened", root_only=True)
 
 

@@ -1,0 +1,201 @@
+"""What should come out, told a second time: naive, slow, and sharing no code with the core.
+
+It asks of one unit at a time what the contract says of it. Only whole-hour time zones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, timedelta
+from fnmatch import fnmatchcase
+
+from artifact_janitor.core.model import Artifact, Catalogue
+from artifact_janitor.core.policy import Policy
+from artifact_janitor.units import HOUR, SECOND
+from tests.core.history import local
+
+
+def matches(path: str, glob: str) -> bool:
+    """Name by name; ``**`` as a whole name stands for any number of folders."""
+    return _names_match(path.split("/"), glob.split("/"))
+
+
+def _names_match(names: list[str], globs: list[str]) -> bool:
+    if not globs:
+        return not names
+    if globs == ["**"]:
+        return bool(names)
+    if globs[0] == "**":
+        return any(_names_match(names[skip:], globs[1:]) for skip in range(len(names) + 1))
+    return bool(names) and fnmatchcase(names[0], globs[0]) and _names_match(names[1:], globs[1:])
+
+
+def governing(unit: Artifact, policies: Sequence[Policy]) -> int | None:
+    """The position of the policy that governs a unit."""
+    for position, policy in enumerate(policies):
+        if policy.kind == unit.kind and matches(unit.path, policy.path):
+            return position
+    return None
+
+
+def _day(unit: Artifact) -> date:
+    return local(unit.time // SECOND).date()
+
+
+PERIOD_OF: dict[str, Callable[[Artifact], object]] = {
+    "keep_hourly": lambda unit: unit.time // HOUR,
+    "keep_daily": _day,
+    "keep_weekly": lambda unit: _day(unit) - timedelta(days=_day(unit).weekday()),
+    "keep_monthly": lambda unit: (_day(unit).year, _day(unit).month),
+}
+
+
+def keeping_rules(
+    unit: Artifact, units: Iterable[Artifact], policies: Sequence[Policy], now: int
+) -> set[str]:
+    """The names of the rules that keep a unit; "none" and "future" keep it as well."""
+    position = governing(unit, policies)
+    if position is None:
+        return {"none"}
+    if unit.time > now:
+        return {"future"}
+    rivals = [
+        each
+        for each in units
+        if governing(each, policies) == position
+        and each.time <= now
+        and each.within == unit.within
+    ]
+    return set(_keeping(unit, rivals, policies[position], now))
+
+
+def _keeping(
+    unit: Artifact, rivals: list[Artifact], policy: Policy, now: int
+) -> Iterable[str]:
+    newer = [each for each in rivals if _newer(each, unit)]
+    further = [each for each in rivals if _further(each, unit)]
+    if policy.keep_last is not None:
+        by_step = unit.step is not None and len(further) < policy.keep_last
+        if len(newer) < policy.keep_last or by_step:
+            yield "keep_last"
+    if policy.keep_within is not None and unit.time >= now - policy.keep_within:
+        yield "keep_within"
+    for rule, period_of in PERIOD_OF.items():
+        n, mine = getattr(policy, rule), period_of(unit)
+        newer_periods = {period_of(each) for each in newer}
+        if n is not None and mine not in newer_periods and len(newer_periods) < n:
+            yield rule
+
+
+def _newer(one: Artifact, other: Artifact) -> bool:
+    if one.time != other.time:
+        return one.time > other.time
+    if (one.step or 0) != (other.step or 0):
+        return (one.step or 0) > (other.step or 0)
+    return one.path > other.path
+
+
+def _further(one: Artifact, other: Artifact) -> bool:
+    if one.step is None or other.step is None:
+        return False
+    return one.step > other.step or (one.step == other.step and _newer(one, other))
+
+
+def ancestors(unit: Artifact, catalogue: Catalogue) -> list[Artifact]:
+    above = [each for each in catalogue.artifacts if each.path == unit.parent]
+    return [*above, *(further for each in above for further in ancestors(each, catalogue))]
+
+
+def parts(unit: Artifact, catalogue: Catalogue) -> list[Artifact]:
+    return [each for each in catalogue.artifacts if unit in ancestors(each, catalogue)]
+
+
+def below(path: str, folder: str) -> bool:
+    return (path + "/").startswith(folder + "/")
+
+
+def _own_facts(unit: Artifact, catalogue: Catalogue) -> list[tuple[str, str]]:
+    """(fact, the path that says so) of all that protects a unit itself, pins included."""
+    own = [(each.fact, each.source) for each in unit.protections]
+    for pin in catalogue.pins:
+        if below(unit.path, pin.path) or below(pin.path, unit.path):
+            own.append(("pinned", ""))
+    return own
+
+
+def _held_facts(unit: Artifact, catalogue: Catalogue) -> set[str]:
+    """What protects a unit itself, and what rises to it out of its parts."""
+    held = {fact for fact, _ in _own_facts(unit, catalogue)}
+    for part in parts(unit, catalogue):
+        for fact, source in _own_facts(part, catalogue):
+            if not source or not below(source, unit.path):
+                held.add(fact)
+    return held
+
+
+def protecting_facts(unit: Artifact, catalogue: Catalogue) -> set[str]:
+    """All that protects a unit, but for its being the only copy of something."""
+    found = _held_facts(unit, catalogue)
+    for above in ancestors(unit, catalogue):
+        its_own = unit.kind == "checkpoint" and unit.parent == above.path
+        if (above.kind == "hydra-sweep" or its_own) and "live" in _held_facts(above, catalogue):
+            found.add("live")
+    if unit.kind == "checkpoint" and _stays_when_thinned(unit, catalogue):
+        found.add("thinned")
+    return found
+
+
+def _stays_when_thinned(unit: Artifact, catalogue: Catalogue) -> bool:
+    if unit.role in ("best", "final") or (unit.role == "last" and unit.valid is not False):
+        return True
+    beside = [
+        each
+        for each in catalogue.artifacts
+        if each.kind == "checkpoint" and each.within == unit.within
+    ]
+    proven = [each for each in beside if each.valid is True]
+    perhaps = [each for each in beside if each.valid is not False]
+    return any(
+        unit in candidates
+        and (
+            not any(_newer(each, unit) for each in candidates)
+            or (unit.step is not None and not any(_further(each, unit) for each in candidates))
+        )
+        for candidates in (proven, perhaps)
+    )
+
+
+def only_copies(going: Iterable[Artifact], catalogue: Catalogue) -> set[str]:
+    """Of the units that would go, those that stay for a model that is nowhere else."""
+    left = {file.path: file.digest for file in catalogue.published}
+    left |= {file.path: file.digest for each in catalogue.artifacts for file in each.models}
+    stay = set()
+    for unit in sorted(going, key=lambda each: (each.time, each.path)):
+        inside = {file.path for each in (unit, *parts(unit, catalogue)) for file in each.models}
+        others = {digest for path, digest in left.items() if path not in inside}
+        mine = {digest for path, digest in left.items() if path in inside}
+        if any(digest is not None and (digest == "" or digest not in others) for digest in mine):
+            stay.add(unit.path)
+        else:
+            left = {path: digest for path, digest in left.items() if path not in inside}
+    return stay
+
+
+def decisions(catalogue: Catalogue, policies: Sequence[Policy], now: int) -> dict[str, str]:
+    """By path: "keep", "go", or "with" and the unit that takes it along."""
+    going = [
+        unit
+        for unit in catalogue.artifacts
+        if not keeping_rules(unit, catalogue.artifacts, policies, now)
+        and not protecting_facts(unit, catalogue)
+    ]
+    stay = only_copies(going, catalogue)
+    gone = {unit.path for unit in going if unit.path not in stay}
+    return {unit.path: _decision(unit, gone, catalogue) for unit in catalogue.artifacts}
+
+
+def _decision(unit: Artifact, gone: set[str], catalogue: Catalogue) -> str:
+    above = [each.path for each in ancestors(unit, catalogue) if each.path in gone]
+    if above:
+        return f"with {above[-1]}"
+    return "go" if unit.path in gone else "keep"
