@@ -140,7 +140,8 @@ class Execution:
         content = self.survey.contents[step.path]
         self._check_pins(step.path)
         if not moves:
-            raise StepSkipped("gone since the plan was made")
+            trash.moves_for(self.place.ground, self.sweep, [step.path])  # raises, and says why
+            raise StepSkipped("it was away for a moment; the next sweep looks again")
         if why := recheck.objection(step.artifact, content, self._moment()):
             raise StepSkipped(why)
         moved = trash.carry_out(self.place.ground, moves)

@@ -25,8 +25,11 @@ def recover(place: Workplace, now: int) -> list[str]:
         if not sweep.ended and state.is_dead(sweep.id):
             with state.step():
                 found += [*_settle(journal, ground, sweep.id, now)]
+                _tidy(journal, ground, sweep.id)
                 journal.end(sweep.id, now)
-            state.forget(sweep.id)
+    for name in state.held():
+        if state.is_dead(name):
+            state.forget(name)
     trashes = [STATE, *(f"{root}/{STATE}" for root in ground.roots)]
     with state.step():
         return [*found, *trash.finish_purges(ground, trashes)]
@@ -40,6 +43,13 @@ def _settle(journal: Journal, ground: Ground, sweep: str, now: int) -> Iterator[
             yield from _settle_undo(journal, ground, step, now)
         elif step.do == "purge" and step.state == "intended":
             yield from _settle_purge(journal, ground, step, now)
+
+
+def _tidy(journal: Journal, ground: Ground, sweep: str) -> None:
+    """Remove empty folders of the trash that were made for a move, or left by one."""
+    for step in journal.steps(sweep):
+        for move in (*journal.moves(step.id), *journal.moves(step.about or 0)):
+            trash.prune(ground, move.target)
 
 
 def _settle_trash(journal: Journal, ground: Ground, step: Step, now: int) -> Iterator[str]:
@@ -58,8 +68,6 @@ def _settle_trash(journal: Journal, ground: Ground, step: Step, now: int) -> Ite
         journal.settle(step.id, state, f"interrupted, and {error}", now)
         yield f"{step.path} was interrupted half-way: {error}"
         return
-    for move in moves:
-        trash.prune(ground, move.target)
     journal.settle(step.id, "skipped", "interrupted", now)
     yield f"{step.path} is where it was"
 

@@ -97,6 +97,10 @@ class State:
             return False  # it is held, or nobody can tell
         return True
 
+    def held(self) -> list[str]:
+        """The sweeps that somebody opened, and did not see to its end yet."""
+        return os.listdir(self.folder / "sweeps")
+
     def forget(self, name: str) -> None:
         (self.folder / "sweeps" / name).unlink(missing_ok=True)
 

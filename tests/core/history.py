@@ -117,32 +117,32 @@ damaged-d   2026-02-09 21:00:00   killed while it wrote
 """
 
 CHECKPOINTS = """
-training/runs/resnet-a/checkpoints            epoch=0.ckpt         100     ok       2025-08-20 14:00:00
-training/runs/resnet-a/checkpoints            epoch=1.ckpt         200     ok  best 2025-08-20 15:00:00
-training/runs/resnet-a/checkpoints            epoch=2.ckpt         300     ok       2025-08-20 16:00:00
-training/runs/resnet-a/checkpoints            epoch=3.ckpt         400     ok       2025-08-20 17:00:00
-training/runs/resnet-a/checkpoints            epoch=4.ckpt         500     ok       2025-08-20 18:00:00
-training/runs/resnet-a/checkpoints            last.ckpt            -       ok  last 2025-08-20 18:00:00
-training/runs/copied-b                        checkpoint-100       100     ok       2025-11-20 10:00:04
-training/runs/copied-b                        checkpoint-200       200     ok       2025-11-20 10:00:03
-training/runs/copied-b                        checkpoint-300       300     ok       2025-11-20 10:00:02
-training/runs/copied-b                        checkpoint-400       400     ok       2025-11-20 10:00:01
-training/runs/copied-b                        checkpoint-1000      1000    ok       2025-11-20 10:00:00
-training/runs/resumed-c                       step_30.pt           30      ok       2026-01-18 10:00:00
-training/runs/resumed-c                       step_60.pt           60      ok       2026-01-18 11:00:00
-training/runs/resumed-c                       step_90.pt           90      ok       2026-01-18 12:00:00
-training/runs/resumed-c                       step_10.pt           10      ok       2026-01-20 18:00:00
-training/runs/resumed-c                       step_20.pt           20      ok       2026-01-20 19:00:00
-training/runs/resumed-c                       final_model_mlp.pth  -       ok final 2026-01-20 20:00:00
-training/runs/damaged-d                       step_1.pt            1       ok       2026-02-09 17:00:00
-training/runs/damaged-d                       step_2.pt            2       ok       2026-02-09 18:00:00
-training/runs/damaged-d                       step_3.pt            3       unknown  2026-02-09 19:00:00
-training/runs/damaged-d                       step_4.pt            4       broken   2026-02-09 20:00:00
-training/runs/damaged-d                       step_5.pt            5       broken   2026-02-09 21:00:00
-multirun/2025-05-05/08-00-00                  0/models/step_1.pt   1       ok       2025-05-05 08:30:00
-multirun/2025-05-05/08-00-00                  0/models/step_2.pt   2       ok       2025-05-05 09:00:00
-multirun/2025-05-05/08-00-00                  1/models/step_1.pt   1       ok       2025-05-05 10:00:00
-multirun/2025-05-05/08-00-00                  1/models/step_2.pt   2       ok       2025-05-05 11:00:00
+training/runs/resnet-a/checkpoints epoch=0.ckpt          100       ok        2025-08-20 14:00:00
+training/runs/resnet-a/checkpoints epoch=1.ckpt          200       ok   best 2025-08-20 15:00:00
+training/runs/resnet-a/checkpoints epoch=2.ckpt          300       ok        2025-08-20 16:00:00
+training/runs/resnet-a/checkpoints epoch=3.ckpt          400       ok        2025-08-20 17:00:00
+training/runs/resnet-a/checkpoints epoch=4.ckpt          500       ok        2025-08-20 18:00:00
+training/runs/resnet-a/checkpoints last.ckpt               -       ok   last 2025-08-20 18:00:00
+training/runs/copied-b             checkpoint-100        100       ok        2025-11-20 10:00:04
+training/runs/copied-b             checkpoint-200        200       ok        2025-11-20 10:00:03
+training/runs/copied-b             checkpoint-300        300       ok        2025-11-20 10:00:02
+training/runs/copied-b             checkpoint-400        400       ok        2025-11-20 10:00:01
+training/runs/copied-b             checkpoint-1000      1000       ok        2025-11-20 10:00:00
+training/runs/resumed-c            step_30.pt             30       ok        2026-01-18 10:00:00
+training/runs/resumed-c            step_60.pt             60       ok        2026-01-18 11:00:00
+training/runs/resumed-c            step_90.pt             90       ok        2026-01-18 12:00:00
+training/runs/resumed-c            step_10.pt             10       ok        2026-01-20 18:00:00
+training/runs/resumed-c            step_20.pt             20       ok        2026-01-20 19:00:00
+training/runs/resumed-c            final_model_mlp.pth     -       ok  final 2026-01-20 20:00:00
+training/runs/damaged-d            step_1.pt               1       ok        2026-02-09 17:00:00
+training/runs/damaged-d            step_2.pt               2       ok        2026-02-09 18:00:00
+training/runs/damaged-d            step_3.pt               3  unknown        2026-02-09 19:00:00
+training/runs/damaged-d            step_4.pt               4   broken        2026-02-09 20:00:00
+training/runs/damaged-d            step_5.pt               5   broken        2026-02-09 21:00:00
+multirun/2025-05-05/08-00-00       0/models/step_1.pt      1       ok        2025-05-05 08:30:00
+multirun/2025-05-05/08-00-00       0/models/step_2.pt      2       ok        2025-05-05 09:00:00
+multirun/2025-05-05/08-00-00       1/models/step_1.pt      1       ok        2025-05-05 10:00:00
+multirun/2025-05-05/08-00-00       1/models/step_2.pt      2       ok        2025-05-05 11:00:00
 """
 
 LOGS = """
@@ -229,7 +229,8 @@ def _history() -> Catalogue:
     artifacts = []
     for each in (*_top_level(), *_inside(), *_checkpoints()):
         models = [
-            ModelFile(f"{each.path}/{name}", 90, digest) for name, digest in MODELS.get(each.path, [])
+            ModelFile(f"{each.path}/{name}", 90, digest)
+            for name, digest in MODELS.get(each.path, [])
         ]
         protections = (PROTECTED[each.path],) if each.path in PROTECTED else ()
         artifacts.append(replace(each, models=tuple(models), protections=protections))

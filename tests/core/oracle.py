@@ -62,16 +62,12 @@ def keeping_rules(
     rivals = [
         each
         for each in units
-        if governing(each, policies) == position
-        and each.time <= now
-        and each.within == unit.within
+        if governing(each, policies) == position and each.time <= now and each.within == unit.within
     ]
     return set(_keeping(unit, rivals, policies[position], now))
 
 
-def _keeping(
-    unit: Artifact, rivals: list[Artifact], policy: Policy, now: int
-) -> Iterable[str]:
+def _keeping(unit: Artifact, rivals: list[Artifact], policy: Policy, now: int) -> Iterable[str]:
     newer = [each for each in rivals if _newer(each, unit)]
     further = [each for each in rivals if _further(each, unit)]
     if policy.keep_last is not None:

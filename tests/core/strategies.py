@@ -115,7 +115,9 @@ class Builder:
         kinds = self.draw(st.lists(st.sampled_from(allowed), max_size=self.allowed.most_inside))
         job = "/job" if kind == "hydra-sweep" else ""
         return [
-            self.unit(each, f"{path}{job}{number % 2 if job else ''}/{each}-{number}", path, depth - 1)
+            self.unit(
+                each, f"{path}{job}{number % 2 if job else ''}/{each}-{number}", path, depth - 1
+            )
             for number, each in enumerate(kinds)
         ]
 
@@ -141,7 +143,7 @@ class Builder:
             unit,
             within=unit.path.rpartition("/")[0],
             role=self.draw(roles),
-            step=self.draw(st.none() | st.integers(0, 6)),
+            step=self.draw(st.none() | st.integers(0, 12)),
             valid=self.draw(st.sampled_from((True, True, False, None))),
             models=(),
         )

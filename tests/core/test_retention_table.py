@@ -15,15 +15,14 @@ from pathlib import Path
 import pytest
 
 from artifact_janitor.core.model import Artifact
-from artifact_janitor.core.plan import Plan, plan
-from artifact_janitor.core.policy import Policy, Safety
+from artifact_janitor.core.plan import Plan
+from artifact_janitor.core.policy import Policy
 from artifact_janitor.core.retention import judge
 from artifact_janitor.units import DAY, HOUR, SECOND, duration_literal
-from tests.core import oracle
+from tests.core import oracle, planning
 from tests.core.history import HISTORY, NOW, local
 
 GOLDEN = Path(__file__).parent / "golden"
-SAFETY = Safety(grace=DAY, trash_keep=7 * DAY, max_share=1.0)
 
 CASES: dict[str, list[Policy]] = {
     "no-policy": [],
@@ -117,7 +116,7 @@ CASES: dict[str, list[Policy]] = {
 
 
 def planned(name: str) -> Plan:
-    return plan(HISTORY, CASES[name], SAFETY, NOW, local)
+    return planning.planned(HISTORY, CASES[name])
 
 
 def told(name: str) -> str:
@@ -131,9 +130,7 @@ def told(name: str) -> str:
         if each.kind in governed or not lines[each.path].startswith("keep")
     ]
     width = max((len(each.path) for each in shown), default=0)
-    table = [
-        f"{_when(each)}  {each.path:{width}}  {lines[each.path]}".rstrip() for each in shown
-    ]
+    table = [f"{_when(each)}  {each.path:{width}}  {lines[each.path]}".rstrip() for each in shown]
     others = len(HISTORY.artifacts) - len(shown)
     head = [f"policy: {_said(each)}" for each in CASES[name]] or ["no policy"]
     tail = [f"and {others} that no policy governs: they stay"] if others else []
@@ -179,12 +176,7 @@ def test_every_golden_file_has_its_case() -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_oracle_decides_the_same(name: str) -> None:
-    seen = planned(name)
-    decided = {each.artifact.path: "keep" for each in seen.kept}
-    for step in seen.steps:
-        decided[step.path] = "go"
-        decided |= {each.path: f"with {step.path}" for each in step.inside}
-    assert decided == oracle.decisions(HISTORY, CASES[name], NOW)
+    assert planning.decided(planned(name)) == oracle.decisions(HISTORY, CASES[name], NOW)
 
 
 WORDS = {

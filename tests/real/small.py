@@ -4,6 +4,7 @@ and the ``janitor`` command in a fork of this process, which spares it its start
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -25,6 +27,7 @@ from artifact_janitor.sweep import Look, Report, look, mend, run
 from tests.real import hydra_runs, wandb_runs
 from tests.real.account import clean_environment
 from tests.real.command import Answer
+from tests.real.snapshot import Snapshot
 
 KINDS = ("hydra-run", "wandb-run", "training-run", "checkpoint", "log")
 CONFIG = "".join(f'[[policy]]\nkind = "{kind}"\nkeep_within = "7d"\n\n' for kind in KINDS)
@@ -114,6 +117,7 @@ class Small:
             os.environ.clear()
             os.environ.update({**clean_environment(place), **dict(env)})
             if uid is not None:
+                _warm_up()
                 os.setgroups([])
                 os.setgid(uid)
                 os.setuid(uid)
@@ -149,6 +153,7 @@ class Small:
 
     def journal(self) -> Journal:
         """For tests that look into it, or edit it as a stand-in for time or for damage."""
+        State(self.root).prepare()
         journal = open_journal(State(self.root).journal, create=True)
         assert journal is not None
         return journal
@@ -169,12 +174,13 @@ class Small:
 
     def leftovers(self) -> list[str]:
         """What lies in the janitor's folder beyond its journal, lock and trash."""
-        known = {"journal.db", "journal.db-wal", "journal.db-shm", "lock", "sweeps", "trash"}
-        own = self.root / ".janitor"
-        found = [name for name in os.listdir(own) if name not in known | {"leaving"}]
-        for folder in ("leaving", "sweeps"):
-            found += [f"{folder}/{name}" for name in os.listdir(own / folder)] if (own / folder).exists() else []
-        return found
+        known = {".gitignore", "journal.db", "journal.db-wal", "journal.db-shm", "lock"}
+        own, folders = self.root / ".janitor", {"trash", "leaving", "sweeps"}
+        if not own.exists():
+            return []
+        found = [name for name in os.listdir(own) if name not in known | folders]
+        inside = [path for name in ("leaving", "sweeps") for path in (own / name).glob("*")]
+        return found + [str(path.relative_to(own)) for path in inside]
 
 
 def _is_leaf(folder: str, name: str) -> bool:
@@ -210,6 +216,15 @@ def small(root: Path, config: str = FREE) -> Small:
     return found
 
 
+def still(seen: Snapshot) -> Snapshot:
+    """Without the mtimes of folders, and without the configuration, which tests change."""
+    return {
+        path: mark._replace(mtime_ns=0) if mark.type == "d" else mark
+        for path, mark in seen.items()
+        if path != b"config.toml"
+    }
+
+
 def done(answer: Answer) -> set[str]:
     """The paths of the steps that were carried out."""
     return {row["path"] for row in answer.rows("steps") if row["outcome"] == "done"}
@@ -218,7 +233,9 @@ def done(answer: Answer) -> set[str]:
 def why(answer: Answer, path: str) -> str:
     """All that a plan or report says of one path."""
     rows = [row for row in answer.rows("steps", "kept") if row["path"] == path]
-    return " · ".join(part for row in rows for part in (*row["reasons"], row.get("why", "")) if part)
+    return " · ".join(
+        part for row in rows for part in (*row["reasons"], row.get("why", "")) if part
+    )
 
 
 def _redirect(place: Path) -> None:
@@ -228,6 +245,13 @@ def _redirect(place: Path) -> None:
     sys.stdin = open(0, closefd=False)
     sys.stdout = open(1, "w", closefd=False, encoding="utf-8", errors="surrogateescape")
     sys.stderr = open(2, "w", closefd=False, encoding="utf-8", errors="backslashreplace")
+
+
+def _warm_up() -> None:
+    """Import all that is imported late: another user may not be able to read it any more."""
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        for args in (["plan"], ["plan", "--json"], ["no such command"]):
+            answer(args)
 
 
 def _is_traced() -> bool:

@@ -177,6 +177,14 @@ class Catalogue:
             yield from self.below(child.path)
 
 
+def upward(path: str) -> Iterator[str]:
+    """The path, the folders above it, innermost first, and "." for the workspace."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
+    yield "."
+
+
 def is_within(path: str, folder: str) -> bool:
     """True where `path` is `folder` or lies below it, compared name by name."""
     return folder in ("", ".") or path == folder or path.startswith(folder + "/")

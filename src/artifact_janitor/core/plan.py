@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import chain
+from itertools import chain, islice
 
 from artifact_janitor.core.model import Artifact, Catalogue, Evidence, Refusal, Tally, Trashed
 from artifact_janitor.core.policy import Policy, Safety
@@ -152,8 +152,10 @@ def _stays(catalogue: Catalogue, artifact: Artifact, leaving: set[str]) -> int:
 def _overdrawn(catalogue: Catalogue, steps: Sequence[Step], max_share: float) -> Iterator[Refusal]:
     """S8: within 24 h no more than `max_share` of a kind goes without a person's yes."""
     for kind in sorted({step.artifact.kind for step in steps}):
-        here = Tally(*_count(each for each in catalogue.artifacts if each.kind == kind))
-        going = Tally(*_count(step.artifact for step in steps if step.artifact.kind == kind))
+        here = _tally(catalogue, (each for each in catalogue.artifacts if each.kind == kind))
+        taken = (step for step in steps if step.artifact.kind == kind)
+        leave = chain.from_iterable((step.artifact, *step.inside) for step in taken)
+        going = _tally(catalogue, (each for each in leave if each.kind == kind))
         recent = catalogue.recent.get(kind, Tally())
         units, size = here.units + recent.units, here.bytes + recent.bytes
         gone, freed = going.units + recent.units, going.bytes + recent.bytes
@@ -162,9 +164,15 @@ def _overdrawn(catalogue: Catalogue, steps: Sequence[Step], max_share: float) ->
             yield _too_much(kind, share, max_share, recent)
 
 
-def _count(artifacts: Iterable[Artifact]) -> tuple[int, int]:
-    sizes = [each.bytes for each in artifacts]
-    return len(sizes), sum(sizes)
+def _tally(catalogue: Catalogue, artifacts: Iterable[Artifact]) -> Tally:
+    """Units of one kind and their bytes, which count once where one holds another."""
+    units = {each.path: each for each in artifacts}
+    outer = [
+        each
+        for each in units.values()
+        if not any(around in units for around in islice(catalogue.up_from(each), 1, None))
+    ]
+    return Tally(len(units), sum(each.bytes for each in outer))
 
 
 def _too_much(kind: str, share: float, max_share: float, recent: Tally) -> Refusal:

@@ -42,17 +42,29 @@ class Safety:
 
 @lru_cache(maxsize=256)
 def pattern(glob: str) -> re.Pattern[str]:
-    """A path pattern: ``**`` any folders, ``*`` and ``?`` within one name, ``[...]`` a set.
+    """A path pattern: a whole ``**`` is any folders, the rest stays within one name.
 
     Raises re.error for a set that can't be one.
     """
-    tokens = re.findall(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|.", glob, re.DOTALL)
-    meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(meaning.get(token) or _literal(token) for token in tokens), re.DOTALL)
+    *above, last = glob.split("/")
+    parts = ["(?:.*/)?" if name == "**" else _name(name) + "/" for name in above]
+    return re.compile("".join(parts) + (".*" if last == "**" else _name(last)), re.DOTALL)
 
 
-def _literal(token: str) -> str:
-    if len(token) > 1 and token.startswith("["):
-        body = token[1:-1].replace("\\", "\\\\")
-        return "[^" + body[1:] + "]" if body.startswith("!") else "[" + body + "]"
+def _name(glob: str) -> str:
+    """``*`` any letters, ``?`` one, ``[ab]`` and ``[!ab]`` sets."""
+    tokens = re.findall(r"\*+|\?|\[!?\]?[^\]]*\]|.", glob, re.DOTALL)
+    return "".join(_token(token) for token in tokens)
+
+
+def _token(token: str) -> str:
+    if token.startswith("*"):
+        return "[^/]*"
+    if token == "?":
+        return "[^/]"
+    if token.startswith("[") and len(token) > 1:
+        body = token[1:-1]
+        negated = "^" if body.startswith("!") else ""
+        plain = re.sub(r"([\\\[\]&|~^])", r"\\\1", body[len(negated) :])
+        return f"(?!/)[{negated}{plain}]"
     return re.escape(token)

@@ -9,7 +9,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from itertools import chain
 
-from artifact_janitor.core.model import Artifact, Catalogue, Evidence, ModelFile, is_within
+from artifact_janitor.core.model import (
+    Artifact,
+    Catalogue,
+    Evidence,
+    ModelFile,
+    Pin,
+    is_within,
+    upward,
+)
 from artifact_janitor.core.retention import furthest_first, newest_first
 
 Protections = dict[str, tuple[Evidence, ...]]
@@ -22,8 +30,8 @@ def protections(catalogue: Catalogue) -> Protections:
     """All that protects each unit: its own, its role in its run, pins, and what it holds."""
     own: defaultdict[str, list[Evidence]] = defaultdict(list)
     for artifact in catalogue.artifacts:
-        own[artifact.path] += [*artifact.protections, *_pinned(artifact, catalogue)]
-    for path, evidence in _roles(catalogue.artifacts):
+        own[artifact.path] += artifact.protections
+    for path, evidence in chain(_pinned(catalogue), _roles(catalogue.artifacts)):
         own[path].append(evidence)
     found = _risen(catalogue, own)
     for path, evidence in _descended(catalogue, found):
@@ -31,14 +39,25 @@ def protections(catalogue: Catalogue) -> Protections:
     return {path: tuple(evidence) for path, evidence in found.items() if evidence}
 
 
-def _pinned(artifact: Artifact, catalogue: Catalogue) -> Iterable[Evidence]:
+def _pinned(catalogue: Catalogue) -> Iterable[tuple[str, Evidence]]:
     """A pin covers all below it; a pinned path inside a unit holds the unit too (S4)."""
+    pins = {pin.path: pin for pin in catalogue.pins}
+    for artifact in catalogue.artifacts if pins else ():
+        for path in upward(artifact.path):
+            if pin := pins.get(path):
+                yield artifact.path, Evidence("pinned", _noted("pinned", pin), _way_out(pin))
     for pin in catalogue.pins:
-        note = f" ({pin.note})" if pin.note else ""
-        if is_within(artifact.path, pin.path):
-            yield Evidence("pinned", f"pinned{note}", f"janitor unpin {pin.path}")
-        elif is_within(pin.path, artifact.path):
-            yield Evidence("pinned", f"holds {pin.path}, which is pinned{note}")
+        for path in upward(pin.path):
+            if path in catalogue.by_path and path != pin.path:
+                yield path, Evidence("pinned", _noted(f"holds {pin.path}, which is pinned", pin))
+
+
+def _noted(what: str, pin: Pin) -> str:
+    return f"{what} ({pin.note})" if pin.note else what
+
+
+def _way_out(pin: Pin) -> str:
+    return f"janitor unpin {pin.path}"
 
 
 def _roles(artifacts: Iterable[Artifact]) -> Iterable[tuple[str, Evidence]]:
@@ -74,8 +93,8 @@ def _risen(
         rising = [each for each in own[artifact.path] if each.fact != STAYS_WHEN_THINNED]
         for around in [*catalogue.up_from(artifact)][1:]:
             above = [each for each in rising if not is_within(each.source or ".", around)]
-            if above:
-                risen.setdefault(around, []).append(_inside(artifact, above[0]))
+            one_each = {each.fact: each for each in reversed(above)}.values()
+            risen.setdefault(around, []).extend(_inside(artifact, each) for each in one_each)
     return risen
 
 
@@ -115,16 +134,23 @@ def only_copies(catalogue: Catalogue, going: Iterable[Artifact]) -> Protections:
     everywhere = chain(catalogue.published, *(each.models for each in catalogue.artifacts))
     copies = Counter(file.digest for file in everywhere)
     found: Protections = {}
+    gone: set[str] = set()
     for artifact in sorted(going, key=lambda each: (each.time, each.path)):
-        below = (each.models for each in catalogue.below(artifact.path))
-        inside = [*artifact.models, *chain(*below)]
+        units = [each for each in _with_all_inside(catalogue, artifact) if each.path not in gone]
+        inside = [file for unit in units for file in unit.models]
         leaving = Counter(file.digest for file in inside)
         only = [file for file in inside if _is_last(file, copies, leaving)]
         if only:
             found[artifact.path] = (_only_copy(artifact, only[0]),)
         else:
             copies -= leaving
+            gone |= {unit.path for unit in units}
     return found
+
+
+def _with_all_inside(catalogue: Catalogue, artifact: Artifact) -> Iterable[Artifact]:
+    yield artifact
+    yield from catalogue.below(artifact.path)
 
 
 def _is_last(file: ModelFile, copies: Counter[str | None], leaving: Counter[str | None]) -> bool:

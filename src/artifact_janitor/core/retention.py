@@ -18,6 +18,10 @@ from artifact_janitor.units import duration_literal
 LocalTime = Callable[[float], datetime]
 """Seconds since the epoch → an aware datetime in the person's own time zone."""
 
+OLDEST = 946_684_800 * 10**9
+"""2000-01-01, older than any tool whose runs we know. A clock that was never set, and
+archives without dates, say 1970 or 1980."""
+
 PERIODS: tuple[tuple[str, str, Callable[[datetime], str]], ...] = (
     ("keep_hourly", "hour", lambda when: when.strftime("%Y-%m-%d %H:00 %z")),
     ("keep_daily", "day", lambda when: when.strftime("%Y-%m-%d")),
@@ -46,8 +50,7 @@ def judge(
         policy = governing(artifact, policies)
         if policy is None:
             verdicts[artifact.path] = Verdict(artifact, None, True, (_ungoverned(artifact),))
-        elif artifact.time > now:
-            why = "its newest file is dated in the future"
+        elif why := _misdated(artifact, now):
             verdicts[artifact.path] = Verdict(artifact, policy, True, (why,))
         else:
             groups[policy, artifact.within].append(artifact)
@@ -59,6 +62,15 @@ def judge(
 def governing(artifact: Artifact, policies: Sequence[Policy]) -> Policy | None:
     """The first policy that matches a unit governs it."""
     return next((policy for policy in policies if policy.governs(artifact)), None)
+
+
+def _misdated(artifact: Artifact, now: int) -> str:
+    """Why no age can be told from its date (S7), or ""."""
+    if artifact.time > now:
+        return "its newest file is dated in the future"
+    if artifact.time < OLDEST:
+        return "its newest file is dated before the year 2000: that is no date"
+    return ""
 
 
 def _ungoverned(artifact: Artifact) -> str:
@@ -121,6 +133,6 @@ def _periods(group: list[Artifact], policy: Policy, local: LocalTime) -> Iterato
         if n is not None:
             newest: dict[str, Artifact] = {}
             for each in newest_first(group):
-                newest.setdefault(period_of(local(each.time / 1e9)), each)
+                newest.setdefault(period_of(local(each.time // 10**9)), each)
             keeps = {each.path: f"newest of {label}" for label, each in list(newest.items())[:n]}
             yield _Rule(keeps, f"not the newest of one of the last {n} {unit}s with runs")

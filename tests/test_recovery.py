@@ -1,0 +1,158 @@
+"""A janitor that is killed at any moment loses nothing, and the next one tidies up (S12).
+
+The kernel kills it as it makes the Kth call of a kind, before the call takes effect;
+every call that changes something is such a moment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from artifact_janitor import execution, sweep
+from artifact_janitor.observe import liveness
+from artifact_janitor.sweep import mend
+from tests.real.small import FREE, PURGING, Small, small, still
+from tests.real.snapshot import Snapshot, difference, snapshot
+
+ON_DISK = "mkdir mkdirat rename renameat renameat2 unlink unlinkat rmdir utimensat symlink link"
+IN_JOURNAL = "pwrite64 write fsync fdatasync ftruncate fallocate fchmod fchown flock"
+CALLS = [*ON_DISK.split(), *IN_JOURNAL.split()]
+Phase = Callable[[Small], tuple[str, ...]]
+
+needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+
+
+def to_trash(work: Small) -> tuple[str, ...]:
+    """The first sweep of a workspace: its journal is made, two runs and a W&B run go."""
+    return "run", "--yes"
+
+
+def to_purge(work: Small) -> tuple[str, ...]:
+    work.run()
+    work.configure(PURGING)
+    return "run", "--yes"
+
+
+def to_undo(work: Small) -> tuple[str, ...]:
+    work.run()
+    return ("undo",)
+
+
+def workspace(root: Path) -> tuple[Small, list[str]]:
+    root.mkdir()
+    work = small(root)
+    return work, [work.hydra(30, "outputs/a/one"), work.hydra(31, "outputs/two"), work.wandb(40)]
+
+
+def nobody_else() -> None:
+    """Thousands of reads of /proc, all traced, would only take time here."""
+    sweep.activity = execution.activity = liveness.Activity  # type: ignore[assignment]
+
+
+def strace(pid: int, *options: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(["strace", "-f", "-qq", *options, "-p", str(pid)])
+
+
+def points(root: Path, phase: Phase) -> list[tuple[str, int]]:
+    """All moments of a phase: (call, which one of its kind)."""
+    work, _ = workspace(root / "baseline")
+    running = work.start(*phase(work), traced=True, first=nobody_else)
+    trace = root / "trace"
+    with strace(running.pid, "-o", str(trace), "-e", "trace=" + ",".join(f"?{c}" for c in CALLS)):
+        assert running.wait() == 0
+    names = re.findall(r"^(?:\d+ +)?(\w+)\(", trace.read_text(errors="replace"), re.MULTILINE)
+    return [(call, k) for call, count in Counter(names).items() for k in range(1, count + 1)]
+
+
+def chosen(every: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Every rename, and of each other call on the disk or by SQLite one in the middle and the last."""
+    last = dict(every)
+    calls = [call for call in last if call in ON_DISK or call in ("pwrite64", "fsync", "fdatasync")]
+    some = {(call, k) for call in calls for k in ((last[call] + 1) // 2, last[call])}
+    return [point for point in every if point in some or point[0] == "renameat2"]
+
+
+def killed_at(work: Small, args: Iterable[str], call: str, k: int) -> None:
+    running = work.start(*args, traced=True, first=nobody_else)
+    inject = f"inject={call}:signal=KILL:when={k}"
+    with strace(running.pid, "-o", os.devnull, "-e", f"trace={call}", "-e", inject):
+        assert running.wait() == -signal.SIGKILL, f"{call} {k} never came"
+
+
+def in_trash(work: Small, unit: str) -> bool:
+    return any(work.root.glob(f".janitor/trash/*/{unit}"))
+
+
+def unsound(work: Small, units: list[str], before: Snapshot, purged: bool) -> list[str]:
+    """What is wrong after the next janitor came by; W&B's links belong to the last unit."""
+    wrong = [f"left over: {name}" for name in work.leftovers()]
+    links = [os.fsdecode(path) for path, mark in before.items() if path.startswith(b"wandb/") and mark.type == "l" and path.count(b"/") == 1]
+    for unit in units:
+        places = work.there(unit) + in_trash(work, unit)
+        if places > 1 or (places == 0 and not purged):
+            wrong.append(f"{unit} is in {places} places")
+    for link in links:
+        if work.there(link) != work.there(units[-1]) or in_trash(work, link) != in_trash(work, units[-1]):
+            wrong.append(f"{link} is not where its run is")
+    wrong += [f"in the trash: {path}" for path in work.trash() if not any(unit in path for unit in [*units, *links])]
+    return wrong
+
+
+def outcome(work: Small, units: list[str], before: Snapshot, phase: Phase) -> list[str]:
+    """Let the next janitors come: what is wrong then. The mtime that a folder had before a
+    rename that was interrupted is not written down, and so not put back."""
+    mend(work.settings)
+    wrong = unsound(work, units, before, purged=phase is to_purge)
+    waiting = [unit for unit in units if in_trash(work, unit)]
+    back = [unit for unit in units if work.there(unit)]
+    work.configure(FREE)
+    if phase is to_trash:
+        again = work.janitor("run", "--yes")
+        wrong += [f"run again: {again}"] if again.code else []
+        wrong += [f"did not go: {unit}" for unit in back if work.there(unit)]
+    if phase is to_undo:
+        steps = work.janitor("plan").rows("steps")
+        wrong += [f"would go again: {row['path']}" for row in steps]
+    undone = work.janitor("undo", "--last", "9")
+    if phase is to_purge:
+        wrong += [f"lost: {unit}" for unit in waiting if not work.there(unit)]
+        wrong += work.leftovers()
+    else:
+        wrong += [f"undo: {undone}"] if undone.code else []
+        wrong += difference(still(before), still(snapshot(work.root)))
+    return wrong + work.trash()
+
+
+def sweep_of_kills(root: Path, phase: Phase, moments: Iterable[tuple[str, int]]) -> list[str]:
+    wrong = []
+    for call, k in moments:
+        work, units = workspace(root / f"{call}-{k}")
+        before = snapshot(work.root)
+        killed_at(work, phase(work), call, k)
+        wrong += [f"{call} {k}: {each}" for each in outcome(work, units, before, phase)]
+        shutil.rmtree(work.root)
+    return wrong
+
+
+@needs_strace
+@pytest.mark.parametrize("phase", [to_trash, to_purge, to_undo])
+def test_nothing_is_lost_by_a_kill(phase: Phase, tmp_path: Path) -> None:
+    moments = chosen(points(tmp_path, phase))
+    assert len(moments) > 10
+    assert sweep_of_kills(tmp_path, phase, moments) == []
+
+
+@needs_strace
+@pytest.mark.proof
+@pytest.mark.parametrize("phase", [to_trash, to_purge, to_undo])
+def test_nothing_is_lost_by_a_kill_at_any_moment(phase: Phase, tmp_path: Path) -> None:
+    assert sweep_of_kills(tmp_path, phase, points(tmp_path, phase)) == []
