@@ -71,11 +71,13 @@ BADLY: list[tuple[list[str], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("args", "code"), WELL + BADLY, ids=lambda each: " ".join(each) if isinstance(each, list) else "")
+@pytest.mark.parametrize(
+    ("args", "code"),
+    WELL + BADLY,
+    ids=lambda each: " ".join(each) if isinstance(each, list) else "",
+)
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
-def test_json_is_one_ascii_object(
-    work: Small, args: list[str], code: int, before: bool
-) -> None:
+def test_json_is_one_ascii_object(work: Small, args: list[str], code: int, before: bool) -> None:
     """Errors and all, wherever ``--json`` is written."""
     line = ["--json", *args] if before else [*args, "--json"]
     running = work.start(*line)
@@ -107,7 +109,11 @@ def test_a_bad_configuration_is_told_in_full(work: Small) -> None:
 def test_global_options_work_on_both_sides(work: Small) -> None:
     work.write("logs/app.log", days=30)
     other = work.write("other.toml", FREE.replace("hydra-run", "hydra-sweep"))
-    for line in (["--only", "log", "plan"], ["plan", "--only", "log"], ["plan", "--only", "log,checkpoint"]):
+    for line in (
+        ["--only", "log", "plan"],
+        ["plan", "--only", "log"],
+        ["plan", "--only", "log,checkpoint"],
+    ):
         assert {row["kind"] for row in work.janitor(*line).rows("steps", "kept")} == {"log"}
     for line in (["--config", str(other), "plan"], ["plan", "--config", str(other)]):
         assert {row["kind"] for row in work.janitor(*line).rows("steps")} == {"log"}
@@ -171,7 +177,9 @@ def on_a_terminal(work: Small, args: Sequence[str], answer: str, **env: str) -> 
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode()
 
 
-@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 4), ("\n", 4), ("\x03", 1), ("\x04", 1)])
+@pytest.mark.parametrize(
+    ("answer", "code"), [("y\n", 0), ("n\n", 4), ("\n", 4), ("\x03", 130), ("\x04", 1)]
+)
 def test_the_question(work: Small, answer: str, code: int) -> None:
     """Yes, no, nothing (which is no), Ctrl-C and the end of input."""
     got, said = on_a_terminal(work, ["run"], answer)
@@ -200,7 +208,7 @@ def test_a_yes_is_the_yes_that_a_guard_asks_for(work: Small) -> None:
     ],
 )
 def test_color(work: Small, args: list[str], env: dict[str, str], colored: bool) -> None:
-    """no-color.org: the variable counts when it is present and not empty."""
+    """NO_COLOR is no-color.org's: "present and not an empty string"."""
     _, said = on_a_terminal(work, ["plan", *args], "", **env)
     found = set(re.findall(r"\x1b\[([\d;]*)m", said))
     hues = {code for code in found if re.search(r"(^|;)(3[0-7]|9[0-7]|38)", code)}
@@ -272,7 +280,20 @@ def test_a_full_device_is_told(work: Small) -> None:
 
 # ------------------------------------------------------------ hostile names
 
-NAMES = ["[bold red]x[/]", "\x1b[31mred\x1b]0;title\x07", "new\nline", "caf\udce9", "‮dilav", ":smile:", "-rf", "a" * 200, " ", "$(touch x)", "{now}", "%s%n"]
+NAMES = [
+    "[bold red]x[/]",
+    "\x1b[31mred\x1b]0;title\x07",
+    "new\nline",
+    "caf\udce9",
+    "\u202edilav",
+    ":smile:",
+    "-rf",
+    "a" * 200,
+    " ",
+    "$(touch x)",
+    "{now}",
+    "%s%n",
+]
 
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
@@ -287,11 +308,13 @@ def test_hostile_names_are_printed_safely(tmp_path: Path, name: str) -> None:
         assert all(char.isprintable() or char == "\n" for char in said), command
         assert "Traceback" not in said
         if name in ("[bold red]x[/]", ":smile:"):
-            assert name in said or command == ["status"], command
+            assert name in said or command[0] in ("why", "status"), command
     (work.root / "link").unlink()
     work.janitor("unpin", run)
     assert done(work.janitor("run", "--yes")) == {run}
-    said = work.said("history") + work.said("history", work.janitor("history").facts["sweeps"][0]["sweep"])
+    said = work.said("history") + work.said(
+        "history", work.janitor("history").facts["sweeps"][0]["sweep"]
+    )
     assert all(char.isprintable() or char == "\n" for char in said)
     assert work.janitor("undo").facts["steps"][0]["path"] == run
     assert work.there(run)
@@ -316,7 +339,13 @@ def test_a_note_that_is_no_text_is_kept(work: Small) -> None:
 def test_paths_are_those_of_the_shell(work: Small) -> None:
     """Relative to where the person stands, absolute, through a link, or with dots."""
     (work.root / "shortcut").symlink_to("outputs/day")
-    for path in (RUN, f"./{RUN}/", str(work.root / RUN), "outputs/../outputs/day/run", "shortcut/run"):
+    for path in (
+        RUN,
+        f"./{RUN}/",
+        str(work.root / RUN),
+        "outputs/../outputs/day/run",
+        "shortcut/run",
+    ):
         assert work.janitor("why", path).facts["units"][0]["path"] == RUN, path
     inside = Small(work.root / "outputs" / "day")
     config = str(work.root / "config.toml")

@@ -165,7 +165,9 @@ def test_a_unit_that_holds_a_repository_stays(work: Small, where: str, how: str)
     run = work.hydra(30, RUN)
     place = work.root / run / where
     place.parent.mkdir(exist_ok=True)
-    {"folder": place.mkdir, "file": place.touch, "link": lambda: place.symlink_to("/nowhere")}[how]()
+    {"folder": place.mkdir, "file": place.touch, "link": lambda: place.symlink_to("/nowhere")}[
+        how
+    ]()
     if how == "file":
         os.utime(place, (1, 1))
     plan = work.janitor("plan")
@@ -189,10 +191,7 @@ def test_a_unit_that_can_only_be_read_in_part_stays(work: Small) -> None:
         pytest.skip("needs root to be somebody else")
     run = work.hydra(30, RUN)
     work.write(f"{run}/closed/file", days=30)
-    for folder in (work.root, *work.root.parents):
-        if not folder.stat().st_mode & 0o001:
-            folder.chmod(0o711)
-    Account(ORDINARY, "").owns(work.root)
+    work.handed_to(ORDINARY)
     os.chown(work.root / run / "closed", 0, 0)
     (work.root / run / "closed").chmod(0o700)
     plan = work.janitor("run", "--yes", uid=ORDINARY)
@@ -206,10 +205,7 @@ def test_what_a_purge_may_not_remove_holds_nothing_up(work: Small) -> None:
         pytest.skip("needs root to be somebody else")
     run = work.hydra(30, RUN)
     work.write(f"{run}/by_docker/file", days=30)
-    for folder in (work.root, *work.root.parents):
-        if not folder.stat().st_mode & 0o001:
-            folder.chmod(0o711)
-    Account(ORDINARY, "").owns(work.root)
+    work.handed_to(ORDINARY)
     os.chown(work.root / run / "by_docker", 0, 0)
     assert done(work.janitor("run", "--yes", uid=ORDINARY)) == {run}
     work.configure(PURGING)
@@ -226,7 +222,9 @@ def test_what_a_purge_may_not_remove_holds_nothing_up(work: Small) -> None:
 # ------------------------------------------------------------ the janitor's own folder
 
 
-@pytest.mark.parametrize("name", [".janitor", ".janitor/lock", ".janitor/journal.db", ".janitor/sweeps"])
+@pytest.mark.parametrize(
+    "name", [".janitor", ".janitor/lock", ".janitor/journal.db", ".janitor/sweeps"]
+)
 def test_its_own_state_is_no_link(
     work: Small, name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -295,12 +293,9 @@ def test_a_journal_of_a_newer_version_is_left_alone(work: Small) -> None:
 @needs_root
 @pytest.mark.parametrize("mode", [0o700, 0o500])
 def test_a_state_that_belongs_to_another_user_is_told(work: Small, mode: int) -> None:
-    for folder in (work.root, *work.root.parents):
-        if not folder.stat().st_mode & 0o001:
-            folder.chmod(0o711)
     work.hydra(30, RUN)
     work.journal().close()
-    Account(ORDINARY, "").owns(work.root)
+    work.handed_to(ORDINARY)
     Account(0, "").owns(work.root / ".janitor")
     (work.root / ".janitor").chmod(mode)
     for command in (["run", "--yes"], ["plan"]):
@@ -315,11 +310,8 @@ def test_a_state_that_belongs_to_another_user_is_told(work: Small, mode: int) ->
 @needs_root
 def test_root_leaves_nothing_of_its_own_in_a_users_workspace(work: Small) -> None:
     """The owner must be able to undo what root's janitor did, and to sweep again."""
-    for folder in (work.root, *work.root.parents):
-        if not folder.stat().st_mode & 0o001:
-            folder.chmod(0o711)
     run = work.hydra(30, RUN)
-    Account(ORDINARY, "").owns(work.root)
+    work.handed_to(ORDINARY)
     assert done(work.janitor("run", "--yes")) == {run}
     owners = {
         (os.lstat(os.path.join(folder, name)).st_uid, name)
@@ -362,7 +354,10 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, room: int) -> None:
         assert found.code in (0, 1, 3), found
         assert "Traceback" not in found.stderr, found
         if found.code == 1:
-            assert "disk full" in found.said["errors"][0]["hint"] or "space" in found.said["errors"][0]["hint"]
+            assert (
+                "disk full" in found.said["errors"][0]["hint"]
+                or "space" in found.said["errors"][0]["hint"]
+            )
         filler.unlink()
         assert work.janitor("run", "--yes").code == 0
         assert not any(map(work.there, runs))
@@ -407,5 +402,3 @@ def test_a_deep_tree_goes_comes_back_and_is_purged(work: Small) -> None:
     assert work.janitor("run", "--yes").code == 0
     assert work.trash() == [] == work.leftovers()
     shutil.rmtree(work.root / "outputs")
-
-

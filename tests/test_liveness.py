@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from artifact_janitor.observe import liveness
-from tests.real.account import ORDINARY, Account
+from tests.real.account import ORDINARY
 from tests.real.small import FREE, Small, done, small, why
 
 RUN = "outputs/day/run"
@@ -42,9 +42,7 @@ def work(tmp_path: Path) -> Small:
 
 
 @contextmanager
-def program(
-    code: str, run: Path, before: Sequence[str] = ()
-) -> Iterator[subprocess.Popen[bytes]]:
+def program(code: str, run: Path, before: Sequence[str] = ()) -> Iterator[subprocess.Popen[bytes]]:
     """A Python program that does this with the run at `path`, until the end of the block."""
     ready = "print('ready', flush=True); import sys; sys.stdin.read()"
     line = [*before, sys.executable, "-c", f"path = {str(run)!r}; {code}; {ready}"]
@@ -141,7 +139,9 @@ def shift(seconds: int) -> None:
     from artifact_janitor import clock
 
     real = clock.read
-    clock.read = lambda: clock.Reading(real().wall + seconds * 10**9, real().awake + seconds * 10**9, real().boot)
+    clock.read = lambda: clock.Reading(
+        real().wall + seconds * 10**9, real().awake + seconds * 10**9, real().boot
+    )
 
 
 def test_a_run_of_another_host_is_given_a_day(work: Small) -> None:
@@ -198,10 +198,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be some
 @pytest.fixture
 def theirs(work: Small) -> Small:
     """The workspace belongs to an ordinary user, who may enter it."""
-    for folder in (work.root, *work.root.parents):
-        if not folder.stat().st_mode & 0o001:
-            folder.chmod(0o711)
-    Account(ORDINARY, "").owns(work.root)
+    work.handed_to(ORDINARY)
     return work
 
 

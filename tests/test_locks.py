@@ -93,7 +93,9 @@ def test_two_janitors_at_once_lose_nothing(work: Small) -> None:
     both: list[Running] = [work.start("run", "--yes", "--json") for _ in range(2)]
     answers = [each.answer() for each in both]
     assert {answer.code for answer in answers} <= {0, 5}, [*map(str, answers)]
-    done = [row["path"] for each in answers for row in each.rows("steps") if row["outcome"] == "done"]
+    done = [
+        row["path"] for each in answers for row in each.rows("steps") if row["outcome"] == "done"
+    ]
     assert sorted(done) == sorted(runs)
     assert work.janitor("undo", "--last", "2").code == 0
     assert difference(still(before), still(snapshot(work.root))) == []

@@ -74,7 +74,7 @@ def points(root: Path, phase: Phase) -> list[tuple[str, int]]:
 
 
 def chosen(every: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Every rename, and of each other call on the disk or by SQLite one in the middle and the last."""
+    """Every rename; of each other call on the disk or by SQLite one in the middle, and the last."""
     last = dict(every)
     calls = [call for call in last if call in ON_DISK or call in ("pwrite64", "fsync", "fdatasync")]
     some = {(call, k) for call in calls for k in ((last[call] + 1) // 2, last[call])}
@@ -95,15 +95,25 @@ def in_trash(work: Small, unit: str) -> bool:
 def unsound(work: Small, units: list[str], before: Snapshot, purged: bool) -> list[str]:
     """What is wrong after the next janitor came by; W&B's links belong to the last unit."""
     wrong = [f"left over: {name}" for name in work.leftovers()]
-    links = [os.fsdecode(path) for path, mark in before.items() if path.startswith(b"wandb/") and mark.type == "l" and path.count(b"/") == 1]
+    links = [
+        os.fsdecode(path)
+        for path, mark in before.items()
+        if path.startswith(b"wandb/") and mark.type == "l" and path.count(b"/") == 1
+    ]
     for unit in units:
         places = work.there(unit) + in_trash(work, unit)
         if places > 1 or (places == 0 and not purged):
             wrong.append(f"{unit} is in {places} places")
     for link in links:
-        if work.there(link) != work.there(units[-1]) or in_trash(work, link) != in_trash(work, units[-1]):
+        if work.there(link) != work.there(units[-1]) or in_trash(work, link) != in_trash(
+            work, units[-1]
+        ):
             wrong.append(f"{link} is not where its run is")
-    wrong += [f"in the trash: {path}" for path in work.trash() if not any(unit in path for unit in [*units, *links])]
+    wrong += [
+        f"in the trash: {path}"
+        for path in work.trash()
+        if not any(unit in path for unit in [*units, *links])
+    ]
     return wrong
 
 

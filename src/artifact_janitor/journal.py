@@ -215,8 +215,8 @@ class Journal:
 
     def moves(self, step: int) -> list[Move]:
         rows = self._rows(
-            "SELECT source, target, dev, ino, "
-            "coalesce(parent_before, 0), coalesce(parent_after, 0) FROM move WHERE step = ? ORDER BY rowid",
+            "SELECT source, target, dev, ino, coalesce(parent_before, 0), "
+            "coalesce(parent_after, 0) FROM move WHERE step = ? ORDER BY rowid",
             step,
         )
         return [Move(os.fsdecode(row[0]), os.fsdecode(row[1]), *row[2:]) for row in rows]
@@ -325,7 +325,7 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        hint = "is the disk full, or the folder read-only? The next janitor run finishes what was begun"
+        hint = "is the disk full, or read-only? The next janitor run finishes what was begun"
         raise JournalError(f"the journal can't be used: {error}", hint, str(path)) from error
     except sqlite3.DatabaseError as error:
         hint = f"the trash beside it is untouched; move {path} aside to begin a new journal"

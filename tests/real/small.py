@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from artifact_janitor.journal import Journal, open_journal
 from artifact_janitor.state import State
 from artifact_janitor.sweep import Look, Report, look, mend, run
 from tests.real import hydra_runs, wandb_runs
-from tests.real.account import clean_environment
+from tests.real.account import Account, clean_environment
 from tests.real.command import Answer
 from tests.real.snapshot import Snapshot
 
@@ -85,6 +86,13 @@ class Small:
         os.utime(file, (moment, moment))
         return file
 
+    def handed_to(self, uid: int) -> None:
+        """All of it belongs to this user, who may enter it."""
+        for folder in (self.root, *self.root.parents):
+            if not folder.stat().st_mode & 0o001:
+                folder.chmod(0o711)
+        Account(uid, sys.executable).owns(self.root)
+
     # -- the command
 
     def janitor(self, *args: str, **how: object) -> Answer:
@@ -125,11 +133,8 @@ class Small:
             while traced and not _is_traced():
                 time.sleep(0.002)
             code = answer(args)
-        except BaseException:
-            import traceback
-
+        except BaseException:  # noqa: BLE001 - nothing may get out of the fork
             traceback.print_exc()
-            code = 98
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -242,9 +247,9 @@ def _redirect(place: Path) -> None:
     for fd, path in ((0, os.devnull), (1, place / "out"), (2, place / "err")):
         flags = os.O_RDONLY if fd == 0 else os.O_WRONLY | os.O_CREAT
         os.dup2(os.open(path, flags, 0o666), fd)
-    sys.stdin = open(0, closefd=False)
-    sys.stdout = open(1, "w", closefd=False, encoding="utf-8", errors="surrogateescape")
-    sys.stderr = open(2, "w", closefd=False, encoding="utf-8", errors="backslashreplace")
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
 def _warm_up() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from artifact_janitor import __version__
 from artifact_janitor.cli.asking import status_command, why_command
+from artifact_janitor.cli.beginning import init_command
 from artifact_janitor.cli.options import remembers_options, takes_options
 from artifact_janitor.cli.pinning import pin_command, unpin_command
 from artifact_janitor.cli.showing import demo_command
@@ -17,6 +18,7 @@ from artifact_janitor.cli.sweeping import plan_command, run_command
 from artifact_janitor.cli.undoing import history_command, undo_command
 
 COMMANDS: dict[str, Callable[..., int]] = {
+    "init": init_command,
     "plan": plan_command,
     "run": run_command,
     "undo": undo_command,
@@ -37,11 +39,6 @@ app = typer.Typer(
 )
 for _name, _function in COMMANDS.items():
     app.command(_name)(takes_options(_function))
-
-usage_error: Any = next(
-    each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException"
-)
-"""Typer brings its own copy of this base class, or takes click's, by version."""
 
 
 def _version(asked: bool) -> None:

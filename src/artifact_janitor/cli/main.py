@@ -18,33 +18,23 @@ def main() -> None:
 
 def answer(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; errors are told, never thrown."""
-    from artifact_janitor.cli.app import app, usage_error
-    from artifact_janitor.cli.trouble import tell
-    from artifact_janitor.errors import JanitorError
+    from artifact_janitor.cli.app import app
+    from artifact_janitor.cli.trouble import told
 
-    as_json = "--json" in argv
-    command = next((word for word in argv if not word.startswith("-")), "")
     try:
-        return int(app(args=[*argv], prog_name="janitor", standalone_mode=False) or 0)
-    except JanitorError as error:
-        tell(error, command, as_json=as_json)
-        return error.exit_code
-    except usage_error as error:
-        from artifact_janitor.errors import UsageError
-
-        what = UsageError(error.format_message(), f"janitor {command} --help".replace("  ", " "))
-        tell(what, command, as_json=as_json)
-        return what.exit_code
-    except (KeyboardInterrupt, EOFError):
-        sys.stderr.write("\ninterrupted: nothing is half done, the next janitor run tidies up\n")
-        return 1
+        code = told(lambda: app(args=[*argv], prog_name="janitor", standalone_mode=False), argv)
+        sys.stdout.flush()
     except BrokenPipeError:
-        return _unread()
+        return _unheard(0)  # whoever read us stopped (`janitor plan | head`): no complaint
+    except OSError as error:
+        sys.stderr.write(f"the output can't be written: {error.strerror}\n")
+        return _unheard(1)
+    return code
 
 
-def _unread() -> int:
-    """Whoever read us stopped (``janitor plan | head``): no reason to complain."""
+def _unheard(code: int) -> int:
+    """Nobody gets what is left to be written, and Python shall not try at its end."""
     import os
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    return code

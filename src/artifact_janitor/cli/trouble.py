@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
-from artifact_janitor.errors import ConfigError, JanitorError
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+
+from artifact_janitor.errors import ConfigError, JanitorError, UsageError
 from artifact_janitor.render import facts
 from artifact_janitor.render.words import console, emit, line, shown
 
+_USAGE: Any = next(each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException")
+"""Typer brings its own copy of this base class, or takes click's, by version."""
 
-def tell(error: JanitorError, command: str, *, as_json: bool) -> None:
+
+def told(command: Callable[[], int | None], argv: Sequence[str]) -> int:
+    """The exit code of a command; what it raises is told to whoever asked."""
+    as_json = "--json" in argv
+    name = next((word for word in argv if not word.startswith("-")), "")
+    try:
+        return int(command() or 0)
+    except JanitorError as error:
+        return tell(error, name, as_json=as_json)
+    except _USAGE as error:
+        hint = f"janitor {name} --help" if name else "janitor --help"
+        return tell(UsageError(error.format_message(), hint), name, as_json=as_json)
+    except (KeyboardInterrupt, EOFError, typer.Abort):
+        what = JanitorError("interrupted", "nothing is half done: the next janitor run tidies up")
+        return tell(what, name, as_json=as_json)
+    except OSError as error:
+        if error.filename is None:
+            raise  # our own output, which is not ours to tell about
+        what = JanitorError(f"{os.fsdecode(error.filename)}: {error.strerror}")
+        return tell(what, name, as_json=as_json)
+
+
+def tell(error: JanitorError, command: str, *, as_json: bool) -> int:
     """One JSON object on stdout, or some lines on stderr."""
     if as_json:
         emit(facts.answer(command, {}, _facts(error)))
-        return
+        return error.exit_code
     screen = console(stderr=True)
     screen.print(line((shown(error.message), "bold red")), soft_wrap=True)
     arrow = "→ "
@@ -23,6 +53,7 @@ def tell(error: JanitorError, command: str, *, as_json: bool) -> None:
             screen.print(line(row), soft_wrap=True)
     if error.hint:
         screen.print(line(arrow, shown(error.hint)), soft_wrap=True)
+    return error.exit_code
 
 
 def _facts(error: JanitorError) -> list[dict[str, str]]:

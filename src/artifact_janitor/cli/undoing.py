@@ -43,9 +43,12 @@ def undo_command(
     """Take back what a sweep or a step did."""
     session = Session("undo", asked)
     with reading(session.settings) as journal:
-        if journal is None or not (meant := names or last(journal, count)):
+        meant = names or (last(journal, count) if journal else [])
+        if not meant:
             session.answer({"sweep": "", "steps": []}, [Text("Nothing to undo.")])
             return 0
+        if journal is None:
+            raise UsageError(f"there is no sweep {meant[0]!r}", "nothing was done here yet")
         chosen(journal, meant)
     with workplace(session.settings) as place:
         sweep, outcomes = undo(place, meant)
@@ -69,15 +72,14 @@ def history_command(
     """What was done, newest first."""
     session = Session("history", asked)
     with reading(session.settings) as journal:
-        sweeps = _named(journal, name) if journal else []
+        sweeps = _named(journal.sweeps() if journal else [], name)
         found = [_facts(journal, each) for each in sweeps] if journal else []
     view = session.view(all_steps=every or name is not None)
     session.answer({"sweeps": found}, _lines(found, name, view))
     return 0
 
 
-def _named(journal: Journal, name: str | None) -> list[Sweep]:
-    sweeps = journal.sweeps()
+def _named(sweeps: list[Sweep], name: str | None) -> list[Sweep]:
     if name is None:
         return sweeps
     found = [sweep for sweep in sweeps if sweep.id.startswith(name)]

@@ -27,7 +27,7 @@ IN_TRAINING: Table = (
     ("training-run", training.is_run),
     *ANYWHERE[1:],
 )
-IN_LOGS: Table = (*ANYWHERE, ("training-run", training.is_proven_run))
+PROVEN: Table = (*ANYWHERE, ("training-run", training.is_proven_run))
 
 INSIDE: dict[Kind, Table] = {
     "wandb-run": (),
@@ -63,7 +63,7 @@ def find(root: Folder, base: Path, role: str) -> list[Unit]:
     folders that hold no unit, and the files that lie between units.
     """
     search = _Search(root, base, files_are_logs=role == "logs")
-    table = {"training": IN_TRAINING, "logs": IN_LOGS}.get(role, ANYWHERE)
+    table = {"training": IN_TRAINING, "logs": PROVEN, "proven": PROVEN}.get(role, ANYWHERE)
     search.among(root, table)
     return [*search.units, *search.unexplained()]
 

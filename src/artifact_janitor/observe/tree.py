@@ -1,4 +1,4 @@
-"""Read a folder tree: names and stats, nothing else.
+"""Read a folder tree: names, stats and sums, nothing else.
 
 Symlinks are never followed and filesystem borders never crossed (S1). Every folder is
 opened relative to its parent with ``O_NOFOLLOW``, so a folder that is swapped for a
@@ -20,7 +20,7 @@ STATE = ".janitor"
 
 
 class Entry(NamedTuple):
-    """What ``lstat`` says, in the units of the catalogue."""
+    """What ``lstat`` says, in the units of the catalogue; times in nanoseconds."""
 
     mode: int
     size: int
@@ -31,6 +31,7 @@ class Entry(NamedTuple):
     ino: int
     nlink: int
     uid: int
+    ctime: int
 
 
 @dataclass(slots=True)
@@ -50,6 +51,12 @@ class Folder:
     link_entries: dict[str, Entry] = field(default_factory=dict)
     others: dict[str, Entry] = field(default_factory=dict)
     """Sockets, pipes, devices."""
+    bytes: int = 0
+    """Allocated by its files that have one name; folders below it not included."""
+    newest: int = 0
+    """mtime of the newest of its files, 0 where it has none."""
+    shared: list[str] = field(default_factory=list)
+    """Its files that have other names too."""
     trouble: str = ""
 
     def walk(self) -> Iterator[Folder]:
@@ -68,19 +75,29 @@ class Folder:
 
 
 def entry_of(status: os.stat_result) -> Entry:
-    return Entry(
-        status.st_mode,
-        status.st_size,
-        status.st_blocks * 512,
-        status.st_mtime_ns,
-        status.st_dev,
-        status.st_ino,
-        status.st_nlink,
-        status.st_uid,
+    return _new(
+        Entry,
+        (
+            status.st_mode,
+            status.st_size,
+            status.st_blocks * 512,
+            status.st_mtime_ns,
+            status.st_dev,
+            status.st_ino,
+            status.st_nlink,
+            status.st_uid,
+            status.st_ctime_ns,
+        ),
     )
 
 
-def read(base: Path, path: str, skip: Callable[[str], bool] = lambda _: False) -> Folder:
+_new = tuple.__new__  # a million of them: NamedTuple's own constructor takes twice as long
+
+Skip = Callable[[str], bool]
+"""Names folders, by path, that are not to be entered."""
+
+
+def read(base: Path, path: str, skip: Skip = lambda _: False) -> Folder:
     """Read the tree at ``base/path``; `skip` names folders (by path) not to enter.
 
     `path` itself may be a symlink (a configured root); what is below it is not followed.
@@ -92,7 +109,50 @@ def read(base: Path, path: str, skip: Callable[[str], bool] = lambda _: False) -
     return folder
 
 
-def _fill(top: Folder, top_fd: int, skip: Callable[[str], bool]) -> None:
+def listing(base: Path, root: str, path: str, skip: Skip = lambda _: False) -> Folder:
+    """One folder at or below `root`; those in it are known by name and stat alone.
+
+    Raises OSError where it can't be opened.
+    """
+    fd = _open_below(base, root, path)
+    level = _Level(Folder(path, entry_of(os.fstat(fd))), fd, is_top=path == root)
+    try:
+        level.scan()
+        while level.next_child(skip):
+            pass  # each was looked at, and stays if it may be entered
+    finally:
+        os.close(fd)
+    return level.folder
+
+
+def fill(base: Path, root: str, folder: Folder, skip: Skip = lambda _: False) -> None:
+    """Read the rest of a folder that a `listing` of the folder around it named."""
+    if folder.trouble:
+        return
+    try:
+        fd = _open_below(base, root, folder.path)
+    except OSError as error:
+        folder.trouble = str(error.strerror)
+    else:
+        _fill(folder, fd, skip)
+
+
+def _open_below(base: Path, root: str, path: str) -> int:
+    """Open a folder name by name: no link on the way is followed, no path is too long."""
+    fd = os.open(base / root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    for name in path[len(root) + 1 :].split("/") if path != root else ():
+        try:
+            inner = os.open(name, _INSIDE, dir_fd=fd)
+        finally:
+            os.close(fd)
+        fd = inner
+    return fd
+
+
+_INSIDE = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def _fill(top: Folder, top_fd: int, skip: Skip) -> None:
     """Fill `top` depth first with an explicit stack: a deep tree can't exhaust ours.
 
     Only the folders on the way down are open at once; see `_Level`.
@@ -124,32 +184,44 @@ class _Level:
         self.pending: list[Folder] = []
 
     def scan(self) -> None:
+        """All that is in it. This loop turns a million times: it calls no function of ours
+        but for what is no plain file."""
         self.scanned = True
+        folder = self.folder
+        files, total, newest = folder.files, 0, 0
         try:
             with os.scandir(self.fd) as entries:
-                for entry in entries:
-                    self._add(entry)
+                for each in entries:
+                    try:
+                        entry = entry_of(each.stat(follow_symlinks=False))
+                    except FileNotFoundError:
+                        continue  # it went while we looked; the fingerprint will tell
+                    if entry[0] & _TYPE != stat.S_IFREG:
+                        self._add(each.name, entry)
+                        continue
+                    files[each.name] = entry
+                    if entry[3] > newest:
+                        newest = entry[3]
+                    if entry[6] == 1:
+                        total += entry[2]
+                    else:
+                        folder.shared.append(each.name)
         except OSError as error:
-            self.folder.trouble = str(error.strerror)
-        self.pending = list(self.folder.folders.values())
+            folder.trouble = str(error.strerror)
+        folder.bytes, folder.newest = total, newest
+        self.pending = list(folder.folders.values())
 
-    def _add(self, dir_entry: os.DirEntry[str]) -> None:
-        folder, name = self.folder, dir_entry.name
-        try:
-            entry = entry_of(dir_entry.stat(follow_symlinks=False))
-        except FileNotFoundError:
-            return  # it went while we looked; the fingerprint will tell
+    def _add(self, name: str, entry: Entry) -> None:
+        folder = self.folder
         if stat.S_ISDIR(entry.mode):
             folder.folders[name] = Folder(f"{folder.path}/{name}", entry)
-        elif stat.S_ISREG(entry.mode):
-            folder.files[name] = entry
         elif stat.S_ISLNK(entry.mode):
             folder.link_entries[name] = entry
             folder.links[name] = os.readlink(name, dir_fd=self.fd)
         else:
             folder.others[name] = entry
 
-    def next_child(self, skip: Callable[[str], bool]) -> Folder | None:
+    def next_child(self, skip: Skip) -> Folder | None:
         while self.pending:
             child = self.pending.pop()
             name = child.path.rpartition("/")[2]
@@ -164,11 +236,13 @@ class _Level:
         return None
 
 
+_TYPE = 0o170000
+
+
 def _enter(child: Folder, parent_fd: int) -> int | None:
     """Open a child folder, or note on it why that can't be done."""
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        return os.open(child.path.rpartition("/")[2], flags, dir_fd=parent_fd)
+        return os.open(child.path.rpartition("/")[2], _INSIDE, dir_fd=parent_fd)
     except OSError as error:
         child.trouble = str(error.strerror)
         return None
