@@ -111,7 +111,7 @@ def _descended(
     atomic unit: while any job of it runs, none of its parts goes.
     """
     return [
-        (part.path, Evidence("live", f"part of {whole.path}: {evidence.why}"))
+        (part.path, Evidence("live", f"part of {whole.path}: {evidence.why}", source=whole.path))
         for whole in catalogue.artifacts
         for evidence in found.get(whole.path, ())
         if evidence.fact == "live"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from artifact_janitor.core.model import Artifact
+from artifact_janitor.core.model import Artifact, is_within
 from artifact_janitor.core.plan import GUARDS, Kept, Plan, Step
 from artifact_janitor.execution import Outcome
 from artifact_janitor.render.words import Row, line, plural, shown, table
@@ -136,8 +136,13 @@ def _facts(kept: Kept) -> set[str]:
 
 
 def _expected(kept: Kept) -> bool:
-    """Best checkpoints stay in each run that stays, and pins hold: no surprise in that."""
-    return _facts(kept) <= {"thinned", "pinned"}
+    """No surprise: pins, the best checkpoint of a run that stays, a part of what lives."""
+    expected = {"thinned", "pinned"}
+    here = kept.artifact.path
+    return all(
+        each.fact in expected or (each.source and is_within(here, each.source))
+        for each in kept.protections
+    )
 
 
 def _kept_row(kept: Kept, now: int) -> Row:
