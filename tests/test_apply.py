@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from artifact_janitor.apply import ground
 from artifact_janitor.core.model import Pin
 from tests.real.small import CONFIG, Small, done, small, why
 from tests.real.snapshot import difference, snapshot
@@ -239,15 +241,24 @@ def test_only_names_the_kinds_that_go(work: Small) -> None:
     assert work.there(run)
 
 
-def test_a_full_trash_name_is_no_reason_to_overwrite(work: Small) -> None:
-    """Something lies where the unit would go in the trash: it stays, and so does the unit."""
-    run = work.hydra(30)
+@pytest.mark.parametrize("knows_noreplace", [True, False])
+@pytest.mark.parametrize("kind", ["run", "file"])
+def test_what_lies_in_the_way_is_never_overwritten(
+    work: Small, kind: str, knows_noreplace: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the unit would go in the trash; a single file is what a rename would replace."""
+    if not knows_noreplace:  # as on filesystems without RENAME_NOREPLACE
+        monkeypatch.setattr(ground, "_rename_noreplace", lambda *_: errno.EINVAL)
+    unit = work.hydra(30) if kind == "run" else "logs/app.log"
+    if kind == "file":
+        work.write(unit, days=30)
     seen = work.look()
-    theirs = work.write(f".janitor/trash/{seen.plan.id}/{run}", "somebody's\n")
+    theirs = work.write(f".janitor/trash/{seen.plan.id}/{unit}", "somebody's\n")
     (outcome,) = work.run(seen).outcomes
-    assert outcome.outcome in ("failed", "skipped")
+    assert outcome.outcome == "failed"
+    assert "is there already" in outcome.why
     assert theirs.read_text() == "somebody's\n"
-    assert work.there(f"{run}/train.log")
+    assert work.there(unit)
 
 
 def test_a_config_without_a_policy_takes_nothing(work: Small) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,7 +15,9 @@ from tests.real.small import PURGING, Small, done, small, still, why
 from tests.real.snapshot import difference, snapshot
 
 RUN = "outputs/day/run"
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root may mount, or be somebody else"
+)
 
 
 @pytest.fixture
@@ -62,8 +63,7 @@ def test_another_filesystems_trash_is_purged(work: Small) -> None:
     with tmpfs(work.root / "outputs"):
         work.configure(PURGING)
         work.hydra(30, RUN)
-        work.janitor("run", "--yes")
-        assert work.janitor("run", "--yes").code == 0
+        assert [work.janitor("run", "--yes").code for _ in range(2)] == [0, 0]
         assert work.trash() == []
         assert list((work.root / "outputs" / ".janitor" / "leaving").iterdir()) == []
 
@@ -94,7 +94,7 @@ def test_a_root_that_is_a_symlink_is_a_root(
     (work.root / "outputs").symlink_to(real)
     work.hydra(30, RUN)
     before = snapshot(real)
-    assert done(work.janitor("run", "--yes")) == {RUN}
+    work.janitor("run", "--yes")
     assert not (real / "day" / "run").exists()
     assert work.janitor("undo").code == 0
     assert difference(before, snapshot(real)) == []
@@ -185,10 +185,9 @@ def test_a_unit_that_holds_a_janitors_state_stays(work: Small, where: str) -> No
     assert "janitor's own state" in why(plan, run)
 
 
+@needs_root
 def test_a_unit_that_can_only_be_read_in_part_stays(work: Small) -> None:
     """To a user who may not look into one of its folders."""
-    if os.geteuid():
-        pytest.skip("needs root to be somebody else")
     run = work.hydra(30, RUN)
     work.write(f"{run}/closed/file", days=30)
     work.handed_to(ORDINARY)
@@ -199,10 +198,9 @@ def test_a_unit_that_can_only_be_read_in_part_stays(work: Small) -> None:
     assert "Permission denied" in why(plan, run)
 
 
+@needs_root
 def test_what_a_purge_may_not_remove_holds_nothing_up(work: Small) -> None:
     """A folder of root's in a user's run, as a container leaves it: moved, but not emptied."""
-    if os.geteuid():
-        pytest.skip("needs root to be somebody else")
     run = work.hydra(30, RUN)
     work.write(f"{run}/by_docker/file", days=30)
     work.handed_to(ORDINARY)
@@ -398,7 +396,5 @@ def test_a_deep_tree_goes_comes_back_and_is_purged(work: Small) -> None:
     assert work.janitor("undo").code == 0
     work.janitor("unpin", run)
     work.configure(PURGING)
-    work.janitor("run", "--yes")
-    assert work.janitor("run", "--yes").code == 0
-    assert work.trash() == [] == work.leftovers()
-    shutil.rmtree(work.root / "outputs")
+    assert [work.janitor("run", "--yes").code for _ in range(2)] == [0, 0]
+    assert work.trash() + work.leftovers() == []

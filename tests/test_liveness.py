@@ -242,7 +242,7 @@ def test_hidden_processes_count_as_there(theirs: Small) -> None:
 
 @needs_root
 def test_a_mapping_on_an_overlay_keeps(tmp_path: Path) -> None:
-    """There the kernel names another device for a mapping than for the file (containers)."""
+    """There the kernel may name another device for a mapping than for the file (containers)."""
     for name in ("lower", "upper", "scratch", "merged"):
         (tmp_path / name).mkdir()
     layers = f"lowerdir={tmp_path}/lower,upperdir={tmp_path}/upper,workdir={tmp_path}/scratch"
@@ -257,6 +257,17 @@ def test_a_mapping_on_an_overlay_keeps(tmp_path: Path) -> None:
         assert work.janitor("plan").rows("steps")
     finally:
         subprocess.run(["umount", str(tmp_path / "merged")], check=True)
+
+
+def test_a_mapping_is_known_by_its_path_where_devices_differ(work: Small) -> None:
+    """As on btrfs: ``/proc/PID/maps`` shows a device that ``stat`` never does."""
+
+    def elsewhere() -> None:
+        os.makedev = lambda *_: 0
+
+    with program(MAPS, work.root / RUN):
+        plan = work.start("plan", "--json", first=elsewhere).answer()
+        assert "has it mapped" in why(plan, RUN)
 
 
 @needs_root
@@ -286,3 +297,4 @@ def test_the_sign_is_looked_for_again_before_the_step(work: Small) -> None:
         (outcome,) = work.run(seen).outcomes
     assert outcome.outcome == "skipped"
     assert "works in it" in outcome.why
+    assert "put back" not in outcome.why, "it was seen before the rename"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from artifact_janitor import state
+from artifact_janitor.errors import Locked
 from artifact_janitor.recovery import recover
 from artifact_janitor.workplace import workplace
 from tests.real.small import Running, Small, small, still
@@ -166,6 +168,22 @@ def test_the_lock_of_a_sweep_that_was_taken_away_is_made_anew(work: Small) -> No
             assert not state.State(work.root).is_dead("abcd")
     assert before
     assert not path.exists()
+
+
+def test_a_full_disk_is_no_reason_not_to_hold_the_lock(
+    work: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever holds it can't write its name into it, and holds it all the same."""
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    ours = state.State(work.root)
+    ours.prepare()
+    monkeypatch.setattr(os, "pwrite", full)
+    monkeypatch.setattr(state, "PATIENCE", 0.1)
+    with ours.step(), pytest.raises(Locked, match="another janitor"), ours.step():
+        pass
 
 
 def test_a_dead_sweep_is_known_by_its_free_lock(work: Small) -> None:

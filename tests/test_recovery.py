@@ -63,22 +63,32 @@ def strace(pid: int, *options: str) -> subprocess.Popen[bytes]:
 
 
 def points(root: Path, phase: Phase) -> list[tuple[str, int]]:
-    """All moments of a phase: (call, which one of its kind)."""
+    """All moments of a phase in the order of time: (call, which one of its kind)."""
     work, _ = workspace(root / "baseline")
     running = work.start(*phase(work), traced=True, first=nobody_else)
     trace = root / "trace"
     with strace(running.pid, "-o", str(trace), "-e", "trace=" + ",".join(f"?{c}" for c in CALLS)):
         assert running.wait() == 0
     names = re.findall(r"^(?:\d+ +)?(\w+)\(", trace.read_text(errors="replace"), re.MULTILINE)
-    return [(call, k) for call, count in Counter(names).items() for k in range(1, count + 1)]
+    count: Counter[str] = Counter()
+    found = []
+    for name in names:
+        count[name] += 1
+        found.append((name, count[name]))
+    return found
 
 
 def chosen(every: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Every rename; of each other call on the disk or by SQLite one in the middle, and the last."""
+    """Every rename and what follows it; of each other call one in the middle, and the last."""
     last = dict(every)
     calls = [call for call in last if call in ON_DISK or call in ("pwrite64", "fsync", "fdatasync")]
     some = {(call, k) for call in calls for k in ((last[call] + 1) // 2, last[call])}
-    return [point for point in every if point in some or point[0] == "renameat2"]
+    before = [("", 0), *every]
+    near = [
+        each for each, previous in zip(every, before, strict=False) if previous[0] == "renameat2"
+    ]
+    some |= {*near, *(each for each in every if each[0] == "renameat2")}
+    return [point for point in every if point in some]
 
 
 def killed_at(work: Small, args: Iterable[str], call: str, k: int) -> None:

@@ -71,6 +71,16 @@ def test_a_run_comes_back_beside_the_link_to_a_newer_one(work: Small) -> None:
     assert work.trash() == []
 
 
+def test_links_stay_in_the_trash_with_a_run_whose_place_was_taken(work: Small) -> None:
+    run = work.wandb(30)
+    work.janitor("run", "--yes")
+    work.write(f"{run}/new.txt")
+    waiting = work.trash()
+    assert work.janitor("undo").code == 3
+    assert work.trash() == waiting
+    assert not work.there("wandb/latest-run")
+
+
 def test_a_link_that_was_taken_out_of_the_trash_keeps_nothing_back(work: Small) -> None:
     run = work.wandb(30)
     work.janitor("run", "--yes")
