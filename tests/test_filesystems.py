@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -398,3 +399,19 @@ def test_a_deep_tree_goes_comes_back_and_is_purged(work: Small) -> None:
     work.configure(PURGING)
     assert [work.janitor("run", "--yes").code for _ in range(2)] == [0, 0]
     assert work.trash() + work.leftovers() == []
+
+
+def test_a_root_bound_from_the_same_disk_has_its_own_trash(work: Small) -> None:
+    """As containers mount folders: the device is the same, but no rename crosses it."""
+    elsewhere = work.root / "elsewhere"
+    elsewhere.mkdir()
+    (work.root / "outputs").mkdir()
+    with mounted(work.root / "outputs", "--bind", str(elsewhere)):
+        run = work.hydra(40)
+        work.hydra(1)
+        before = snapshot(elsewhere)
+        assert done(work.janitor("run", "--yes")) == {run}
+        assert (work.root / "outputs/.janitor/trash").is_dir()
+        assert work.janitor("undo").code == 0
+        shutil.rmtree(work.root / "outputs/.janitor")
+        assert still(snapshot(elsewhere)) == still(before)

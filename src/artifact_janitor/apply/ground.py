@@ -133,6 +133,16 @@ def _skipped(path: str, error: OSError) -> StepSkipped:
     return StepSkipped(f"{path} {said.get(error.errno or 0, f'is out of reach: {error.strerror}')}")
 
 
+def mount_of(fd: int) -> tuple[int, str]:
+    """What an open folder is mounted from: a bind mount has the same device, another id."""
+    try:
+        with open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as info:
+            mount = next((line for line in info if line.startswith("mnt_id:")), "")
+    except OSError:
+        mount = ""
+    return os.fstat(fd).st_dev, mount
+
+
 def rename(source: tuple[int, str], target: tuple[int, str]) -> None:
     """Rename between two open folders, never over something that exists.
 

@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 
-from artifact_janitor.apply.ground import Ground, rename
+from artifact_janitor.apply.ground import Ground, mount_of, rename
 from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.journal import Move
 from artifact_janitor.state import STATE
@@ -34,7 +34,8 @@ def moves_for(ground: Ground, sweep: str, paths: Iterable[str]) -> tuple[Move, .
 def _move_for(ground: Ground, sweep: str, path: str) -> Move:
     status = ground.stat(path)
     root = ground.root_of(path)
-    same = status.st_dev == os.stat(ground.workspace).st_dev
+    with ground.parent(path) as (fd, _), ground.folder(STATE) as state:
+        same = mount_of(fd) == mount_of(state)
     trash = f"{STATE}/trash" if same else f"{root}/{STATE}/trash"
     return Move(path, f"{trash}/{sweep}/{path}", status.st_dev, status.st_ino)
 
@@ -214,7 +215,7 @@ class _Leaving:
     def __init__(self, parent: int, name: str) -> None:
         self.fd = os.open(name, _FOLDER, dir_fd=parent)
         try:
-            if _mount(self.fd) != _mount(parent):
+            if mount_of(self.fd) != mount_of(parent):
                 raise OSError(errno.EXDEV, "another filesystem is mounted in it")
             mode = os.fstat(self.fd).st_mode
             if not mode & stat.S_IWUSR:
@@ -234,13 +235,3 @@ class _Leaving:
             if not is_folder:
                 os.unlink(name, dir_fd=self.fd)
         return [name for name, is_folder in found if is_folder]
-
-
-def _mount(fd: int) -> tuple[int, str]:
-    """What an open folder is mounted from: a bind mount has the same device, another id."""
-    try:
-        with open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as info:
-            mount = next((line for line in info if line.startswith("mnt_id:")), "")
-    except OSError:
-        mount = ""
-    return os.fstat(fd).st_dev, mount
