@@ -307,3 +307,12 @@ def test_a_workspace_that_was_copied_elsewhere_can_be_undone(
     shutil.copytree(work.root, copy.root, symlinks=True)
     assert copy.janitor("undo").code == 0
     assert copy.there(f"{run}/.hydra/hydra.yaml")
+
+
+def test_the_pins_of_undo_go_without_those_of_a_person(work: Small) -> None:
+    mine, taken = work.hydra(2), work.hydra(40)
+    assert work.janitor("pin", mine, "--note", "mine").code == 0
+    assert work.janitor("run", "--yes").code == 0
+    assert work.janitor("undo").code == 0
+    assert work.janitor("unpin", ".", "--undone").facts["unpinned"] == [taken]
+    assert [pin["path"] for pin in work.janitor("status").facts["pins"]] == [mine]

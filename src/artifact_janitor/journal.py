@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,9 @@ CREATE TABLE move (
 CREATE INDEX move_by_step ON move (step);
 CREATE TABLE pin (path BLOB PRIMARY KEY, note TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE TABLE clock (wall INTEGER NOT NULL, awake INTEGER NOT NULL, boot TEXT NOT NULL);
+CREATE TABLE memory (
+    path BLOB PRIMARY KEY, form TEXT NOT NULL, at INTEGER NOT NULL, facts TEXT NOT NULL
+);
 """
 
 State = Literal["intended", "done", "skipped", "failed", "undone", "purged"]
@@ -256,9 +259,13 @@ class Journal:
             row = (os.fsencode(pin.path), _text(pin.note), pin.at)
             db.execute("INSERT OR REPLACE INTO pin (path, note, at) VALUES (?,?,?)", row)
 
-    def unpin(self, path: str) -> list[str]:
-        """Take away the pin of a path and all pins below it; the paths that were pinned."""
-        found = [pin.path for pin in self.pins() if is_within(pin.path, path)]
+    def unpin(self, path: str, note: str = "") -> list[str]:
+        """Take away the pin of a path and all pins below it; the paths that were pinned.
+
+        Only pins whose note begins with `note`.
+        """
+        pins = [pin for pin in self.pins() if is_within(pin.path, path)]
+        found = [pin.path for pin in pins if pin.note.startswith(note)]
         with self._writing() as db:
             rows = [(os.fsencode(each),) for each in found]
             db.executemany("DELETE FROM pin WHERE path = ?", rows)
@@ -275,6 +282,25 @@ class Journal:
         with self._writing() as db:
             db.execute("DELETE FROM clock")
             db.execute("INSERT INTO clock VALUES (?,?,?)", (wall, awake, boot))
+
+    # what earlier looks saw
+
+    def remembered(self, form: str, since: int, until: int) -> dict[str, str]:
+        """What was seen between two moments, by path, where it has this form."""
+        query = "SELECT path, facts FROM memory WHERE form = ? AND at BETWEEN ? AND ?"
+        return {os.fsdecode(path): facts for path, facts in self._rows(query, form, since, until)}
+
+    def remember(
+        self, form: str, seen: Mapping[str, str], gone: Iterable[str], since: int, now: int
+    ) -> None:
+        """Write down what was seen now; forget what is gone, older, or of another form."""
+        rows = [(os.fsencode(path), form, now, facts) for path, facts in seen.items()]
+        with self._writing(durable=False) as db:
+            where = "form <> ? OR at NOT BETWEEN ? AND ?"
+            db.execute(f"DELETE FROM memory WHERE {where}", (form, since, now))
+            lost = [(os.fsencode(path),) for path in gone]
+            db.executemany("DELETE FROM memory WHERE path = ?", lost)
+            db.executemany("INSERT OR REPLACE INTO memory VALUES (?,?,?,?)", rows)
 
 
 def _insert(db: sqlite3.Connection, sweep: str, intent: Intent, now: int) -> int:

@@ -17,6 +17,10 @@ from artifact_janitor.state import STATE
 from artifact_janitor.workplace import Workplace
 
 
+BY_UNDO = "brought back by undo"
+"""How the note of each pin begins that an undo made."""
+
+
 def recover(place: Workplace, now: int) -> list[str]:
     """Settle all open steps of sweeps whose janitor is gone; says what was found."""
     journal, state, ground = place.journal, place.state, place.ground
@@ -80,7 +84,7 @@ def _settle_undo(journal: Journal, ground: Ground, step: Step, now: int) -> Iter
         yield f"{step.path} did not come back: {error}"
         return
     if step.about is not None:
-        journal.pin(Pin(step.path, "brought back by undo", now))
+        journal.pin(Pin(step.path, BY_UNDO, now))
         journal.turn(step.about, "undone")
     journal.settle(step.id, "done", "finished after an interruption", now)
     yield f"{step.path} is back"

@@ -12,7 +12,7 @@ from artifact_janitor.errors import StepFailed, StepSkipped, UsageError
 from artifact_janitor.execution import Outcome
 from artifact_janitor.journal import Intent, Journal, Sweep
 from artifact_janitor.journal import Step as Done
-from artifact_janitor.recovery import recover
+from artifact_janitor.recovery import BY_UNDO, recover
 from artifact_janitor.workplace import Workplace
 
 
@@ -106,7 +106,7 @@ def _bring_back(place: Workplace, step: Done) -> None:
             raise StepFailed("not in the trash any more: somebody took it out")
         trash.put_back(place.ground, moves)
         journal.turn(step.id, "undone")
-        journal.pin(Pin(step.path, f"brought back by undo {step.sweep}", clock.read().wall))
+        journal.pin(Pin(step.path, f"{BY_UNDO} {step.sweep}", clock.read().wall))
 
 
 def _around(place: Workplace, step: Done) -> Done | None:

@@ -15,6 +15,7 @@ from artifact_janitor.cli.session import Session
 from artifact_janitor.core.model import Pin
 from artifact_janitor.errors import UsageError
 from artifact_janitor.render.words import line, shown
+from artifact_janitor.recovery import BY_UNDO
 from artifact_janitor.workplace import workplace
 
 
@@ -35,13 +36,15 @@ def pin_command(
 
 
 def unpin_command(
-    asked: Asked, path: Annotated[Path, typer.Argument(metavar="PATH", help="What was pinned.")]
+    asked: Asked,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="What was pinned.")],
+    undone: Annotated[bool, typer.Option("--undone", help="Only pins that undo made.")] = False,
 ) -> int:
     """Take the protection of a pin away, and of all pins below the path."""
     session = Session("unpin", asked)
     place = in_workspace(session, path)
     with workplace(session.settings) as workspace:
-        unpinned = workspace.journal.unpin(place)
+        unpinned = workspace.journal.unpin(place, BY_UNDO if undone else "")
         pins = [pin.path for pin in workspace.journal.pins()]
     if not unpinned:
         hint = f"pinned: {', '.join(pins[:5]) or 'none'}"

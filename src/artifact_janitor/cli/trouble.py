@@ -16,20 +16,28 @@ _USAGE: Any = next(each for each in typer.BadParameter.__mro__ if each.__name__ 
 """Typer brings its own copy of this base class, or takes click's, by version."""
 
 
+_INTERRUPTED = 130
+"""What Typer makes of Ctrl-C; our own exit codes don't know it."""
+
+
+def _interrupted() -> JanitorError:
+    return JanitorError("interrupted", "nothing is half done: the next janitor run tidies up")
+
+
 def told(command: Callable[[], int | None], argv: Sequence[str]) -> int:
     """The exit code of a command; what it raises is told to whoever asked."""
     as_json = "--json" in argv
     name = next((word for word in argv if not word.startswith("-")), "")
     try:
-        return int(command() or 0)
+        code = int(command() or 0)
+        return code if code != _INTERRUPTED else tell(_interrupted(), name, as_json=as_json)
     except JanitorError as error:
         return tell(error, name, as_json=as_json)
     except _USAGE as error:
         hint = f"janitor {name} --help" if name else "janitor --help"
         return tell(UsageError(error.format_message(), hint), name, as_json=as_json)
     except (KeyboardInterrupt, EOFError, typer.Abort):
-        what = JanitorError("interrupted", "nothing is half done: the next janitor run tidies up")
-        return tell(what, name, as_json=as_json)
+        return tell(_interrupted(), name, as_json=as_json)
     except OSError as error:
         if error.filename is None:
             raise  # our own output, which is not ours to tell about

@@ -112,5 +112,5 @@ def undo_lines(outcomes: Sequence[Outcome], view: View) -> Iterator[Text]:
     if back:
         yield line(
             "Pinned, so that the next sweep leaves them; to let them go again: ",
-            ("janitor unpin .", "bold"),
+            ("janitor unpin . --undone", "bold"),
         )
