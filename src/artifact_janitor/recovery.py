@@ -16,7 +16,6 @@ from artifact_janitor.journal import Journal, State, Step
 from artifact_janitor.state import STATE
 from artifact_janitor.workplace import Workplace
 
-
 BY_UNDO = "brought back by undo"
 """How the note of each pin begins that an undo made."""
 

@@ -25,12 +25,17 @@ def run_folders(base: Path, known: Collection[str]) -> dict[str, list[str]]:
     """Folders at the top of the workspace that hold runs and are not among `known`, by key."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for name in sorted(os.listdir(base)):
-        if name.startswith(".") or name in _NEVER or any(_overlap(name, each) for each in known):
+        if any(_overlap(name, each) for each in known) or not _may_hold_runs(base, name):
             continue
-        if (base / name).is_dir() and not (base / name).is_symlink() and name.isprintable():
-            if key := _key(base, name):
-                found[key].append(name)
+        if key := _key(base, name):
+            found[key].append(name)
     return dict(found)
+
+
+def _may_hold_runs(base: Path, name: str) -> bool:
+    if name.startswith(".") or name in _NEVER or not name.isprintable():
+        return False
+    return (base / name).is_dir() and not (base / name).is_symlink()
 
 
 def _overlap(name: str, folder: str) -> bool:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from artifact_janitor.core.forecast import Forecast
 from artifact_janitor.core.plan import Plan
-from artifact_janitor.render.words import line, plural, shown
+from artifact_janitor.render.words import line, shown
 from artifact_janitor.units import DAY, format_duration, format_size
 
 BAR = 22

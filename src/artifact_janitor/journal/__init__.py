@@ -12,100 +12,14 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
-from artifact_janitor.core.model import Kind, Pin, Tally, Trashed, is_within
-from artifact_janitor.errors import JournalError
+from artifact_janitor.core.model import Pin, Tally, Trashed, is_within
+from artifact_janitor.journal.file import connect, told
+from artifact_janitor.journal.records import Intent, Move, State, Step, Sweep
 
-VERSION = 1
-
-SCHEMA = """
-CREATE TABLE sweep (
-    id TEXT PRIMARY KEY, command TEXT NOT NULL, by_person INTEGER NOT NULL,
-    started INTEGER NOT NULL, ended INTEGER
-);
-CREATE TABLE step (
-    id INTEGER PRIMARY KEY, sweep TEXT NOT NULL REFERENCES sweep, "do" TEXT NOT NULL,
-    kind TEXT NOT NULL, path BLOB NOT NULL, bytes INTEGER NOT NULL, frees INTEGER NOT NULL,
-    fingerprint TEXT NOT NULL, reasons TEXT NOT NULL, about INTEGER,
-    state TEXT NOT NULL DEFAULT 'intended', why TEXT NOT NULL DEFAULT '', at INTEGER NOT NULL
-);
-CREATE INDEX step_by_sweep ON step (sweep);
-CREATE INDEX step_by_state ON step (state, "do");
-CREATE TABLE move (
-    step INTEGER NOT NULL REFERENCES step, source BLOB NOT NULL, target BLOB NOT NULL,
-    dev INTEGER NOT NULL, ino INTEGER NOT NULL, parent_before INTEGER, parent_after INTEGER
-);
-CREATE INDEX move_by_step ON move (step);
-CREATE TABLE pin (path BLOB PRIMARY KEY, note TEXT NOT NULL, at INTEGER NOT NULL);
-CREATE TABLE clock (wall INTEGER NOT NULL, awake INTEGER NOT NULL, boot TEXT NOT NULL);
-CREATE TABLE memory (
-    path BLOB PRIMARY KEY, form TEXT NOT NULL, at INTEGER NOT NULL, facts TEXT NOT NULL
-);
-"""
-
-State = Literal["intended", "done", "skipped", "failed", "undone", "purged"]
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """One command that changed something; times in nanoseconds, ``ended`` 0 while open."""
-
-    id: str
-    command: str
-    by_person: bool
-    started: int
-    ended: int
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One rename, by paths in the workspace: the inode that moves, and the old folder's
-    mtime before and after, to be put back by undo."""
-
-    source: str
-    target: str
-    dev: int
-    ino: int
-    parent_before: int = 0
-    parent_after: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One journalled step; ``about`` is the step that a purge or an undo speaks of."""
-
-    id: int
-    sweep: str
-    do: str
-    kind: Kind
-    path: str
-    bytes: int
-    frees: int
-    fingerprint: str
-    reasons: tuple[str, ...]
-    about: int | None
-    state: State
-    why: str
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """A step that is about to be tried."""
-
-    do: str
-    kind: Kind
-    path: str
-    bytes: int = 0
-    frees: int = 0
-    fingerprint: str = ""
-    reasons: tuple[str, ...] = ()
-    about: int | None = None
-    moves: tuple[Move, ...] = ()
-
+__all__ = ["Intent", "Journal", "Move", "State", "Step", "Sweep", "open_journal"]
 
 _STEP = 'id, sweep, "do", kind, path, bytes, frees, fingerprint, reasons, about, state, why, at'
 
@@ -123,7 +37,7 @@ class Journal:
     @contextmanager
     def _writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """One transaction. What isn't durable survives a kill, but maybe not a power cut."""
-        with _told(self.path):
+        with told(self.path):
             self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -134,7 +48,7 @@ class Journal:
             self._db.commit()
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with _told(self.path):
+        with told(self.path):
             return self._db.execute(query, values).fetchall()
 
     # sweeps and steps
@@ -345,78 +259,10 @@ def _step(row: tuple[Any, ...]) -> Step:
     )
 
 
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """SQLite's errors, in words that say what to do."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        hint = "is the disk full, or read-only? The next janitor run finishes what was begun"
-        raise JournalError(f"the journal can't be used: {error}", hint, str(path)) from error
-    except sqlite3.DatabaseError as error:
-        hint = f"the trash beside it is untouched; move {path} aside to begin a new journal"
-        raise JournalError(f"the journal is damaged: {error}", hint, str(path)) from error
-
-
 def open_journal(path: Path, *, create: bool) -> Journal | None:
     """The journal at `path`, or None where there is none and `create` is false.
 
     Without `create` it is opened for reading, and nothing is written.
     """
-    if not create and _is_empty(path):
-        return None
-    with _told(path):
-        db = _connect(path, create=create)
-        try:
-            _prepare(db, path, create=create)
-        except BaseException:
-            db.close()
-            raise
-    return Journal(db, path)
-
-
-def _is_empty(path: Path) -> bool:
-    """Nothing was ever written: there is no journal, or the first janitor died making it."""
-    try:
-        return path.stat().st_size == 0 and not _wal(path).exists()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError as error:
-        hint = f"check the permissions of {path.parent}"
-        raise JournalError(
-            f"the journal can't be read: {error.strerror}", hint, str(path)
-        ) from error
-
-
-def _connect(path: Path, *, create: bool) -> sqlite3.Connection:
-    """Reading a WAL journal in a folder that we may not write to needs ``immutable``."""
-    mode = "mode=rwc" if create else "mode=ro"
-    if not create and not os.access(path.parent, os.W_OK) and not _wal(path).exists():
-        mode = "immutable=1"
-    uri = f"{path.absolute().as_uri()}?{mode}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
-
-
-def _wal(path: Path) -> Path:
-    return path.with_name(path.name + "-wal")
-
-
-def _prepare(db: sqlite3.Connection, path: Path, *, create: bool) -> None:
-    if create:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("BEGIN IMMEDIATE")
-        if _version(db) == 0:
-            for statement in SCHEMA.split(";"):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version = {VERSION}")
-        db.execute("COMMIT")
-    if (found := _version(db)) != VERSION:
-        raise JournalError(
-            f"the journal has format {found}, this version knows format {VERSION}",
-            "update artifact-janitor" if found > VERSION else f"move {path} aside",
-            str(path),
-        )
-
-
-def _version(db: sqlite3.Connection) -> int:
-    return cast(int, db.execute("PRAGMA user_version").fetchone()[0])
+    db = connect(path, create=create)
+    return Journal(db, path) if db else None

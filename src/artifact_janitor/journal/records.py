@@ -1,0 +1,68 @@
+"""What the journal holds, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from artifact_janitor.core.model import Kind
+
+State = Literal["intended", "done", "skipped", "failed", "undone", "purged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One command that changed something; times in nanoseconds, ``ended`` 0 while open."""
+
+    id: str
+    command: str
+    by_person: bool
+    started: int
+    ended: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One rename, by paths in the workspace: the inode that moves, and the old folder's
+    mtime before and after, to be put back by undo."""
+
+    source: str
+    target: str
+    dev: int
+    ino: int
+    parent_before: int = 0
+    parent_after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One journalled step; ``about`` is the step that a purge or an undo speaks of."""
+
+    id: int
+    sweep: str
+    do: str
+    kind: Kind
+    path: str
+    bytes: int
+    frees: int
+    fingerprint: str
+    reasons: tuple[str, ...]
+    about: int | None
+    state: State
+    why: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A step that is about to be tried."""
+
+    do: str
+    kind: Kind
+    path: str
+    bytes: int = 0
+    frees: int = 0
+    fingerprint: str = ""
+    reasons: tuple[str, ...] = ()
+    about: int | None = None
+    moves: tuple[Move, ...] = ()
