@@ -14,7 +14,7 @@ from artifact_janitor.config import Folders, Settings, load, sample
 from artifact_janitor.config.checks import TABLES
 from artifact_janitor.config.folders import RETENTION
 from artifact_janitor.config.schema import LATER_KEYS, UNVALIDATED, FolderTable, PolicyTable, Schema
-from artifact_janitor.core.policy import Policy, Safety
+from artifact_janitor.core.policy import Best, Policy, Safety
 from artifact_janitor.errors import ConfigError
 from artifact_janitor.units import DAY, HOUR
 from tests.configuring import settings, wrong
@@ -137,6 +137,27 @@ def test_minutes_that_may_be_meant_as_months_are_noted(tmp_path: Path) -> None:
     assert settings(tmp_path, text.format("43200m")).notes == ()
 
 
+def test_the_best_are_one_and_what_has_no_metric_stays_unless_told_otherwise(
+    tmp_path: Path,
+) -> None:
+    text = "[[policy]]\nkind = 'log'\nkeep_best = {{ metric = 'val/f1', direction = 'min'{} }}"
+    assert settings(tmp_path, text.format("")).policies == (
+        Policy("log", keep_best=Best("val/f1", "min", 1, "keep")),
+    )
+    given = settings(tmp_path, text.format(", n = 3, missing = 'ignore'"))
+    assert given.policies == (Policy("log", keep_best=Best("val/f1", "min", 3, "ignore")),)
+
+
+def test_a_metric_that_alone_decides_is_noted(tmp_path: Path) -> None:
+    """A slip in its name would let go of everything."""
+    text = "[[policy]]\nkind = 'log'\nkeep_best = {{ metric = 'f1', direction = 'max'{} }}\n"
+    ignore = text.format(", missing = 'ignore'")
+    (note,) = settings(tmp_path, ignore).notes
+    assert note.startswith("policy[1]: nothing keeps what has no f1: ")
+    assert settings(tmp_path, ignore + "keep_last = 1").notes == ()
+    assert settings(tmp_path, text.format("")).notes == ()
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"\xef\xbb\xbf", b"\xef\xbb\xbf[safety]\r\ngrace = '1d'\r\n"]
 )
@@ -241,7 +262,8 @@ def test_the_sample_loads_with_every_line_uncommented(tmp_path: Path) -> None:
     read = settings(tmp_path, text)
     defaults = load(None, {}, tmp_path / "logs")
     assert (read.folders, read.safety) == (defaults.folders, defaults.safety)
-    assert read.policies[0] == Policy("hydra-run", "outputs/**", 20, 30 * DAY, 24, 7, 4, 12)
+    best = Best("val_f1", "max", 3, "ignore")
+    assert read.policies[0] == Policy("hydra-run", "outputs/**", 20, 30 * DAY, 24, 7, 4, 12, best)
     assert len(read.policies) == text.count("\n[[policy]]")
 
 

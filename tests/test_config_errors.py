@@ -9,6 +9,8 @@ import pytest
 
 from tests.configuring import settings, wrong
 
+BEST = "keep_best = { metric = 'f1', direction = 'max'"
+
 
 def test_all_errors_at_once_sorted_by_place(tmp_path: Path) -> None:
     policies = [
@@ -76,6 +78,24 @@ def test_each_slip_has_its_place_and_its_remedy(
         ("keep_within = '0d'", "keep_within", "keeps nothing"),
         ("keep_within = 2026-01-01", "keep_within", "2026-01-01 is no duration"),
         ("kepe_last = 3", "kepe_last", "did you mean keep_last?"),
+        ("kepe_best = {}", "kepe_best", "did you mean keep_best?"),
+        ("keep_best = true", "keep_best", "true is no table; write keep_best = { metric ="),
+        ("keep_best = 'f1'", "keep_best", '"f1" is no table'),
+        ("keep_best = [3]", "keep_best", "a list is no table"),
+        ("keep_best = { metric = 'f1' }", "keep_best.direction", 'write direction = "max"'),
+        ("keep_best = { direction = 'max' }", "keep_best.metric", 'metric = "val_f1"'),
+        (f"{BEST}, metrik = 'f1' }}", "keep_best.metrik", "did you mean metric?"),
+        (f"{BEST}, keep_last = 1 }}", "keep_best.keep_last", "it belongs in [[policy]]"),
+        (f"{BEST}, n = 0 }}", "keep_best.n", "0 keeps nothing"),
+        (f"{BEST}, n = '3' }}", "keep_best.n", "without quotes"),
+        (f"{BEST}, n = 1.0 }}", "keep_best.n", "1.0 is no whole number"),
+        (f"{BEST}, missing = 'drop' }}", "keep_best.missing", 'write "keep" or "ignore"'),
+        (f"{BEST}, missing = true }}", "keep_best.missing", "true is nothing to do"),
+        (BEST.replace("max", "up") + " }", "keep_best.direction", 'or "min"'),
+        (BEST.replace("f1", "") + " }", "keep_best.metric", '"" is no metric'),
+        (BEST.replace("f1", " ") + " }", "keep_best.metric", "is no metric"),
+        (BEST.replace("f1", "f" * 201) + " }", "keep_best.metric", "too long"),
+        (BEST.replace("'f1'", "3") + " }", "keep_best.metric", "3 is no metric"),
         ("path = '/x/**'", "path", "outside the workspace"),
         ("path = '../**'", "path", "outside the workspace"),
         ("path = ''", "path", "is no path pattern"),
@@ -95,6 +115,14 @@ def test_a_policy_that_can_not_be_meant_is_an_error(
     ((place, what),) = wrong(tmp_path, f"[[policy]]\nkind = 'log'\n{keeps}{line}")
     assert place == f"policy[1].{where}"
     assert says in what
+
+
+def test_all_that_is_wrong_with_the_best_is_said_at_once(tmp_path: Path) -> None:
+    text = "[[policy]]\nkind = 'log'\nkeep_best = { n = -1, missing = 'x' }"
+    places = [place for place, _ in wrong(tmp_path, text)]
+    assert places == [
+        f"policy[1].keep_best.{key}" for key in ("direction", "metric", "missing", "n")
+    ]
 
 
 def test_a_slip_in_the_only_rule_is_said_once(tmp_path: Path) -> None:
@@ -127,7 +155,6 @@ def test_a_kind_is_needed_and_must_be_one(tmp_path: Path) -> None:
     [
         *(f"kind = '{kind}'" for kind in ("study", "model", "mlflow-run", "milestone", "cache")),
         *(f"then = '{then}'" for then in ("archive", "slim", "compress")),
-        "keep_best = { metric = 'val_f1', direction = 'max' }",
         "max_size = '200GB'",
         "expire = '365d'",
         "unsynced = 'archive'",
@@ -186,6 +213,11 @@ def test_a_policy_that_never_applies_is_an_error(
         ({"JANITOR_POLICY": "x"}, "JANITOR_POLICY", "write [[policy]]"),
         ({"JANITOR_POLICY": "[3]"}, "JANITOR_POLICY[1]", "is no table"),
         ({"JANITOR_SAFETY": '{"grace": null}'}, "JANITOR_SAFETY.grace", "null is no duration"),
+        (
+            {"JANITOR_POLICY": '[{"kind": "log", "keep_best": null}]'},
+            "JANITOR_POLICY[1].keep_best",
+            "null is no table",
+        ),
         ({"JANITOR_FOLDERS": '{"\\ud800": 1}'}, "JANITOR_FOLDERS", "is no key"),
         ({"JANITOR_FOLDERS__WANDB": "gone"}, "JANITOR_FOLDERS__WANDB", "no such folder"),
     ],

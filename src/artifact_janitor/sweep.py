@@ -17,7 +17,9 @@ from artifact_janitor.execution import Execution, Options, Outcome
 from artifact_janitor.journal import Journal, open_journal
 from artifact_janitor.observe.examine import examine
 from artifact_janitor.observe.liveness import Moment, activity
-from artifact_janitor.observe.survey import Survey, survey
+from artifact_janitor.observe.remembered import memory_of
+from artifact_janitor.observe.survey import Survey, opened, survey
+from artifact_janitor.observe.workers import uncollected
 from artifact_janitor.recovery import recover
 from artifact_janitor.state import State
 from artifact_janitor.units import DAY
@@ -71,14 +73,24 @@ def look(
     """
     with reading(settings) as journal:
         known = journalled(journal, settings, now)
+        memory = memory_of(settings, journal, now).without(also)
     policies = [each for each in settings.policies if not kinds or each.kind in kinds]
     decide = partial(plan, policies=policies, safety=settings.safety, now=now, local=clock.local)
-    seen = survey(settings, known)
-    going = leaving(decide(seen.catalogue))
-    candidates = {*also, *chain.from_iterable(seen.catalogue.up_from(each) for each in going)}
-    moment = Moment(settings.workspace, now, settings.safety.grace, activity())
-    seen = examine(seen, candidates, moment, _counting(tick, "looking at", len(candidates)))
-    return Look(seen, _narrowed(decide(seen.catalogue), kinds))
+    with uncollected():
+        seen = survey(settings, known, memory)
+        found = decide(seen.catalogue)
+        if memory.was_used and any(leaving(found)):  # what is remembered may only keep (S11)
+            memory = memory.blank()
+            seen = survey(settings, known, memory)
+            found = decide(seen.catalogue)
+    memory.save(State(settings.workspace).journal)
+    around = (seen.catalogue.up_from(each) for each in leaving(found))
+    if candidates := {*also, *chain.from_iterable(around)}:
+        seen = opened(seen, settings, candidates)
+        moment = Moment(settings.workspace, now, settings.safety.grace, activity())
+        seen = examine(seen, candidates, moment, _counting(tick, "looking at", len(candidates)))
+        found = decide(seen.catalogue)
+    return Look(seen, _narrowed(found, kinds))
 
 
 def journalled(journal: Journal | None, settings: Settings, now: int) -> Catalogue:

@@ -179,6 +179,34 @@ MODELS = {
     "training/runs/resumed-c": [("final_model_mlp.pth", "in training too")],
 }
 
+METRICS = """
+outputs/2024-12-06/09-12-44  val_f1 0.713
+outputs/2024-12-28/22-01-00  val_f1 0.61
+outputs/2025-01-17/18-30-00  val_f1 0.7
+outputs/2025-02-28/23-20-00  val_f1 0.7
+outputs/2025-03-30/01-10-00  val_f1 nan
+outputs/2025-03-30/01-30-00  val_f1 inf
+outputs/2025-03-30/23-00-00  val_f1 -0.2
+outputs/2025-06-14/09-00-00  val_f1 0.6999999
+outputs/2025-09-01/00-30-00  val_f1 0.7129
+outputs/2025-12-28/20-00-00  val_f1 0
+outputs/2026-02-08/08-00-00  val_f1 0.7
+outputs/2026-02-10/08-00-00  loss 0.01
+outputs/2026-02-12/09-00-00  val_f1 0.99
+training/runs/resnet-a/checkpoints/epoch=0.ckpt  loss 0.9
+training/runs/resnet-a/checkpoints/epoch=1.ckpt  loss 0.2
+training/runs/resnet-a/checkpoints/epoch=2.ckpt  loss 0.3
+training/runs/resnet-a/checkpoints/epoch=3.ckpt  loss 0.3
+training/runs/resnet-a/checkpoints/epoch=4.ckpt  loss inf
+training/runs/copied-b/checkpoint-100            loss 9
+training/runs/copied-b/checkpoint-300            loss 1e-05
+training/runs/damaged-d/step_1.pt                loss 0.4
+training/runs/damaged-d/step_2.pt                loss 0.5
+training/runs/damaged-d/step_3.pt                loss 0.6
+training/runs/damaged-d/step_4.pt                loss 0.1
+training/runs/damaged-d/step_5.pt                loss -inf
+"""
+
 PUBLISHED = (ModelFile("models/manual_runs/resnet-a/final_model_cnn.pth", 90, "published"),)
 
 
@@ -227,13 +255,15 @@ def _checkpoints() -> Iterator[Artifact]:
 
 def _history() -> Catalogue:
     artifacts = []
+    metrics = {path: ((name, float(value)),) for path, name, value in _lines(METRICS)}
     for each in (*_top_level(), *_inside(), *_checkpoints()):
         models = [
             ModelFile(f"{each.path}/{name}", 90, digest)
             for name, digest in MODELS.get(each.path, [])
         ]
         protections = (PROTECTED[each.path],) if each.path in PROTECTED else ()
-        artifacts.append(replace(each, models=tuple(models), protections=protections))
+        known = replace(each, models=tuple(models), protections=protections)
+        artifacts.append(replace(known, metrics=metrics.get(each.path, ())))
     return Catalogue(
         artifacts=tuple(sorted(artifacts, key=lambda each: each.path)),
         published=PUBLISHED,

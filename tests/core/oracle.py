@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from fnmatch import fnmatchcase
 
 from artifact_janitor.core.model import Artifact, Catalogue
-from artifact_janitor.core.policy import Policy
+from artifact_janitor.core.policy import Best, Policy
 from artifact_janitor.units import HOUR, SECOND
 from tests.core.history import local
 
@@ -81,6 +81,27 @@ def _keeping(unit: Artifact, rivals: list[Artifact], policy: Policy, now: int) -
         newer_periods = {period_of(each) for each in newer}
         if n is not None and mine not in newer_periods and len(newer_periods) < n:
             yield rule
+    if policy.keep_best is not None and _among_the_best(unit, rivals, policy.keep_best):
+        yield "keep_best"
+
+
+def _among_the_best(unit: Artifact, rivals: list[Artifact], best: Best) -> bool:
+    """Fewer than n whole units are better; a unit without a number is none of them."""
+    mine = _number(unit, best.metric)
+    if mine is None:
+        return best.missing == "keep"
+    whole = [_number(each, best.metric) for each in rivals if each.valid is not False]
+    numbers = [each for each in whole if each is not None]
+    better = [each for each in numbers if (each > mine if best.direction == "max" else each < mine)]
+    return len(better) < best.n
+
+
+def _number(unit: Artifact, metric: str) -> float | None:
+    """Neither NaN nor an infinity is a number that anyone measured."""
+    for name, value in unit.metrics:
+        if name == metric and float("-inf") < value < float("inf"):
+            return value
+    return None
 
 
 def _newer(one: Artifact, other: Artifact) -> bool:

@@ -29,8 +29,8 @@ from artifact_janitor.core.policy import Policy, Safety
 from artifact_janitor.units import DAY, HOUR, SECOND
 from tests.core.history import HISTORY, NOW
 
-ANY = settings(max_examples=70, deadline=None)
-MANY = settings(max_examples=250, deadline=None)
+ANY = settings(max_examples=60, deadline=None)
+MANY = settings(max_examples=180, deadline=None)
 
 ROOTS: dict[Kind, str] = {
     "hydra-run": "outputs",
@@ -45,7 +45,7 @@ INSIDE: dict[Kind, tuple[Kind, ...]] = {
     "hydra-run": ("wandb-run", "hydra-sweep", "hydra-run", "checkpoint"),
     "training-run": ("wandb-run", "hydra-sweep", "hydra-run", "checkpoint"),
 }
-CONTENTS = ("x", "x", "y", "z", "")
+CONTENTS = ("x", "x", "x", "y", "y", "")
 """Digests: "" is a content of which there is no other copy."""
 
 _HISTORIC = sorted(each.time for each in HISTORY.artifacts)
@@ -56,6 +56,7 @@ _times = st.one_of(
 )
 _past_or_future = st.one_of(_times, _times, _times, st.integers(1, DAY).map(lambda ns: NOW + ns))
 _sizes = st.integers(0, 1000)
+_models = st.sampled_from((0, 0, 0, 0, 1, 1, 2))
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,12 @@ class Range:
     protections: bool = True
     models: bool = True
     kinds: tuple[Kind, ...] = tuple(ROOTS)
+    least: int = 0
     most: int = 12
     inside: tuple[Kind, ...] = ()
     most_inside: int = 3
+    free: int = 8
+    """How many of ten units have no protection of their own."""
 
 
 EVERYTHING = Range()
@@ -78,7 +82,9 @@ PLAIN = Range(protections=False, models=False)
 CHECKPOINTS = Range(
     kinds=("training-run", "hydra-sweep"), most=3, inside=("checkpoint",), most_inside=7
 )
-NESTED = Range(kinds=("hydra-run", "hydra-sweep", "training-run"), most=4)
+NESTED = Range(kinds=("hydra-run", "hydra-sweep", "training-run"), least=1, most=4)
+DEEP = replace(NESTED, kinds=("hydra-run", "training-run"), models=False)
+COPIES = replace(NESTED, kinds=("hydra-run", "training-run"), protections=False)
 
 
 class Builder:
@@ -122,7 +128,7 @@ class Builder:
         ]
 
     def _protections(self, path: str) -> tuple[Evidence, ...]:
-        if not self.allowed.protections or self.draw(st.integers(0, 5)) < 5:
+        if not self.allowed.protections or self.draw(st.integers(1, 10)) <= self.allowed.free:
             return ()
         facts = st.sampled_from(("live", "unsynced", "reference"))
         top = "/".join(path.split("/")[:2])
@@ -133,7 +139,7 @@ class Builder:
     def _models(self, kind: Kind, path: str, parts: list[Artifact]) -> tuple[ModelFile, ...]:
         if kind not in INSIDE or not self.allowed.models:
             return ()
-        names = [f"{path}/model-{n}.pt" for n in range(self.draw(st.integers(0, 2)))]
+        names = [f"{path}/model-{n}.pt" for n in range(self.draw(_models))]
         names += [each.path for each in parts if each.role in ("best", "final")]
         return tuple(ModelFile(name, 9, self.draw(st.sampled_from(CONTENTS))) for name in names)
 
@@ -154,7 +160,9 @@ def catalogues(draw: st.DrawFn, allowed: Range = EVERYTHING) -> Catalogue:
     """Any catalogue, its units in any order."""
     builder = Builder(draw, allowed)
     for number, kind in enumerate(
-        draw(st.lists(st.sampled_from(allowed.kinds), max_size=allowed.most))
+        draw(
+            st.lists(st.sampled_from(allowed.kinds), min_size=allowed.least, max_size=allowed.most)
+        )
     ):
         builder.unit(kind, f"{ROOTS[kind]}/{number:02}", None, depth=2)
     published = st.sampled_from(CONTENTS).map(lambda each: ModelFile("models/a.pth", 9, each))
@@ -183,13 +191,17 @@ _rules = st.fixed_dictionaries(
         "keep_weekly": _counts,
         "keep_monthly": _counts,
     }
-).filter(lambda rules: any(value is not None for value in rules.values()))
+).map(lambda rules: rules if any(rules.values()) else {"keep_last": 2})
 _few_rules = st.one_of(
     _rules,
     st.integers(1, 3).map(lambda n: {"keep_last": n}),
     st.just({"keep_within": SECOND}),
 )
 RULES = ("keep_last", "keep_within", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly")
+
+
+HARSH = [Policy(kind, keep_within=SECOND) for kind in KINDS]
+"""What is not protected goes."""
 
 
 def policies(kinds: tuple[Kind, ...] = KINDS) -> st.SearchStrategy[list[Policy]]:
@@ -201,7 +213,7 @@ def policies(kinds: tuple[Kind, ...] = KINDS) -> st.SearchStrategy[list[Policy]]
         paths,
         _few_rules,
     )
-    harsh = st.just([Policy(kind, keep_within=SECOND) for kind in kinds])
+    harsh = st.just([each for each in HARSH if each.kind in kinds])
     last = st.integers(1, 3).map(lambda n: [Policy(kind, keep_last=n) for kind in kinds])
     return st.one_of(st.lists(one, min_size=1, max_size=6), harsh, last)
 

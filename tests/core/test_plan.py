@@ -24,6 +24,7 @@ from artifact_janitor.units import DAY
 from tests.core.history import NOW, local
 from tests.core.strategies import (
     ANY,
+    MANY,
     PLAIN,
     Range,
     catalogues,
@@ -296,10 +297,10 @@ def test_a_pin_on_what_is_in_the_trash_does_not_matter_to_what_is_not() -> None:
     assert len(plan(catalogue, OLD_GO, SAFETY, NOW, local).steps) == 1
 
 
-FLAT = Range(kinds=("log", "wandb-run"), most=30, protections=False, models=False)
+FLAT = Range(kinds=("log", "wandb-run"), least=14, most=30, protections=False, models=False)
 
 
-@ANY
+@MANY
 @given(catalogues(FLAT), policies(("log", "wandb-run")), safeties, tallies, trashes)
 def test_the_guard_holds_back_exactly_the_kinds_that_go_too_fast(
     catalogue: Catalogue,

@@ -24,6 +24,9 @@ from tests.core.planning import decided, gone, planned
 from tests.core.strategies import (
     ANY,
     CHECKPOINTS,
+    COPIES,
+    DEEP,
+    HARSH,
     MANY,
     NESTED,
     NO_MODELS,
@@ -47,6 +50,12 @@ def test_the_oracle_decides_the_same_of_nested_units(
     catalogue: Catalogue, rules: list[Policy]
 ) -> None:
     assert decided(planned(catalogue, rules)) == oracle.decisions(catalogue, rules, NOW)
+
+
+@MANY
+@given(catalogues(DEEP) | catalogues(COPIES))
+def test_the_oracle_decides_the_same_of_what_only_protections_keep(catalogue: Catalogue) -> None:
+    assert decided(planned(catalogue, HARSH)) == oracle.decisions(catalogue, HARSH, NOW)
 
 
 @MANY

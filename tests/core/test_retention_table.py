@@ -16,7 +16,7 @@ import pytest
 
 from artifact_janitor.core.model import Artifact
 from artifact_janitor.core.plan import Plan
-from artifact_janitor.core.policy import Policy
+from artifact_janitor.core.policy import Best, Policy
 from artifact_janitor.core.retention import judge
 from artifact_janitor.units import DAY, HOUR, SECOND, duration_literal
 from tests.core import oracle, planning
@@ -52,6 +52,14 @@ CASES: dict[str, list[Policy]] = {
     "hydra-monthly-100": [Policy("hydra-run", keep_monthly=100)],
     "hydra-last-or-daily": [Policy("hydra-run", keep_last=4, keep_daily=7)],
     "hydra-within-or-weekly": [Policy("hydra-run", keep_within=7 * DAY, keep_weekly=6)],
+    "hydra-best": [Policy("hydra-run", keep_best=Best("val_f1", "max"))],
+    "hydra-best-3-splits-no-tie": [
+        Policy("hydra-run", keep_best=Best("val_f1", "max", 3, "ignore"))
+    ],
+    "hydra-worst-2-or-last": [
+        Policy("hydra-run", keep_last=2, keep_best=Best("val_f1", "min", 2, "ignore"))
+    ],
+    "checkpoint-best-2": [Policy("checkpoint", keep_best=Best("loss", "min", 2, "ignore"))],
     "hydra-hourly-daily-weekly-monthly": [
         Policy("hydra-run", keep_hourly=3, keep_daily=5, keep_weekly=8, keep_monthly=12)
     ],
@@ -143,6 +151,8 @@ def _said(policy: Policy) -> str:
         value = getattr(policy, each.name)
         if each.name.startswith("keep_") and value is not None:
             said = duration_literal(value) if each.name == "keep_within" else value
+            if isinstance(value, Best):
+                said = f"{value.n} with {value.direction} {value.metric}, {value.missing} missing"
             rules.append(f"{each.name} = {said}")
     return f"{policy.kind} in {policy.path}: " + ", ".join(rules)
 
@@ -186,6 +196,7 @@ WORDS = {
     "keep_daily": "newest of 20",
     "keep_weekly": "-W",
     "keep_monthly": "newest of 20",
+    "keep_best": "best",
     "future": "in the future",
     "none": "no ",
 }
@@ -200,10 +211,12 @@ def test_the_oracle_gives_as_many_reasons(name: str) -> None:
         rules = oracle.keeping_rules(unit, HISTORY.artifacts, policies, NOW)
         position = oracle.governing(unit, policies)
         assert verdict.kept == bool(rules)
+        without = rules == {"keep_best"} and verdict.reasons == ("no val_f1 found",)
         assert verdict.policy == (None if position is None else policies[position])
         if verdict.kept:
             assert len(verdict.reasons) == len(rules)
-            assert all(any(WORDS[rule] in why for why in verdict.reasons) for rule in rules)
+            told = all(any(WORDS[rule] in why for why in verdict.reasons) for rule in rules)
+            assert told or without
         else:
             assert len(verdict.reasons) == _rules_in(policies[position or 0])
 
@@ -276,6 +289,38 @@ BY_HAND: dict[str, tuple[str, set[str]]] = {
             "2025-10-26/03-00-00",
             "2025-10-26/02-50-00",  # 2 o'clock, the second time
             "2025-10-26/02-00-00",  # 2 o'clock, the first time
+        },
+    ),
+    "hydra-best-3-splits-no-tie": (
+        "outputs/",
+        {
+            "2024-12-06/09-12-44",
+            "2025-09-01/00-30-00",
+            "2025-01-17/18-30-00",  # 0.7, and so are
+            "2025-02-28/23-20-00",
+            "2026-02-08/08-00-00",
+        },
+    ),
+    "hydra-worst-2-or-last": (
+        "outputs/",
+        {
+            "2025-03-30/23-00-00",
+            "2025-12-28/20-00-00",
+            "2026-02-10/11-59-00",
+            "2026-02-10/08-00-00",
+        },
+    ),
+    "checkpoint-best-2": (
+        "training/runs/",
+        {
+            "resnet-a/checkpoints/epoch=1.ckpt",
+            "resnet-a/checkpoints/epoch=2.ckpt",
+            "resnet-a/checkpoints/epoch=3.ckpt",
+            "copied-b/checkpoint-300",
+            "copied-b/checkpoint-100",
+            "damaged-d/step_4.pt",  # broken, and takes no place:
+            "damaged-d/step_1.pt",
+            "damaged-d/step_2.pt",
         },
     ),
     "log-weekly-3": (

@@ -14,7 +14,7 @@ from artifact_janitor.config.folders import RETENTION
 from artifact_janitor.config.given import Given, read, read_file
 from artifact_janitor.config.schema import PREFIX, UNVALIDATED, PolicyTable, Schema
 from artifact_janitor.core.model import Kind
-from artifact_janitor.core.policy import Policy, Safety
+from artifact_janitor.core.policy import Best, Policy, Safety
 from artifact_janitor.errors import ConfigError, Problem
 from artifact_janitor.units import DAY
 
@@ -121,8 +121,9 @@ def _settings(given: Given, workspace: Path, source: Path | None) -> Settings:
 
 
 def _policy(table: PolicyTable) -> Policy:
-    values = table.model_dump(exclude={"kind"})
-    return Policy(kind=cast(Kind, table.kind), **values)
+    values = table.model_dump(exclude={"kind", "keep_best"})
+    best = Best(**table.keep_best.model_dump()) if table.keep_best else None
+    return Policy(kind=cast(Kind, table.kind), keep_best=best, **values)
 
 
 def _notes(schema: Schema, given: Given) -> Iterator[str]:
@@ -131,8 +132,20 @@ def _notes(schema: Schema, given: Given) -> Iterator[str]:
             name = f"[[{table}]]" if table == "retrain" else f"[{table}]"
             yield f"{name} is not acted on by this version"
     for index, policy in enumerate(given.policies):
+        if note := _careless(schema.policy[index]):
+            yield f"{given.place(('policy', index))}: {note}"
         written = str(policy.get("keep_within"))
         age = schema.policy[index].keep_within
         if age is not None and age < DAY and re.fullmatch(r"\d+ ?m", written.strip()):
             where = given.place(("policy", index, "keep_within"))
             yield f'{where}: "{written}" is minutes; months are written in days, "180d"'
+
+
+def _careless(table: PolicyTable) -> str:
+    """A slip in a metric's name would then let go of everything."""
+    best = table.keep_best
+    others = (name for name in PolicyTable.model_fields if name.startswith("keep_"))
+    alone = all(getattr(table, name) is None for name in others if name != "keep_best")
+    if best is None or best.missing == "keep" or not alone:
+        return ""
+    return f'nothing keeps what has no {best.metric}: add a keep_… rule, or write missing = "keep"'

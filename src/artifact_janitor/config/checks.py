@@ -17,6 +17,7 @@ from artifact_janitor.config.folders import RETENTION, folder_problems, named
 from artifact_janitor.config.given import Given, Place
 from artifact_janitor.config.schema import (
     LATER_KEYS,
+    BestTable,
     FolderTable,
     PolicyTable,
     SafetyTable,
@@ -33,6 +34,11 @@ TABLES: dict[str, type[Table]] = {
     "folders": FolderTable,
     "safety": SafetyTable,
     "policy": PolicyTable,
+}
+MISSING = {
+    "kind": 'what the policy governs, kind = "hydra-run"',
+    "metric": 'the name as it was logged, metric = "val_f1"',
+    "direction": 'direction = "max" where more is better, else "min"',
 }
 EVERYTHING = ("**", "**/*", "**/**")
 
@@ -72,7 +78,7 @@ def _in_words(given: Given, error: ErrorDetails) -> Problem:
         case "string_unicode":
             what = f"{said(error['input'])} is no key"
         case "missing":
-            what = 'missing: write what the policy governs, kind = "hydra-run"'
+            what = f"missing: write {MISSING[str(where[-1])]}"
         case "list_type":
             what = f"write [[{where[0]}]], in two brackets: there can be several"
         case _:
@@ -95,7 +101,7 @@ def _unknown(where: Place) -> str:
     key = str(where[-1])
     table: type[BaseModel] = Schema
     if len(where) > 1:
-        table = TABLES[str(where[0])]
+        table = BestTable if "keep_best" in where[:-1] else TABLES[str(where[0])]
     if table is PolicyTable and key in LATER_KEYS:
         return f"not in this version yet: {LATER_KEYS[key]}"
     for name, home in TABLES.items():

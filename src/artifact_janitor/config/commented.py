@@ -57,8 +57,14 @@ def _table(header: str, table: type[Table]) -> str:
 
 
 def _example(field: FieldInfo) -> str:
-    """As TOML writes it; for the strings and numbers of the schema, JSON writes the same."""
-    return json.dumps((field.examples or [field.default])[0])
+    return _toml((field.examples or [field.default])[0])
+
+
+def _toml(value: object) -> str:
+    """For the strings and numbers of the schema, JSON writes the same."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(value[key])}" for key in value) + " }"
+    return json.dumps(value)
 
 
 def _prose(text: str) -> str:

@@ -14,7 +14,7 @@ import warnings
 from difflib import get_close_matches
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -31,10 +31,12 @@ PREFIX = "JANITOR_"
 MOST = 1_000_000_000
 """The largest number that a counting rule takes."""
 
+LONGEST_NAME = 200
+"""Letters in the name of a metric."""
+
 LATER_KINDS = ("study", "model", "mlflow-run", "milestone", "cache")
 LATER_THEN = ("archive", "slim", "compress")
 LATER_KEYS = {
-    "keep_best": "raise keep_last, or protect the best by hand: janitor pin PATH",
     "max_size": "use keep_last or keep_within",
     "expire": "remove the line, there are no archives to expire",
     "unsynced": "remove the line, runs without proof of upload always stay",
@@ -106,6 +108,33 @@ def _kind(value: object) -> str:
         guess = meant(value, KINDS) if isinstance(value, str) else ""
         advice = f'did you mean "{guess}"?' if guess else "one of " + ", ".join(KINDS)
         raise ValueError(f"{said(value)} is no kind; {advice}")
+    return value
+
+
+def _metric(value: object) -> str:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise ValueError(f'{said(value)} is no metric; write its name as it was logged, "val_f1"')
+    if len(value) > LONGEST_NAME:
+        raise ValueError(f"{said(value)} is too long for the name of a metric")
+    return value
+
+
+def _direction(value: object) -> str:
+    if value not in ("max", "min"):
+        raise ValueError(f'{said(value)} is no direction; write "max" (more is better) or "min"')
+    return str(value)
+
+
+def _missing(value: object) -> str:
+    if value not in ("keep", "ignore"):
+        raise ValueError(f'{said(value)} is nothing to do; write "keep" or "ignore"')
+    return str(value)
+
+
+def _best(value: object) -> object:
+    if not isinstance(value, dict):
+        form = 'keep_best = { metric = "val_f1", direction = "max" }'
+        raise ValueError(f"{said(value)} is no table; write {form}")
     return value
 
 
@@ -216,6 +245,15 @@ class SafetyTable(Table):
     )
 
 
+class BestTable(Table):
+    """The table of ``keep_best``. There is no good default for a direction."""
+
+    metric: Annotated[str, PlainValidator(_metric)]
+    direction: Annotated[str, PlainValidator(_direction)]
+    n: Annotated[int, PlainValidator(_count)] = 1
+    missing: Annotated[str, PlainValidator(_missing)] = "keep"
+
+
 class PolicyTable(Table):
     """What to keep of a kind. The first policy that matches a unit governs it, and the unit
     is kept if ANY of the policy's keep_ rules keeps it. What no policy governs is left
@@ -244,6 +282,13 @@ class PolicyTable(Table):
     keep_daily: Count = setting(None, "Likewise by day, in local time.", 7)
     keep_weekly: Count = setting(None, "Likewise by week, from Monday.", 4)
     keep_monthly: Count = setting(None, "Likewise by month.", 12)
+    keep_best: Annotated[BestTable | None, BeforeValidator(_best)] = setting(
+        None,
+        'The n (default 1) with the best metric; direction is "max" or "min", and equals stay'
+        ' together. missing = "keep" (the default) also keeps what has no such metric, "ignore"'
+        " leaves that to the other rules.",
+        {"metric": "val_f1", "direction": "max", "n": 3, "missing": "ignore"},
+    )
     then: Annotated[str, PlainValidator(_then)] = setting(
         "trash", "What becomes of the others; janitor undo brings back what is in the trash."
     )

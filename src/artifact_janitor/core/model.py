@@ -91,6 +91,8 @@ class Artifact:
     """The best and final models that a run holds (S6)."""
     links: tuple[str, ...] = ()
     """Symlinks outside the unit that only name it, and go and come back with it."""
+    metrics: tuple[tuple[str, float], ...] = ()
+    """What it achieved, by name; only of metrics that a policy asks for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,20 @@ from artifact_janitor.core.model import Artifact, Kind
 
 
 @dataclass(frozen=True, slots=True)
+class Best:
+    """Which units are best: the ``n`` with the largest or smallest ``metric``.
+
+    ``direction`` is "max" or "min". ``missing`` says what becomes of a unit without the
+    metric: "keep", or "ignore", which leaves it to the other rules.
+    """
+
+    metric: str
+    direction: str
+    n: int = 1
+    missing: str = "keep"
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What to keep of the units of one kind; a unit is kept if any rule keeps it.
 
@@ -25,6 +39,7 @@ class Policy:
     keep_daily: int | None = None
     keep_weekly: int | None = None
     keep_monthly: int | None = None
+    keep_best: Best | None = None
     then: str = "trash"
 
     def governs(self, artifact: Artifact) -> bool:

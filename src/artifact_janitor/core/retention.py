@@ -6,13 +6,15 @@ one policy governs; a checkpoint's rules count within its run.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from math import isfinite
 
 from artifact_janitor.core.model import Artifact
-from artifact_janitor.core.policy import Policy
+from artifact_janitor.core.policy import Best, Policy
 from artifact_janitor.units import duration_literal
 
 LocalTime = Callable[[float], datetime]
@@ -80,10 +82,17 @@ def _ungoverned(artifact: Artifact) -> str:
 
 
 def _rank(group: list[Artifact], policy: Policy, now: int, local: LocalTime) -> Iterator[Verdict]:
-    rules = [*_last(group, policy), *_within(group, policy, now), *_periods(group, policy, local)]
+    rules = [
+        *_last(group, policy),
+        *_within(group, policy, now),
+        *_periods(group, policy, local),
+        *_best(group, policy),
+    ]
     for artifact in group:
-        keeps = tuple(rule.keeps[artifact.path] for rule in rules if artifact.path in rule.keeps)
-        yield Verdict(artifact, policy, bool(keeps), keeps or tuple(rule.goes for rule in rules))
+        path = artifact.path
+        keeps = tuple(rule.keeps[path] for rule in rules if path in rule.keeps)
+        goes = tuple(rule.each_goes.get(path, rule.goes) for rule in rules)
+        yield Verdict(artifact, policy, bool(keeps), keeps or goes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,8 @@ class _Rule:
 
     keeps: dict[str, str]
     goes: str
+    each_goes: Mapping[str, str] = field(default_factory=dict)
+    """Where it says more of one (path → why)."""
 
 
 def newest_first(group: Iterable[Artifact]) -> list[Artifact]:
@@ -136,3 +147,39 @@ def _periods(group: list[Artifact], policy: Policy, local: LocalTime) -> Iterato
                 newest.setdefault(period_of(local(each.time // 10**9)), each)
             keeps = {each.path: f"newest of {label}" for label, each in list(newest.items())[:n]}
             yield _Rule(keeps, f"not the newest of one of the last {n} {unit}s with runs")
+
+
+def _best(group: list[Artifact], policy: Policy) -> Iterator[_Rule]:
+    """By value alone: equals stay or go together, however many they are.
+
+    A damaged checkpoint takes no place from a whole one.
+    """
+    best = policy.keep_best
+    if best is None:
+        return
+    values = {each.path: value for each in group if (value := _value(each, best)) is not None}
+    towards = -1 if best.direction == "max" else 1
+    whole = (each.path for each in group if each.valid is not False)
+    rivals = sorted(towards * values[path] for path in whole if path in values)
+    some = "the best" if best.n == 1 else f"in the {best.n} best"
+    number = _written(values.values())
+    said = {path: f"{best.metric} {number[value]} is" for path, value in values.items()}
+    won = (path for path in values if bisect_left(rivals, towards * values[path]) < best.n)
+    keeps = {path: f"{said[path]} {some}" for path in won}
+    none = f"no {best.metric} found"
+    if best.missing == "keep":
+        keeps |= {each.path: none for each in group if each.path not in values}
+    yield _Rule(keeps, none, {path: f"{what} not {some}" for path, what in said.items()})
+
+
+def _value(artifact: Artifact, best: Best) -> float | None:
+    """Its metric, None where it has none; NaN and infinities are no measurements (S7)."""
+    value = dict(artifact.metrics).get(best.metric)
+    return value if value is not None and isfinite(value) else None
+
+
+def _written(values: Iterable[float]) -> dict[float, str]:
+    """Six digits, but all of them where different values would read the same."""
+    short = {value: f"{value:.6g}" for value in values}
+    times = Counter(short.values())
+    return {value: text if times[text] == 1 else repr(value) for value, text in short.items()}

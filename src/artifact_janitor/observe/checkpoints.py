@@ -175,8 +175,8 @@ def _all(run: Folder, base: Path, skip: Container[str]) -> Iterator[Found]:
         for child in folder.folders.values():
             if child.path not in skip and checkpoint_folders.is_one(child):
                 yield _folder(run, folder, child, base)
-        for name, entry in folder.files.items():
-            if (one := _file(run, folder, name, entry, base)) is not None:
+        for name in filter(modelnames.suffix, folder.files):
+            if (one := _file(run, folder, name, folder.files[name], base)) is not None:
                 yield one
 
 

@@ -18,6 +18,7 @@ from artifact_janitor.observe.liveness import Moment
 from artifact_janitor.observe.reading import open_regular
 from artifact_janitor.observe.survey import Survey
 from artifact_janitor.observe.tree import Entry, Folder, file_fingerprint, fingerprint
+from artifact_janitor.observe.whole import Weights
 
 Inode = tuple[int, int]
 Tick = Callable[[Artifact], None]
@@ -28,9 +29,12 @@ def examine(
 ) -> Survey:
     """The survey with all that must be known before the `candidates` (paths) may go.
 
-    `tick` is called with each unit once it has been asked about.
+    They were opened before; what could not be opened is not asked about, and is protected
+    already. `tick` is called with each unit once it has been asked about.
     """
-    asked = set(candidates)
+    asked = survey.contents.keys() & set(candidates)
+    if not asked:
+        return survey
     digests = _digests(survey, asked)
     artifacts = []
     for artifact in survey.catalogue.artifacts:
@@ -42,9 +46,7 @@ def examine(
     published = [
         replace(each, digest=digests.get(each.path)) for each in survey.catalogue.published
     ]
-    catalogue = replace(
-        survey.catalogue, artifacts=tuple(artifacts), published=tuple(published)
-    )
+    catalogue = replace(survey.catalogue, artifacts=tuple(artifacts), published=tuple(published))
     return replace(survey, catalogue=catalogue)
 
 
@@ -79,14 +81,14 @@ def _digests(survey: Survey, asked: set[str]) -> dict[str, str]:
     """
     units = (each for each in survey.catalogue.artifacts if each.path in asked)
     going = [file.path for each in units for file in each.models]
-    sizes = {survey.model_files[path].size for path in going}
+    sizes = {survey.weights[path].size for path in going}
     groups: defaultdict[int, list[str]] = defaultdict(list)
-    for path, entry in survey.model_files.items():
-        if entry.size in sizes:
-            groups[entry.size].append(path)
+    for path, file in survey.weights.items():
+        if file.size in sizes:
+            groups[file.size].append(path)
     hashed = _Hashes(survey.base)
     return {
-        path: hashed.of(path, survey.model_files[path]) if len(group) > 1 else ""
+        path: hashed.of(path, survey.weights[path]) if len(group) > 1 else ""
         for group in groups.values()
         for path in group
     }
@@ -99,8 +101,8 @@ class _Hashes:
         self.base = base
         self.known: dict[Inode, str] = {}
 
-    def of(self, path: str, entry: Entry) -> str:
-        inode = (entry.dev, entry.ino)
+    def of(self, path: str, file: Weights) -> str:
+        inode = (file.dev, file.ino)
         if inode not in self.known:
             self.known[inode] = self._read(path)
         return self.known[inode]

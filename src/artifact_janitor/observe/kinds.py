@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from artifact_janitor.core.model import Kind
@@ -56,59 +57,78 @@ class Unit:
         return self.content if isinstance(self.content, Folder) else None
 
 
+def table_of(role: str) -> Table:
+    """What may be a unit below a root; `role` is the root's key in ``[folders]``."""
+    return {"training": IN_TRAINING, "logs": PROVEN, "proven": PROVEN}.get(role, ANYWHERE)
+
+
 def find(root: Folder, base: Path, role: str) -> list[Unit]:
-    """All units below a root, each once; `role` is the root's key in ``[folders]``.
+    """All units below a root that was read in full, each once.
 
     The root itself is never a unit. What no layout explains is "unknown": the largest
     folders that hold no unit, and the files that lie between units.
     """
-    search = _Search(root, base, files_are_logs=role == "logs")
-    table = {"training": IN_TRAINING, "logs": PROVEN, "proven": PROVEN}.get(role, ANYWHERE)
-    search.among(root, table)
-    return [*search.units, *search.unexplained()]
+    below = (find_in(child, root, base, role) for child in root.folders.values())
+    return [*files_of(root, base, role), *chain.from_iterable(below)]
+
+
+def find_in(child: Folder, around: Folder, base: Path, role: str) -> list[Unit]:
+    """The same for one folder in a root, or in a folder that holds units in the end."""
+    search = _Search(base, role)
+    search.among(child, around)
+    return [*search.units, *search.unexplained(child)]
+
+
+def files_of(folder: Folder, base: Path, role: str) -> Iterator[Unit]:
+    """Each file of a root, or between units, is a unit of its own."""
+    known = {log.path for log in _logs(folder, base, role)}
+    for name, entry in folder.files.items():
+        path = f"{folder.path}/{name}"
+        yield Unit("log" if path in known else "unknown", path, entry, None, folder)
+
+
+def _logs(folder: Folder, base: Path, role: str) -> Iterator[Unit]:
+    for name, entry in folder.files.items() if role == "logs" else ():
+        path = f"{folder.path}/{name}"
+        if logs.is_log(name, base / path):
+            yield Unit("log", path, entry, None, folder)
 
 
 class _Search:
     """A walk from the top with its own stack: folders can be nested deeper than calls."""
 
-    def __init__(self, root: Folder, base: Path, *, files_are_logs: bool) -> None:
-        self.root = root
+    def __init__(self, base: Path, role: str) -> None:
         self.base = base
-        self.files_are_logs = files_are_logs
+        self.role = role
         self.units: list[Unit] = []
         self.plain: list[Folder] = []
 
-    def among(self, root: Folder, table: Table) -> None:
-        stack: list[tuple[Folder, Table, str | None]] = [(root, table, None)]
+    def among(self, top: Folder, around: Folder) -> None:
+        stack: list[tuple[Folder, Folder, Table, str | None]] = []
+        stack.append((top, around, table_of(self.role), None))
         while stack:
-            folder, table, parent = stack.pop()
-            if parent is None:
+            folder, above, table, parent = stack.pop()
+            kind = next((kind for kind, is_one in table if is_one(folder, self.base)), None)
+            if kind is not None:
+                self.units.append(Unit(kind, folder.path, folder, parent, above))
+                parent, table = folder.path, INSIDE[kind]
+            elif parent is None:
                 self.plain.append(folder)
-                self.units += self._log_files(folder)
-            for child in folder.folders.values():
-                kind = next((kind for kind, is_one in table if is_one(child, self.base)), None)
-                if kind is None:
-                    stack.append((child, table, parent))
-                else:
-                    self.units.append(Unit(kind, child.path, child, parent, folder))
-                    stack.append((child, INSIDE[kind], child.path))
+                self.units += _logs(folder, self.base, self.role)
+            if table:
+                stack += [(each, folder, table, parent) for each in folder.folders.values()]
 
-    def _log_files(self, folder: Folder) -> Iterator[Unit]:
-        for name, entry in folder.files.items() if self.files_are_logs else ():
-            path = f"{folder.path}/{name}"
-            if logs.is_log(name, self.base / path):
-                yield Unit("log", path, entry, None, folder)
-
-    def unexplained(self) -> Iterator[Unit]:
-        """What lies below the root and is neither a unit nor a part of one."""
+    def unexplained(self, top: Folder) -> Iterator[Unit]:
+        """What is neither a unit nor a part of one: folders, and files between units."""
         known = {unit.path for unit in self.units}
-        around = {self.root.path} | {above for path in known for above in ancestors(path)}
+        between = {above for path in known for above in ancestors(path)}
+        between.add(top.path.rpartition("/")[0])
         for folder in self.plain:
-            if folder.path in around:
+            if folder.path in between:
                 for name, entry in folder.files.items():
                     if (path := f"{folder.path}/{name}") not in known:
                         yield Unit("unknown", path, entry, None, folder)
-            elif folder.path.rpartition("/")[0] in around and _holds_anything(folder):
+            elif folder.path.rpartition("/")[0] in between and _holds_anything(folder):
                 yield Unit("unknown", folder.path, folder)
 
 

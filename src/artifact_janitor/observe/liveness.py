@@ -31,9 +31,8 @@ FOREIGN_GRACE = 24 * 3600 * 10**9
 """How long after its newest write a run of another host counts as live, whatever `grace` is."""
 
 _TFEVENTS = re.compile(r"events\.out\.tfevents\.\d+\.(?P<host>.+)\.(?P<pid>\d+)\.\d+(?:\..*)?")
-_MAPPED = re.compile(
-    r"\S+ \S+ \S+ (?P<major>[0-9a-f]+):(?P<minor>[0-9a-f]+) (?P<inode>[1-9]\d*) +(?P<path>/.*)\n"
-)
+_MAPPED = re.compile(r"^\S+ \S+ \S+ ([0-9a-f]+):([0-9a-f]+) ([1-9]\d*) +(/.*)\n", re.MULTILINE)
+"""Device, inode and path of a mapped file in ``/proc/PID/maps``."""
 
 
 @dataclass(slots=True)
@@ -86,10 +85,9 @@ def _mapped(proc: str) -> Iterator[tuple[Inode, str]]:
     """Files that stay in use after their descriptor was closed, with their paths: on btrfs
     and overlayfs the device that the kernel names here is not the one of ``stat``."""
     with open(f"{proc}/maps", errors="surrogateescape") as maps:
-        for line in maps:
-            if match := _MAPPED.match(line):
-                major, minor = int(match["major"], 16), int(match["minor"], 16)
-                yield (os.makedev(major, minor), int(match["inode"])), match["path"]
+        found = _MAPPED.findall(maps.read())
+    for major, minor, inode, path in dict.fromkeys(found):  # each is mapped in several pieces
+        yield (os.makedev(int(major, 16), int(minor, 16)), int(inode)), path
 
 
 def _name(proc: str) -> str:
@@ -136,8 +134,8 @@ def newest(content: Folder | Entry) -> int:
     """mtime of the newest regular file; a folder without files is as old as its folders."""
     if isinstance(content, Entry):
         return content.mtime
-    times = [entry.mtime for _, entry in content.all_files()]
-    return max(times, default=0) or max(each.entry.mtime for each in content.walk())
+    time = max(folder.newest for folder in content.walk())
+    return time or max(each.entry.mtime for each in content.walk())
 
 
 def _young(content: Folder | Entry, moment: Moment) -> str:
@@ -213,8 +211,9 @@ def _leased(content: Folder | Entry, path: str, moment: Moment) -> str:
     files: Iterable[tuple[str, Entry]] = (
         [(path, content)] if isinstance(content, Entry) else content.all_files()
     )
+    base = os.fspath(moment.base)
     for name, _ in files:
-        refused, hidden = _lease(moment.base / name), moment.activity.hidden
+        refused, hidden = _lease(f"{base}/{name}"), moment.activity.hidden
         if refused == errno.EAGAIN:
             return f"{name} is open for writing"
         if refused and hidden:
@@ -225,13 +224,15 @@ def _leased(content: Folder | Entry, path: str, moment: Moment) -> str:
     return ""
 
 
-def _lease(path: Path) -> int:
-    """0 where nobody has the file open for writing, else the error number."""
+def _lease(path: str) -> int:
+    """0 where nobody has the file open for writing, else the error number.
+
+    Closing the file gives the lease back.
+    """
     fd = -1
     try:
         fd = open_regular(path)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
         return error.errno or errno.EIO
     finally:

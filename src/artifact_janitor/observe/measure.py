@@ -1,4 +1,4 @@
-"""Size, age and obstacles of a unit, from its tree."""
+"""Size, age and obstacles of a unit, from the sums in its tree."""
 
 from __future__ import annotations
 
@@ -6,18 +6,28 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
-from artifact_janitor.core.model import Evidence, is_within
+from artifact_janitor.core.model import Evidence, is_within, upward
 from artifact_janitor.observe.tree import Entry, Folder
 
 Inode = tuple[int, int]
 
 
+class Shared(NamedTuple):
+    """One name of a file that has several; ``bytes`` are allocated."""
+
+    path: str
+    dev: int
+    ino: int
+    bytes: int
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Allocated bytes, each inode once; ``frees`` is what the disk would get back."""
+    """Allocated bytes without what has several names; ``frees`` is what the disk gets back,
+    such files included where all their names are in the unit."""
 
     time: int
     bytes: int
@@ -25,64 +35,76 @@ class Size:
     files: int
 
 
+def size_of(content: Folder | Entry) -> Size:
+    if isinstance(content, Entry):
+        alone = content.bytes if content.nlink == 1 else 0
+        return Size(content.mtime, alone, alone, 1)
+    total = files = newest = 0
+    inside: Counter[Entry] = Counter()
+    for folder in content.walk():
+        files += len(folder.files)
+        newest = max(newest, folder.newest)
+        total += folder.bytes + folder.entry.bytes + _of_no_files(folder)
+        inside.update(folder.files[name] for name in folder.shared)
+    freed = sum(entry.bytes for entry, names in inside.items() if names == entry.nlink)
+    newest = newest or max(folder.entry.mtime for folder in content.walk())
+    return Size(newest, total, total + freed, files)
+
+
+def _of_no_files(folder: Folder) -> int:
+    links = sum(entry.bytes for entry in folder.link_entries.values())
+    return links + sum(entry.bytes for entry in folder.others.values())
+
+
+def shared(content: Folder | Entry, path: str) -> Iterator[Shared]:
+    """The names of files in a unit that have other names too, there or elsewhere."""
+    if isinstance(content, Entry):
+        found = [(path, content)] if content.nlink > 1 else []
+    else:
+        found = [
+            (f"{folder.path}/{name}", folder.files[name])
+            for folder in content.walk()
+            for name in folder.shared
+        ]
+    return (Shared(name, entry.dev, entry.ino, entry.bytes) for name, entry in found)
+
+
 class HardLinks:
     """Who counts a file with several names: the first of its paths that we know."""
 
-    def __init__(self, trees: Iterable[Folder]) -> None:
-        self.owner: dict[Inode, str] = {}
-        for tree in trees:
-            for path, entry in tree.all_files():
-                if entry.nlink > 1:
-                    inode = (entry.dev, entry.ino)
-                    self.owner[inode] = min(path, self.owner.get(inode, path))
-
-    def counts(self, path: str, entry: Entry) -> bool:
-        return entry.nlink == 1 or self.owner.get((entry.dev, entry.ino)) == path
-
-
-def size_of(content: Folder | Entry, path: str, links: HardLinks) -> Size:
-    if isinstance(content, Entry):
-        counted = content.bytes if links.counts(path, content) else 0
-        return Size(content.mtime, counted, content.bytes if content.nlink == 1 else 0, 1)
-    total = freed = files = newest = 0
-    shared: Counter[Entry] = Counter()
-    for name, entry in content.all_files():
-        files, newest = files + 1, max(newest, entry.mtime)
-        total += entry.bytes if links.counts(name, entry) else 0
-        if entry.nlink == 1:
-            freed += entry.bytes
-        else:
-            shared[entry] += 1
-    freed += sum(entry.bytes for entry, names in shared.items() if names == entry.nlink)
-    rest = sum(entry.bytes for entry in _not_files(content))
-    newest = newest or max(folder.entry.mtime for folder in content.walk())
-    return Size(newest, total + rest, freed + rest, files)
+    def __init__(self, names: Iterable[Shared]) -> None:
+        owner: dict[Inode, Shared] = {}
+        for each in names:
+            inode = (each.dev, each.ino)
+            owner[inode] = min(each, owner.get(inode, each))
+        self.counted: Counter[str] = Counter()
+        """Bytes that a unit counts beyond its own, by path of whatever holds them."""
+        for each in owner.values():
+            self.counted.update(dict.fromkeys(upward(each.path), each.bytes))
 
 
-def _not_files(content: Folder) -> Iterator[Entry]:
-    for folder in content.walk():
-        yield folder.entry
-        yield from folder.link_entries.values()
-        yield from folder.others.values()
-
-
-@lru_cache(maxsize=1024)
-def _real(folder: Path) -> str:
-    """Where a folder is: the kernel names mount points so, and a root may be a symlink."""
-    return os.path.realpath(folder)
-
-
-def obstacles(content: Folder | Entry, base: Path, mounts: Iterable[str]) -> Iterator[Evidence]:
-    """What makes a folder untouchable by what it holds (S1, S7)."""
+def obstacles(content: Folder | Entry) -> Iterator[Evidence]:
+    """What makes a folder untouchable by what it holds (S1, S7); see also `mounted`."""
     if isinstance(content, Entry):
         return
-    above, _, name = content.path.rpartition("/")
-    here = f"{_real(base / above)}/{name}"
-    for mount in mounts:
-        if is_within(mount, here):
-            yield Evidence("mount", f"a filesystem is mounted in it, at {mount}")
     for folder in content.walk():
         if folder.trouble:
             yield Evidence("unreadable", f"{folder.path}: {folder.trouble}")
         if ".git" in folder.folders or ".git" in folder.files or ".git" in folder.links:
             yield Evidence("git", f"holds a Git repository: {folder.path}/.git")
+
+
+def mounts_below(base: Path, root: str, mounts: Iterable[str]) -> dict[str, str]:
+    """Mount points below a root: their paths in the workspace, and where they really are.
+
+    The kernel names them by real paths, and a root may be a symlink.
+    """
+    real = os.path.realpath(base / root)
+    return {root + mount[len(real) :]: mount for mount in mounts if is_within(mount, real)}
+
+
+def mounted(path: str, mounts: dict[str, str]) -> Iterator[Evidence]:
+    """The filesystems that are mounted in a unit, or on it (S1)."""
+    for place, mount in mounts.items():
+        if is_within(place, path):
+            yield Evidence("mount", f"a filesystem is mounted in it, at {mount}")

@@ -6,13 +6,12 @@ import json
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from artifact_janitor.core.model import Evidence, is_within
-from artifact_janitor.observe import wandb
-from artifact_janitor.observe.kinds import Unit, ancestors
+from artifact_janitor.core.model import Artifact, Evidence, is_within
+from artifact_janitor.observe.kinds import ancestors
 from artifact_janitor.observe.reading import head
 from artifact_janitor.observe.tree import STATE
 
@@ -79,27 +78,36 @@ def is_sidecar(path: str, sidecar_folders: Iterable[str]) -> bool:
 class Index:
     """The units by path and by name, to look up what is said about them."""
 
-    def __init__(self, base: Path, roots: Iterable[str], units: Iterable[Unit]) -> None:
+    def __init__(
+        self,
+        base: Path,
+        roots: Iterable[str],
+        artifacts: Iterable[Artifact],
+        run_ids: Mapping[str, str],
+    ) -> None:
+        """`run_ids` are W&B's names of its runs, by path."""
         self.base = base
         self.roots = tuple(roots)
-        self.units = {unit.path for unit in units if unit.kind != "unknown"}
+        self.units = {each.path for each in artifacts if each.kind != "unknown"}
         self.runs: defaultdict[str, set[str]] = defaultdict(set)
         self.names: defaultdict[str, set[str]] = defaultdict(set)
-        for unit in units:
-            self._enter(unit)
+        for artifact in artifacts:
+            self._enter(artifact)
+        for path, run_id in run_ids.items():
+            self.runs[run_id].add(path)
         places = "|".join(re.escape(root) for root in sorted(self.roots, key=len, reverse=True))
         self._mention = re.compile(f"(?<![\\w-])(?P<root>{places}){_SLASHES.pattern}")
 
-    def _enter(self, unit: Unit) -> None:
-        for path in (unit.path, *ancestors(unit.path)):
+    def _enter(self, artifact: Artifact) -> None:
+        for path in (artifact.path, *ancestors(artifact.path)):
             above, _, name = path.rpartition("/")
+            if name in self.names[above]:
+                break
             self.names[above].add(name)
-        if unit.folder and unit.kind not in ("checkpoint", "unknown"):
-            names = unit.path.split("/")
+        if artifact.kind not in ("checkpoint", "log", "unknown"):
+            names = artifact.path.split("/")
             for start in range(len(names)):
-                self.runs["/".join(names[start:])].add(unit.path)
-            if unit.kind == "wandb-run" and (run_id := wandb.run_id(unit.folder)):
-                self.runs[run_id].add(unit.path)
+                self.runs["/".join(names[start:])].add(artifact.path)
 
     def around(self, path: str) -> Iterator[str]:
         """The units that are at `path` or contain it."""

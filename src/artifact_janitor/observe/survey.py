@@ -1,153 +1,220 @@
 """Observe a workspace: all units under its roots with the facts that cost little.
 
 What costs more (open files, logs of uploads, hashes) is asked only about units that
-would go; see `examine`.
+would go: they are read once more, in full, by `opened`; see `examine`.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
-from artifact_janitor.config import Settings
-from artifact_janitor.core.model import Artifact, Catalogue, Evidence, ModelFile, Refusal
-from artifact_janitor.observe import checkpoints, git, hydra, kinds, tree, wandb
+from artifact_janitor.config import Folders, Settings
+from artifact_janitor.core.model import Artifact, Catalogue, Evidence, ModelFile, Refusal, is_within
+from artifact_janitor.core.policy import Policy
+from artifact_janitor.observe import git, hydra, kinds, tree, wandb, workers
 from artifact_janitor.observe.kinds import Unit
-from artifact_janitor.observe.measure import HardLinks, obstacles, size_of
+from artifact_janitor.observe.measure import HardLinks, mounted, mounts_below
 from artifact_janitor.observe.mounts import mount_points
 from artifact_janitor.observe.references import (
     Index,
-    Names,
     References,
     elsewhere,
     is_sidecar,
     references,
 )
+from artifact_janitor.observe.remembered import Memory
 from artifact_janitor.observe.tree import Entry, Folder
-
-RUNS_WITH_CHECKPOINTS = ("hydra-run", "hydra-sweep", "training-run")
+from artifact_janitor.observe.whole import Weights, Whole, as_text, between, from_text, wholes
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The catalogue, and the trees behind it, by path of the unit."""
+    """The catalogue, and where its units are."""
 
     base: Path
     catalogue: Catalogue
-    contents: dict[str, Folder | Entry]
-    model_files: dict[str, Entry]
+    weights: dict[str, Weights]
     """Best, final and published models, which may be copies of each other."""
+    wholes: dict[str, Whole]
+    """The outermost units as they were read, by path."""
+    contents: dict[str, Folder | Entry]
+    """The trees behind those units that were opened, by path of the unit."""
 
 
-def survey(settings: Settings, journalled: Catalogue) -> Survey:
-    """Look at all roots. `journalled` carries what the journal knows: pins, trash, shares."""
-    look = _Look(settings)
-    units = [*look.units()]
-    found = look.artifacts(units)
+def survey(settings: Settings, journalled: Catalogue, memory: Memory) -> Survey:
+    """Look at all roots. `journalled` carries what the journal knows: pins, trash, shares;
+    `memory` what an earlier look saw, and it learns what this one sees."""
+    look = _Look(settings, memory)
+    found = [*look.wholes()]
+    artifacts = sorted(look.artifacts(found), key=lambda each: each.path)
+    weights = {path: each for whole in found for path, each in whole.weights.items()}
+    published = dict(look.published())
     catalogue = replace(
         journalled,
-        artifacts=tuple(sorted(found, key=lambda each: each.path)),
-        published=tuple(ModelFile(path, entry.size) for path, entry in look.published()),
+        artifacts=tuple(artifacts),
+        published=tuple(ModelFile(path, each.size) for path, each in published.items()),
         refusals=(*journalled.refusals, *look.refusals),
     )
-    contents = {unit.path: unit.content for unit in units}
-    return Survey(look.base, catalogue, contents, look.model_files)
+    named = {whole.path: whole for whole in found if whole.artifacts}
+    return Survey(look.base, catalogue, weights | published, named, {})
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """How one root is read."""
+
+    base: Path
+    root: str
+    role: str
+    roots: Iterable[str]
+    sidecars: Callable[[str], bool]
+    policies: tuple[Policy, ...]
+    """Which metrics matter."""
+
+    def skip(self, path: str) -> bool:
+        return path in self.roots
+
+    def listing(self, path: str) -> Folder:
+        return tree.listing(self.base, self.root, path, self.skip)
+
+    def marks(self, folder: Folder) -> Folder:
+        """The root with what may mark it as a run, which a listing doesn't tell."""
+        if ".hydra" not in folder.folders:
+            return folder
+        return tree.read(self.base, self.root, skip=lambda each: each != f"{self.root}/.hydra")
+
+    def beside(self, folder: Folder) -> Iterator[Whole]:
+        """What a listed folder between units holds besides folders."""
+        yield between(folder)
+        units = kinds.files_of(folder, self.base, self.role)
+        yield from wholes(units, self.base, self.sidecars, self.policies)
+
+    def below(self, child: Folder, around: Folder) -> Iterator[Whole]:
+        """All wholes in a folder that is read in full."""
+        tree.fill(self.base, self.root, child, self.skip)
+        units = kinds.find_in(child, around, self.base, self.role)
+        yield from wholes(units, self.base, self.sidecars, self.policies)
+        yield from map(between, _between(child, units))
+
+
+def _between(top: Folder, units: Iterable[Unit]) -> Iterator[Folder]:
+    """The folders that are neither a unit nor in one, as far as links lie in them."""
+    known, stack = {unit.path for unit in units}, [top]
+    while stack:
+        folder = stack.pop()
+        if folder.path not in known:
+            stack += folder.folders.values()
+            if folder.links:
+                yield folder
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A folder that is still to be read, and the one around it, which is listed."""
+
+    ground: _Ground
+    child: Folder
+    around: Folder
+
+    def lines(self) -> Iterator[str]:
+        return map(as_text, self.ground.below(self.child, self.around))
 
 
 class _Look:
-    """One look at a workspace: the trees that were read, and what they gave."""
+    """One look at a workspace."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, memory: Memory) -> None:
         self.base = settings.workspace
+        self.settings = settings
+        self.memory = memory
         self.folders = settings.folders
-        self.mounts = mount_points()
-        self.model_files: dict[str, Entry] = {}
-        self.models: defaultdict[str, list[ModelFile]] = defaultdict(list)
-        self.refusals: list[Refusal] = []
         self.roots = settings.folders.roots
-        self.trees = [*self._read_roots()]
+        self.refusals: list[Refusal] = []
+        self.parts: list[_Part] = []
+
+    def wholes(self) -> Iterator[Whole]:
+        """What is remembered and has not changed, and what is read."""
         top = tree.read(self.base, ".", skip=lambda each: each != "./.hydra")
-        self.refusals += _misplaced(self.base, [top, *self.trees])
+        self.refusals += _misplaced(self.base, top)
+        for ground in _grounds(self.settings):
+            if (self.base / ground.root).is_dir():
+                yield from self._under(ground)
+        for line in workers.spread(_Part.lines, self.parts):
+            whole = from_text(line)
+            self.memory.learn(whole, line)
+            yield whole
 
-    def _read_roots(self) -> Iterator[Folder]:
-        for path in self.roots:
-            if (self.base / path).is_dir():
-                try:
-                    yield tree.read(self.base, path, skip=lambda each: each in self.roots)
-                except OSError as error:
-                    why = f"{path} can't be read: {error.strerror}"
-                    self.refusals.append(Refusal("unreadable", why, path=path))
+    def _under(self, ground: _Ground) -> Iterator[Whole]:
+        """The root and the folders between its units are listed; the rest is left to do."""
+        try:
+            root = ground.listing(ground.root)
+        except OSError as error:
+            why = f"{ground.root} can't be read: {error.strerror}"
+            self.refusals.append(Refusal("unreadable", why, path=ground.root))
+            return
+        self.refusals += _misplaced(self.base, ground.marks(root))
+        stack = [root]
+        while stack:
+            folder = stack.pop()
+            yield from ground.beside(folder)
+            for child in folder.folders.values():
+                if whole := self.memory.recall(child, self.base):
+                    yield _accompanied(whole, child, folder)
+                elif (inner := self._listed(ground, child)) is not None:
+                    stack.append(inner)
+                else:
+                    self.parts.append(_Part(ground, child, folder))
 
-    def units(self) -> Iterator[Unit]:
-        for root in self.trees:
-            found = kinds.find(root, self.base, self.roots[root.path])
-            yield from found
-            yield from self._checkpoints(found)
+    def _listed(self, ground: _Ground, child: Folder) -> Folder | None:
+        """A folder with units in it that are remembered, to be looked through one by one."""
+        if child.trouble or not self.memory.has_below(child.path):
+            return None
+        try:
+            return ground.listing(child.path)
+        except OSError:
+            return None  # whoever reads it will say why it can't be read
 
-    def _checkpoints(self, units: list[Unit]) -> Iterator[Unit]:
-        nested = {unit.path for unit in units if unit.parent is not None}
-        for unit in units:
-            if unit.folder is not None and unit.kind in RUNS_WITH_CHECKPOINTS:
-                for run in _jobs(unit):
-                    yield from self._checkpoints_of(run, unit, nested)
+    def artifacts(self, found: list[Whole]) -> Iterator[Artifact]:
+        """With all that only the whole picture tells: hard links, mounts, references."""
+        links = HardLinks(chain.from_iterable(whole.shared for whole in found))
+        points = mount_points()
+        mounts = {root: mounts_below(self.base, root, points) for root in self.roots}
+        mounts_everywhere = {place: at for each in mounts.values() for place, at in each.items()}
+        named = self._references(found)
+        for artifact in chain.from_iterable(whole.artifacts for whole in found):
+            path = artifact.path
+            on_top = tuple(mounted(path, mounts_everywhere)) if mounts_everywhere else ()
+            if on_top or path in named or path in links.counted:
+                artifact = replace(
+                    artifact,
+                    bytes=artifact.bytes + links.counted[path],
+                    protections=(*on_top, *artifact.protections, *named.get(path, ())),
+                )
+            yield artifact
 
-    def _checkpoints_of(self, run: Folder, unit: Unit, nested: set[str]) -> Iterator[Unit]:
-        found = checkpoints.find(run, self.base, nested)
-        for path, entry in checkpoints.models(run, found, nested):
-            self.model_files[path] = entry
-            self.models[unit.path].append(ModelFile(path, entry.size))
-        for each in found:
-            yield Unit("checkpoint", each.path, each.folder or each.entry, unit.path, run, each)
-
-    def artifacts(self, units: list[Unit]) -> Iterator[Artifact]:
-        links = HardLinks(self.trees)
-        named = self._references(units)
-        for unit in units:
-            yield self._artifact(unit, links, named.get(unit.path, []))
-
-    def _artifact(self, unit: Unit, links: HardLinks, named: list[Evidence]) -> Artifact:
-        size = size_of(unit.content, unit.path, links)
-        obstructed = obstacles(unit.content, self.base, self.mounts)
-        artifact = Artifact(
-            path=unit.path,
-            kind=unit.kind,
-            time=size.time,
-            bytes=size.bytes,
-            frees=size.frees,
-            files=size.files,
-            parent=unit.parent,
-            protections=(*obstructed, *named),
-            evidence=_origin(unit),
-            models=tuple(self.models[unit.path]),
-            links=_companions(unit),
-        )
-        return _as_checkpoint(artifact, unit)
-
-    def published(self) -> Iterator[tuple[str, Entry]]:
+    def published(self) -> Iterator[tuple[str, Weights]]:
         """Model files that no policy takes from."""
         for path in (*self.folders.models, *self.folders.best_models):
             if (self.base / path).is_dir():
                 for name, entry in tree.read(self.base, path).all_files():
-                    self.model_files[name] = entry
-                    yield name, entry
+                    yield name, Weights(entry.size, entry.dev, entry.ino)
 
-    def _references(self, units: list[Unit]) -> References:
-        sidecars = (*self.folders.models, *self.folders.best_models)
-        names = elsewhere(self.base, self.roots, sidecars)
-        self._names_in_roots(names, sidecars)
-        for unit in units:
-            for link in _companions(unit):
+    def _references(self, found: list[Whole]) -> References:
+        names = elsewhere(self.base, self.roots, _sidecar_folders(self.folders))
+        run_ids: dict[str, str] = {}
+        for whole in found:
+            names.links |= whole.links
+            names.sidecars += whole.sidecars
+            run_ids |= whole.run_ids
+        artifacts = [*chain.from_iterable(whole.artifacts for whole in found)]
+        for artifact in artifacts:
+            for link in artifact.links:
                 names.links.pop(link, None)
-        return references(Index(self.base, self.roots, units), names, self._tracked())
-
-    def _names_in_roots(self, names: Names, sidecars: Iterable[str]) -> None:
-        for root in self.trees:
-            for folder in root.walk():
-                names.links |= {f"{folder.path}/{name}": to for name, to in folder.links.items()}
-                paths = (f"{folder.path}/{name}" for name in folder.files)
-                names.sidecars += [path for path in paths if is_sidecar(path, sidecars)]
+        return references(Index(self.base, self.roots, artifacts, run_ids), names, self._tracked())
 
     def _tracked(self) -> list[str]:
         try:
@@ -158,45 +225,96 @@ class _Look:
             return []
 
 
-def _jobs(unit: Unit) -> list[Folder]:
-    """The folders inside which a unit's checkpoints count: a sweep's jobs are runs each."""
-    if unit.folder is None:
-        return []
-    return [*unit.folder.folders.values()] if unit.kind == "hydra-sweep" else [unit.folder]
+def _grounds(settings: Settings) -> list[_Ground]:
+    base, roots = settings.workspace, settings.folders.roots
+    is_one = partial(is_sidecar, sidecar_folders=_sidecar_folders(settings.folders))
+    shared = (roots, is_one, settings.policies)
+    return [_Ground(base, root, role, *shared) for root, role in roots.items()]
 
 
-def _misplaced(base: Path, folders: Iterable[Folder]) -> Iterator[Refusal]:
+def _sidecar_folders(folders: Folders) -> tuple[str, ...]:
+    return (*folders.models, *folders.best_models)
+
+
+def _misplaced(base: Path, folder: Folder) -> Iterator[Refusal]:
     """Hydra with ``hydra.run.dir=.`` marks a folder that holds far more than a run."""
-    for folder in folders:
-        if hydra.is_run(folder, base) or hydra.is_sweep(folder, base):
-            what = "the project's own folder" if folder.path == "." else folder.path
-            why = f"{what} bears the marks of a Hydra run, but holds far more: it is no unit"
-            yield Refusal("misplaced", why, path=folder.path)
+    if hydra.is_run(folder, base) or hydra.is_sweep(folder, base):
+        what = "the project's own folder" if folder.path == "." else folder.path
+        why = f"{what} bears the marks of a Hydra run, but holds far more: it is no unit"
+        yield Refusal("misplaced", why, path=folder.path)
 
 
-def _origin(unit: Unit) -> tuple[Evidence, ...]:
-    marks = {
-        "hydra-run": ".hydra/hydra.yaml",
-        "hydra-sweep": "multirun.yaml",
-        "wandb-run": "a W&B transaction log",
-        "training-run": "its checkpoints",
-        "checkpoint": "its name",
-        "log": "its name and text",
-    }
-    mark = marks.get(unit.kind)
-    return (Evidence("origin", mark),) if mark else ()
+def _accompanied(whole: Whole, child: Folder, around: Folder) -> Whole:
+    """With the links beside it as they are now: they lie outside, and may name another."""
+    top = whole.artifacts[0]
+    if top.kind == "wandb-run":
+        whole.artifacts[0] = replace(top, links=wandb.companions(around, child))
+    return whole
 
 
-def _as_checkpoint(artifact: Artifact, unit: Unit) -> Artifact:
-    found, run = unit.found, unit.around
-    if found is None or run is None:
-        return artifact
-    return replace(
-        artifact, within=run.path, role=found.role, step=found.step, valid=found.valid
+# ---------------------------------------------------------------- units that would go
+
+
+def opened(seen: Survey, settings: Settings, paths: Iterable[str]) -> Survey:
+    """Read the units at `paths` once more, in full, with those around and inside them.
+
+    What is not as it was a moment ago is being worked on, and stays.
+    """
+    by_path = seen.catalogue.by_path
+    asked = [path for path in paths if path in by_path]
+    tops = {path: [*seen.catalogue.up_from(by_path[path])][-1] for path in asked}
+    opening = _Opening(seen, _grounds(settings))
+    with workers.uncollected():
+        trees = {top: opening.content(top) for top in {*tops.values()}}
+    contents = {path: _at(trees[top], top, path) for path, top in tops.items()}
+    found = {path: content for path, content in contents.items() if content is not None}
+    changed = Evidence("live", "live: it changed while we looked at it")
+    artifacts = tuple(
+        replace(each, protections=(*each.protections, changed))
+        if each.path in contents and each.path not in found
+        else each
+        for each in seen.catalogue.artifacts
     )
+    return replace(seen, catalogue=replace(seen.catalogue, artifacts=artifacts), contents=found)
 
 
-def _companions(unit: Unit) -> tuple[str, ...]:
-    if unit.kind != "wandb-run" or unit.folder is None or unit.around is None:
-        return ()
-    return wandb.companions(unit.around, unit.folder)
+class _Opening:
+    """Finds the tree of an outermost unit again."""
+
+    def __init__(self, seen: Survey, grounds: list[_Ground]) -> None:
+        self.seen = seen
+        self.grounds = grounds
+        self.listings: dict[str, Folder] = {}
+        self.files: dict[str, dict[str, Whole]] = {}
+
+    def content(self, top: str) -> Folder | Entry | None:
+        """What is at the unit's path; None where that is not as it was."""
+        above, _, name = top.rpartition("/")
+        inner_first = sorted(self.grounds, key=lambda each: len(each.root), reverse=True)
+        ground = next(each for each in inner_first if is_within(top, each.root))
+        try:
+            around = self._listing(ground, above)
+        except OSError:
+            return None
+        if (child := around.folders.get(name)) is not None:
+            now = {each.path: each for each in ground.below(child, around)}
+        else:
+            now = self.files[above]
+        same = top in now and as_text(now[top]) == as_text(self.seen.wholes[top])
+        return (child or around.files.get(name)) if same else None
+
+    def _listing(self, ground: _Ground, path: str) -> Folder:
+        if path not in self.listings:
+            folder = ground.listing(path)
+            self.files[path] = {each.path: each for each in ground.beside(folder)}
+            self.listings[path] = folder
+        return self.listings[path]
+
+
+def _at(content: Folder | Entry | None, top: str, path: str) -> Folder | Entry | None:
+    """What is at a path in a tree."""
+    for name in path[len(top) + 1 :].split("/") if path != top else ():
+        if not isinstance(content, Folder):
+            return None
+        content = content.folders.get(name) or content.files.get(name)
+    return content

@@ -104,9 +104,9 @@ def read(base: Path, path: str, skip: Skip = lambda _: False) -> Folder:
     Raises OSError where the folder itself can't be opened.
     """
     fd = os.open(base / path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    folder = Folder(path, entry_of(os.fstat(fd)))
-    _fill(folder, fd, skip)
-    return folder
+    top = _Level(Folder(path, entry_of(os.fstat(fd))), fd, is_top=True)
+    _fill(top, skip)
+    return top.folder
 
 
 def listing(base: Path, root: str, path: str, skip: Skip = lambda _: False) -> Folder:
@@ -134,7 +134,7 @@ def fill(base: Path, root: str, folder: Folder, skip: Skip = lambda _: False) ->
     except OSError as error:
         folder.trouble = str(error.strerror)
     else:
-        _fill(folder, fd, skip)
+        _fill(_Level(folder, fd), skip)
 
 
 def _open_below(base: Path, root: str, path: str) -> int:
@@ -152,12 +152,12 @@ def _open_below(base: Path, root: str, path: str) -> int:
 _INSIDE = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def _fill(top: Folder, top_fd: int, skip: Skip) -> None:
-    """Fill `top` depth first with an explicit stack: a deep tree can't exhaust ours.
+def _fill(top: _Level, skip: Skip) -> None:
+    """Fill a folder depth first with an explicit stack: a deep tree can't exhaust ours.
 
     Only the folders on the way down are open at once; see `_Level`.
     """
-    levels = [_Level(top, top_fd, is_top=True)]
+    levels = [top]
     try:
         while levels:
             level = levels[-1]
@@ -249,28 +249,32 @@ def _enter(child: Folder, parent_fd: int) -> int | None:
 
 
 def fingerprint(folder: Folder) -> str:
-    """What was seen, in 16 bytes of hex: names, types, sizes, mtimes, inodes (S11)."""
+    """What was seen, in 16 bytes of hex: names, types, sizes, mtimes, inodes (S11).
+
+    A folder's own mtime and size are left out: its entries say all that matters. So is the
+    device: its number may change when the machine starts anew.
+    """
     seen = blake2b(digest_size=16)
     for inner in sorted(folder.walk(), key=lambda each: each.path):
-        _mark(seen, inner.path[len(folder.path) :], inner.entry, size=False)
-        for name, entry in sorted({**inner.files, **inner.link_entries, **inner.others}.items()):
-            _mark(seen, name, entry, size=True)
+        path = inner.path[len(folder.path) :]
+        _note(seen, path, stat.S_IFMT(inner.entry.mode), inner.entry.ino, _marks(inner))
     return seen.hexdigest()
+
+
+def _marks(folder: Folder) -> list[tuple[str, int, int, int, int]]:
+    """What is in a folder, but for folders: one list, which is written out at one go."""
+    entries = {**folder.files, **folder.link_entries, **folder.others}
+    return sorted(
+        (name, each.mode & _TYPE, each.ino, each.size, each.mtime) for name, each in entries.items()
+    )
 
 
 def file_fingerprint(entry: Entry) -> str:
     """The same for a unit that is a single file."""
     seen = blake2b(digest_size=16)
-    _mark(seen, "", entry, size=True)
+    _note(seen, stat.S_IFMT(entry.mode), entry.ino, entry.size, entry.mtime)
     return seen.hexdigest()
 
 
-def _mark(seen: blake2b, name: str, entry: Entry, *, size: bool) -> None:
-    """A folder's own mtime and size are left out: its entries say all that matters.
-
-    So is the device: its number may change when the machine starts anew.
-    """
-    parts = [stat.S_IFMT(entry.mode), entry.ino]
-    if size:
-        parts += [entry.size, entry.mtime]
-    seen.update(os.fsencode(name) + b"\0" + repr(parts).encode() + b"\n")
+def _note(seen: blake2b, *what: object) -> None:
+    seen.update(ascii(what).encode() + b"\n")
