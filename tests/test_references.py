@@ -55,6 +55,13 @@ def test_a_tracked_file_keeps_its_run(work: Small, path: str) -> None:
     assert f"Git tracks {path}" in kept(work)
 
 
+@pytest.mark.parametrize("around", ["outputs", RUN.rpartition("/")[0]])
+def test_a_repository_in_a_folder_around_the_run_counts_too(work: Small, around: str) -> None:
+    git(work, "init", "--quiet", around)
+    git(work, "-C", around, "add", "--force", f"{RUN[len(around) + 1 :]}/train.log")
+    assert "Git tracks train.log" in kept(work)
+
+
 def test_a_tracked_file_that_is_gone_keeps_its_run_too(work: Small) -> None:
     git(work, "add", "--force", f"{RUN}/train.log")
     (work.root / RUN / "train.log").unlink()

@@ -6,6 +6,7 @@ would go: they are read once more, in full, by `opened`; see `examine`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +17,7 @@ from artifact_janitor.config import Folders, Settings
 from artifact_janitor.core.model import Artifact, Catalogue, Evidence, ModelFile, Refusal, is_within
 from artifact_janitor.core.policy import Policy
 from artifact_janitor.observe import git, hydra, kinds, tree, wandb, workers
-from artifact_janitor.observe.kinds import Unit
+from artifact_janitor.observe.kinds import Unit, ancestors
 from artifact_janitor.observe.measure import HardLinks, mounted, mounts_below
 from artifact_janitor.observe.mounts import mount_points
 from artifact_janitor.observe.references import (
@@ -214,11 +215,18 @@ class _Look:
         for artifact in artifacts:
             for link in artifact.links:
                 names.links.pop(link, None)
-        return references(Index(self.base, self.roots, artifacts, run_ids), names, self._tracked())
+        index = Index(self.base, self.roots, artifacts, run_ids)
+        return references(index, names, self._tracked(artifacts))
 
-    def _tracked(self) -> list[str]:
+    def _tracked(self, artifacts: Iterable[Artifact]) -> list[str]:
+        """What the workspace's repository tracks, and those in folders around units."""
+        around = {above for each in artifacts for above in ancestors(each.path)}
+        nested = sorted(each for each in around if os.path.lexists(self.base / each / ".git"))
         try:
-            return git.tracked(self.base)
+            found = git.tracked(self.base)
+            for folder in nested:
+                found += [f"{folder}/{name}" for name in git.tracked(self.base / folder)]
+            return found
         except git.GitUnknown as error:
             why = f"nobody can tell what Git tracks here: {error}"
             self.refusals.append(Refusal("git", why, "mend Git, then run again"))
