@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
@@ -104,8 +106,15 @@ def test_a_root_may_be_a_link(base: Path) -> None:
     assert set(tree.listing(base, "linked", "linked/day").folders) == {"run"}
 
 
-def test_a_tree_may_be_deeper_than_any_path_is_long(tmp_path: Path) -> None:
-    depth, fd = 3000, os.open(tmp_path, os.O_RDONLY)
+@pytest.fixture
+def abyss(tmp_path: Path) -> Iterator[Path]:
+    """A folder whose content pytest itself could not clean up: it is too deep."""
+    yield tmp_path
+    subprocess.run(["rm", "-rf", tmp_path / "deep"], check=True)
+
+
+def test_a_tree_may_be_deeper_than_any_path_is_long(abyss: Path) -> None:
+    depth, fd = 3000, os.open(abyss, os.O_RDONLY)
     for _ in range(depth):
         os.mkdir("deep", dir_fd=fd)
         inner = os.open("deep", os.O_RDONLY, dir_fd=fd)
@@ -113,11 +122,11 @@ def test_a_tree_may_be_deeper_than_any_path_is_long(tmp_path: Path) -> None:
         fd = inner
     os.close(os.open("bottom", os.O_CREAT, dir_fd=fd))
     os.close(fd)
-    root = tree.read(tmp_path, ".")
+    root = tree.read(abyss, ".")
     (path, _), *others = root.all_files()
     assert (path.count("/deep"), others) == (depth, [])
     inner_path = path.rpartition("/")[0]
-    assert "bottom" in tree.listing(tmp_path, ".", inner_path).files
+    assert "bottom" in tree.listing(abyss, ".", inner_path).files
 
 
 def test_a_socket_is_neither_file_nor_folder(tmp_path: Path) -> None:
