@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from artifact_janitor.apply import ground
 from artifact_janitor.core.model import Pin
+from tests.real import training, wandb_runs
 from tests.real.small import CONFIG, Small, done, small, why
 from tests.real.snapshot import difference, snapshot
 
@@ -272,3 +274,19 @@ def test_a_config_without_a_policy_takes_nothing(work: Small) -> None:
 def test_the_default_share_is_a_fifth(work: Small) -> None:
     work.configure(CONFIG)
     assert work.settings.safety.max_share == 0.2
+
+
+def test_a_run_that_comes_to_life_keeps_its_checkpoints(work: Small) -> None:
+    """A program that is started between plan and step may load any of them."""
+    run = work.root / "training/runs/first"
+    training.torch_run(run)
+    wandb_runs.backdate(run, 60)
+    work.configure('[[policy]]\nkind = "checkpoint"\nkeep_last = 1\n[safety]\nmax_share = 1.0\n')
+    seen = work.look()
+    assert seen.plan.steps
+    with subprocess.Popen(["sleep", "60"], cwd=run) as program:
+        report = work.run(seen)
+        program.kill()
+    assert {each.outcome for each in report.outcomes} == {"skipped"}
+    assert all("part of training/runs/first" in each.why for each in report.outcomes)
+    assert {each.outcome for each in work.run().outcomes} == {"done"}

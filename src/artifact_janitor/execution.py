@@ -144,6 +144,8 @@ class Execution:
             raise StepSkipped("it was away for a moment; the next sweep looks again")
         if why := recheck.objection(step.artifact, content, self._moment()):
             raise StepSkipped(why)
+        if why := recheck.life_around(step.artifact, self.survey.catalogue, self._moment()):
+            raise StepSkipped(why)
         moved = trash.carry_out(self.place.ground, moves)
         if why := in_use(content, self._look_again()):
             trash.put_back(self.place.ground, moved)

@@ -6,9 +6,11 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
-from artifact_janitor.core.model import Artifact, is_within
+from artifact_janitor.core.model import Artifact, Catalogue, is_within
 from artifact_janitor.observe import liveness, tree
 from artifact_janitor.observe.examine import fingerprint_of
 from artifact_janitor.observe.liveness import Moment
@@ -30,6 +32,17 @@ def objection(artifact: Artifact, before: Folder | Entry, moment: Moment) -> str
             return f"{link} names something else since the plan was made"
     alive = liveness.live(content, artifact.path, moment)
     return alive.why if alive else ""
+
+
+def life_around(artifact: Artifact, catalogue: Catalogue, moment: Moment) -> str:
+    """Whether what the unit is a part of came to life: a checkpoint's run, a sweep."""
+    for whole in islice(catalogue.up_from(artifact), 1, None):
+        is_part = whole == artifact.parent and artifact.kind == "checkpoint"
+        if is_part or catalogue.by_path[whole].kind == "hydra-sweep":
+            with suppress(OSError):  # then it is gone, and its parts with it
+                if alive := liveness.live(read(moment.base, whole), whole, moment):
+                    return f"part of {whole}: {alive.why}"
+    return ""
 
 
 def _names(base: Path, link: str, path: str) -> bool:
