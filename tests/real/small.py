@@ -88,10 +88,14 @@ class Small:
 
     def handed_to(self, uid: int) -> None:
         """All of it belongs to this user, who may enter it."""
+        self._may_be_entered()
+        Account(uid, sys.executable).owns(self.root)
+
+    def _may_be_entered(self) -> None:
+        """Another pytest that starts meanwhile closes the folder that all share."""
         for folder in (self.root, *self.root.parents):
             if not folder.stat().st_mode & 0o001:
                 folder.chmod(0o711)
-        Account(uid, sys.executable).owns(self.root)
 
     # -- the command
 
@@ -115,6 +119,8 @@ class Small:
     ) -> Running:
         """Begin a command in a fork; `first` is called in it, `traced` waits for a tracer."""
         place = Path(tempfile.mkdtemp(dir=_shelf().name))
+        if uid is not None:
+            self._may_be_entered()
         pid = os.fork()
         if pid:
             return Running(pid, place / "out", place / "err")

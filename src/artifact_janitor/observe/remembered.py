@@ -91,7 +91,7 @@ class Memory:
         """
         new = {path: text for path, text in self._learnt.items() if self.known.get(path) != text}
         gone = self.known.keys() - self._kept - self._learnt.keys()
-        if not (new or gone) or not os.path.exists(journal_file):
+        if not (new or gone) or not _is_ours(journal_file):
             return
         try:
             journal = open_journal(journal_file, create=True)
@@ -110,6 +110,13 @@ def memory_of(settings: Settings, journal: Journal | None, now: int) -> Memory:
     except JournalError:
         known = {}
     return Memory(now, form, known)
+
+
+def _is_ours(journal_file: Path) -> bool:
+    """Whether there is a journal, in the workspace's own folder: a look makes none."""
+    return journal_file.is_file() and not any(
+        path.is_symlink() for path in (journal_file, journal_file.parent)
+    )
 
 
 def _form(settings: Settings) -> str:
