@@ -153,7 +153,6 @@ def test_a_kind_is_needed_and_must_be_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        *(f"kind = '{kind}'" for kind in ("study", "model", "mlflow-run", "milestone", "cache")),
         *(f"then = '{then}'" for then in ("archive", "slim", "compress")),
         "max_size = '200GB'",
         "expire = '365d'",
@@ -162,8 +161,8 @@ def test_a_kind_is_needed_and_must_be_one(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_later_version_does_is_never_ignored(tmp_path: Path, line: str) -> None:
-    kind = "" if line.startswith("kind") else "kind = 'wandb-run'\n"
-    ((place, what),) = wrong(tmp_path, f"[[policy]]\nkeep_last = 1\n{kind}{line}")
+    policy = "[[policy]]\nkind = 'wandb-run'\nkeep_last = 1\n"
+    ((place, what),) = wrong(tmp_path, policy + line)
     assert place == f"policy[1].{line.split(maxsplit=1)[0]}"
     assert re.search(r"not in this version yet: .+", what)
 

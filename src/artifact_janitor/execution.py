@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -26,9 +26,8 @@ FRESH = SECOND
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a person asked: `kinds` narrows the sweep, `by_person` overrides the guards."""
+    """How a person asked: `by_person` overrides the guards."""
 
-    kinds: Collection[str] = ()
     by_person: bool = False
     command: str = "run"
 
@@ -142,9 +141,9 @@ class Execution:
         if not moves:
             trash.moves_for(self.place.ground, self.sweep, [step.path])  # raises, and says why
             raise StepSkipped("it was away for a moment; the next sweep looks again")
-        if why := recheck.objection(step.artifact, content, self._moment()):
-            raise StepSkipped(why)
-        if why := recheck.life_around(step.artifact, self.survey.catalogue, self._moment()):
+        moment = self._moment()
+        why = recheck.objection(step.artifact, content, moment)
+        if why := why or recheck.life_around(step.artifact, self.survey.catalogue, moment):
             raise StepSkipped(why)
         moved = trash.carry_out(self.place.ground, moves)
         if why := in_use(content, self._look_again()):

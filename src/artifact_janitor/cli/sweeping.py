@@ -52,7 +52,7 @@ def run_command(
     recovered = mend(session.settings)
     seen = _look(session)
     by_person = override or (not yes and _agreed(session, seen.plan))
-    options = Options(asked.only, by_person)
+    options = Options(by_person)
     with session.progress() as tick, _ends_after_a_step() as stop:
         report = run(session.settings, seen, options, recovered, tick, stop)
     return _told(session, report)

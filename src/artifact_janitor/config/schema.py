@@ -34,7 +34,6 @@ MOST = 1_000_000_000
 LONGEST_NAME = 200
 """Letters in the name of a metric."""
 
-LATER_KINDS = ("study", "model", "mlflow-run", "milestone", "cache")
 LATER_THEN = ("archive", "slim", "compress")
 LATER_KEYS = {
     "max_size": "use keep_last or keep_within",
@@ -101,9 +100,6 @@ def _share(value: object) -> float:
 
 
 def _kind(value: object) -> str:
-    if value in LATER_KINDS:
-        what = "remove the policy (a kind without one is left alone)"
-        raise ValueError(f"{said(value)} is not in this version yet: {what}")
     if not isinstance(value, str) or value not in KINDS:
         guess = meant(value, KINDS) if isinstance(value, str) else ""
         advice = f'did you mean "{guess}"?' if guess else "one of " + ", ".join(KINDS)

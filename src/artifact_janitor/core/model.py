@@ -11,19 +11,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 Kind = Literal[
-    "hydra-run", "hydra-sweep", "wandb-run", "training-run", "checkpoint", "log", "unknown"
-]
-KINDS: tuple[Kind, ...] = (
     "hydra-run",
     "hydra-sweep",
     "wandb-run",
     "training-run",
     "checkpoint",
     "log",
-)
+    "mlflow-run",
+    "model",
+    "cache",
+    "study",
+    "milestone",
+    "unknown",
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)[:-1]
 """The kinds that a policy may name; ``unknown`` is what no layout explains."""
 
 Role = Literal["", "best", "final", "last"]
@@ -181,10 +185,15 @@ class Catalogue:
 
 def upward(path: str) -> Iterator[str]:
     """The path, the folders above it, innermost first, and "." for the workspace."""
-    while path:
-        yield path
-        path = path.rpartition("/")[0]
+    yield path
+    yield from ancestors(path)
     yield "."
+
+
+def ancestors(path: str) -> Iterator[str]:
+    """The folders above a path, innermost first."""
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 def is_within(path: str, folder: str) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from artifact_janitor.core.model import Kind
+from artifact_janitor.core.model import Kind, ancestors
 from artifact_janitor.observe import hydra, logs, training, wandb
 from artifact_janitor.observe.checkpoints import Found
 from artifact_janitor.observe.tree import Entry, Folder
@@ -130,12 +130,6 @@ class _Search:
                         yield Unit("unknown", path, entry, None, folder)
             elif folder.path.rpartition("/")[0] in between and _holds_anything(folder):
                 yield Unit("unknown", folder.path, folder)
-
-
-def ancestors(path: str) -> Iterator[str]:
-    """The folders above a path, innermost first."""
-    while path := path.rpartition("/")[0]:
-        yield path
 
 
 def _holds_anything(folder: Folder) -> bool:

@@ -15,6 +15,7 @@ from artifact_janitor.observe import liveness, tree
 from artifact_janitor.observe.examine import fingerprint_of
 from artifact_janitor.observe.liveness import Moment
 from artifact_janitor.observe.tree import Entry, Folder
+from artifact_janitor.state import STATE
 
 
 def objection(artifact: Artifact, before: Folder | Entry, moment: Moment) -> str:
@@ -23,7 +24,7 @@ def objection(artifact: Artifact, before: Folder | Entry, moment: Moment) -> str
         content = read(moment.base, artifact.path)
     except OSError as error:
         return f"gone or out of reach since the plan was made ({error.strerror})"
-    if os.path.lexists(moment.base / artifact.path / tree.STATE):
+    if os.path.lexists(moment.base / artifact.path / STATE):
         return "a janitor's own state lies in it now"
     if fingerprint_of(content) != artifact.fingerprint:
         return f"changed since the plan was made ({_difference(before, content)})"

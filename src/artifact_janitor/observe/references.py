@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from artifact_janitor.core.model import Artifact, Evidence, is_within
-from artifact_janitor.observe.kinds import ancestors
+from artifact_janitor.core.model import Artifact, Evidence, ancestors, is_within
 from artifact_janitor.observe.reading import head
-from artifact_janitor.observe.tree import STATE
+from artifact_janitor.state import STATE
 
 References = dict[str, list[Evidence]]
 

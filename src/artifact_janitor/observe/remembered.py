@@ -20,9 +20,9 @@ from pathlib import Path
 
 from artifact_janitor import __version__
 from artifact_janitor.config import Settings
+from artifact_janitor.core.model import ancestors
 from artifact_janitor.errors import JournalError
 from artifact_janitor.journal import Journal, open_journal
-from artifact_janitor.observe.kinds import ancestors
 from artifact_janitor.observe.tree import Folder
 from artifact_janitor.observe.whole import FORM, Seen, Whole, as_text, from_text
 from artifact_janitor.units import DAY

@@ -14,10 +14,18 @@ from itertools import chain
 from pathlib import Path
 
 from artifact_janitor.config import Folders, Settings
-from artifact_janitor.core.model import Artifact, Catalogue, Evidence, ModelFile, Refusal, is_within
+from artifact_janitor.core.model import (
+    Artifact,
+    Catalogue,
+    Evidence,
+    ModelFile,
+    Refusal,
+    ancestors,
+    is_within,
+)
 from artifact_janitor.core.policy import Policy
 from artifact_janitor.observe import git, hydra, kinds, tree, wandb, workers
-from artifact_janitor.observe.kinds import Unit, ancestors
+from artifact_janitor.observe.kinds import Unit
 from artifact_janitor.observe.measure import HardLinks, mounted, mounts_below
 from artifact_janitor.observe.mounts import mount_points
 from artifact_janitor.observe.references import (

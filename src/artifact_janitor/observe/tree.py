@@ -15,8 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-STATE = ".janitor"
-"""The janitor's own folder: never entered."""
+from artifact_janitor.state import STATE
 
 
 class Entry(NamedTuple):
