@@ -105,7 +105,7 @@ def screens(page: Path) -> list[Screen]:
 
 _SAME = (
     (r"\b\d+ (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)( \d{4})?\b|\b\d\d:\d\d\b", "DAY"),
-    (r"(?<=python)[\d.]+", ""),
+    (r"\(python[^)]*\)", "(python)"),
     (r"\b[0-9a-f]{4}\b|\d+(\.\d+)?", "0"),
     (r"\b0 ([kMGT]?B)\b", "SIZE"),
     (r"\b0 (s|min|h|days?)\b", "TIME"),
