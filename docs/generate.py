@@ -226,7 +226,15 @@ def _global() -> str:
     lines += [_taken(annotation).line for annotation in OPTIONS.values()]
     lines.append(_listed("`-h, --help`: what a command does, and its options."))
     alone = "`--version`, `--install-completion`, `--show-completion`: without a command."
-    return "\n".join([*lines, _listed(alone), ""])
+    lines += [_listed(alone), *(_listed(each) for each in _shadowed())]
+    return "\n".join([*lines, ""])
+
+
+def _shadowed() -> Iterator[str]:
+    for name, function in COMMANDS.items():
+        for each in OPTIONS.keys() & inspect.signature(function).parameters:
+            option = _taken(OPTIONS[each]).names[-1]
+            yield f"`janitor {name}` has its own `{option}`: write this one before the name there."
 
 
 def _codes() -> str:

@@ -147,6 +147,10 @@ def documented() -> dict[str, set[str]]:
     return found
 
 
+SHORT = {"JANITOR_SAFETY__MAX_SHARE": "0.01", "JANITOR_DISK__KEEP_FREE": "999PB"}
+"""So that a guard has something to say, and the disk is too small."""
+
+
 @pytest.fixture(scope="module")
 def answers(reader: Reader) -> dict[str, set[str]]:
     """The keys of what the commands really answer, on a copy of the demo project."""
@@ -156,25 +160,20 @@ def answers(reader: Reader) -> dict[str, set[str]]:
     kept = asking.asks("plan")["data"]["kept"]
     released = next(each["path"] for each in kept if "released_meta" in str(each["reasons"]))
     shutil.copytree(copy / released, copy / "experiments/one")
-    typed = [
-        ["pin", released, "--note", "mine"],
-        ["status"],
-        ["unpin", "."],
-        ["plan"],
-        ["run", "--yes", "--override-guards"],
-        ["why", "training/runs"],
-        ["status"],
-        ["du"],
-        ["history"],
-        ["undo"],
-        ["why", "training/runs"],
-        ["init", "--config", "other.toml"],
-    ]
+    cache = Path(reader.env["HOME"], ".cache/wandb")
+    cache.mkdir(parents=True, exist_ok=True)
+    (cache / "something").write_text("that W&B keeps outside the project")
+    typed = f"""
+        pin {released} --note mine ~ status ~ unpin . ~ plan ~ run --yes --override-guards
+        why training/runs ~ status ~ du ~ history ~ history --config {released} ~ doctor
+        undo ~ why training/runs ~ init --config other.toml
+    """
     found: dict[str, set[str]] = {}
-    for words in typed:
-        said = asking.asks(*words, JANITOR_SAFETY__MAX_SHARE="0.01")
+    for line in typed.strip().replace("~", "\n").splitlines():
+        said = asking.asks(*line.split(), **SHORT)
         assert said["ok"], said
-        found.setdefault(words[0], set()).update(_flat(said["data"]))
+        name = "history --config" if "history --config" in line else line.split()[0]
+        found.setdefault(name, set()).update(_flat(said["data"]))
     return found
 
 
