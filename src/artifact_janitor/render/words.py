@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable
 
@@ -47,8 +48,9 @@ def _escaped(char: str) -> str:
 
 
 def plural(count: int, word: str) -> str:
-    """ "1 unit", "2 units", "no units"."""
-    return f"{count or 'no'} {word}" + ("" if count == 1 else "s")
+    """ "1 unit", "2 units", "no units", "2 studies"."""
+    many = f"{word[:-1]}ies" if re.search("[^aeiou]y$", word) else f"{word}s"
+    return f"{count or 'no'} {word if count == 1 else many}"
 
 
 def line(*parts: str | tuple[str, str]) -> Text:
