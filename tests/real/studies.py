@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 TRIALS = 3
+"""How many each finished study has."""
 _START = """
 import sys, optuna
 from sqlalchemy import event
@@ -26,13 +27,10 @@ else:
     storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
 studies = [optuna.create_study(storage=storage, study_name=name) for name in names]
 """
-_FINISHED = (
-    """
+_FINISHED = """
 for study in studies:
-    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=%d)
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
 """
-    % TRIALS
-)
 _GOES_ON = """
 def objective(trial):
     value = trial.suggest_float("x", 0, 1)
