@@ -18,8 +18,14 @@ from artifact_janitor.config.schema import FolderTable, one_folder, said, some_f
 from artifact_janitor.core.model import is_within
 from artifact_janitor.errors import Problem
 
-RETENTION = ("training", "outputs", "multirun", "wandb", "logs")
-"""The folders that policies take from; each may be several, or none."""
+SEVERAL = ("training", "outputs", "multirun", "wandb", "logs")
+"""Each of these may be several folders, or none; every other is exactly one."""
+
+ROOTS = (*SEVERAL, "models", "hpo_studies", "best_models")
+"""The folders that are looked at: whatever lies in one of them is a unit, or a part of one."""
+
+NEVER_TAKEN = ("hpo_studies", "best_models")
+"""Roots that nothing is ever removed from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ def named(given: Given) -> list[Named]:
     """All folders whose names are fit to be looked at; the others are the schema's to report."""
     found = []
     for key, field in FolderTable.model_fields.items():
-        read = some_folders if key in RETENTION else one_folder
+        read = some_folders if key in SEVERAL else one_folder
         try:
             folders = read(given.folders.get(key, field.default))
         except ValueError:
@@ -105,8 +111,8 @@ def _meeting(blamed: Named, other: Named, real: dict[Named, str]) -> str:
     if mine == its:
         return f" and {said(other.folder)} are the same place, {said(mine)}"
     by_name = is_within(blamed.folder, other.folder) or is_within(other.folder, blamed.folder)
-    taken_from = {blamed.key, other.key} & set(RETENTION)
-    if taken_from and not by_name and (_inside(mine, its) or _inside(its, mine)):
+    looked_at = {blamed.key, other.key} & set(ROOTS)
+    if looked_at and not by_name and (_inside(mine, its) or _inside(its, mine)):
         return f" and {said(other.folder)} are in one another through a link"
     return ""
 

@@ -16,6 +16,7 @@ PROPOSALS: dict[Kind, Policy] = {
     "wandb-run": Policy("wandb-run", keep_within=30 * DAY),
     "checkpoint": Policy("checkpoint", keep_last=3, keep_within=7 * DAY),
     "log": Policy("log", keep_within=60 * DAY),
+    "cache": Policy("cache", keep_within=30 * DAY),
 }
 """Careful on purpose. Whole training runs get none: their checkpoints are the bulk."""
 

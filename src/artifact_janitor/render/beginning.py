@@ -22,6 +22,10 @@ NAMES = {
     "training-run": "training run",
     "checkpoint": "checkpoint",
     "log": "log",
+    "study": "study",
+    "model": "model",
+    "milestone": "milestone",
+    "cache": "cache",
 }
 
 

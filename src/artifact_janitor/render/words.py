@@ -48,8 +48,9 @@ def _escaped(char: str) -> str:
 
 
 def plural(count: int, word: str) -> str:
-    """ "1 unit", "2 units", "no units"."""
-    return f"{count or 'no'} {word}" + ("" if count == 1 else "s")
+    """ "1 unit", "2 units", "no units", "2 studies"."""
+    many = f"{word[:-1]}ies" if re.search("[^aeiou]y$", word) else f"{word}s"
+    return f"{count or 'no'} {word if count == 1 else many}"
 
 
 _NUMBER = re.compile(r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
