@@ -39,6 +39,8 @@ class Folders:
     wandb: tuple[str, ...]
     logs: tuple[str, ...]
     mlruns: tuple[str, ...]
+    mlflow_db: tuple[str, ...]
+    """A file, not a folder."""
 
     @property
     def retention(self) -> tuple[str, ...]:

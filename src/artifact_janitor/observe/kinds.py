@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from artifact_janitor.core.model import Kind, ancestors
-from artifact_janitor.observe import hydra, logs, training, wandb
+from artifact_janitor.observe import hydra, logs, mlflow, training, wandb
 from artifact_janitor.observe.checkpoints import Found
 from artifact_janitor.observe.tree import Entry, Folder
 
@@ -28,6 +28,7 @@ IN_TRAINING: Table = (
     ("training-run", training.is_run),
     *ANYWHERE[1:],
 )
+IN_MLRUNS: Table = (("mlflow-run", mlflow.is_run),)
 PROVEN: Table = (*ANYWHERE, ("training-run", training.is_proven_run))
 
 INSIDE: dict[Kind, Table] = {
@@ -35,6 +36,7 @@ INSIDE: dict[Kind, Table] = {
     "hydra-sweep": (("wandb-run", wandb.is_run),),
     "hydra-run": ANYWHERE,
     "training-run": ANYWHERE,
+    "mlflow-run": (("wandb-run", wandb.is_run),),
 }
 """What may be a unit inside a unit. A W&B run is one whole, and so are a sweep's jobs."""
 
@@ -59,7 +61,9 @@ class Unit:
 
 def table_of(role: str) -> Table:
     """What may be a unit below a root; `role` is the root's key in ``[folders]``."""
-    return {"training": IN_TRAINING, "logs": PROVEN, "proven": PROVEN}.get(role, ANYWHERE)
+    return {"training": IN_TRAINING, "logs": PROVEN, "proven": PROVEN, "mlruns": IN_MLRUNS}.get(
+        role, ANYWHERE
+    )
 
 
 def find(root: Folder, base: Path, role: str) -> list[Unit]:
