@@ -35,6 +35,7 @@ def test_without_a_file_there_are_defaults_and_no_policy(tmp_path: Path) -> None
             wandb=("wandb",),
             logs=("logs",),
             mlruns=("mlruns",),
+            mlflow_db=("mlflow.db",),
         ),
         policies=(),
         safety=Safety(grace=24 * HOUR, trash_keep=7 * DAY, max_share=0.2),

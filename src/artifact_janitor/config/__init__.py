@@ -43,6 +43,8 @@ class Folders:
     wandb: tuple[str, ...]
     logs: tuple[str, ...]
     mlruns: tuple[str, ...]
+    mlflow_db: tuple[str, ...]
+    """A file, not a folder."""
 
     @property
     def roots(self) -> dict[str, str]:

@@ -21,11 +21,14 @@ from artifact_janitor.errors import Problem
 SEVERAL = ("training", "outputs", "multirun", "wandb", "logs")
 """Each of these may be several folders, or none; every other is exactly one."""
 
-ROOTS = (*SEVERAL, "models", "hpo_studies", "best_models")
+ROOTS = (*SEVERAL, "models", "mlruns", "hpo_studies", "best_models")
 """The folders that are looked at: whatever lies in one of them is a unit, or a part of one."""
 
 NEVER_TAKEN = ("hpo_studies", "best_models")
 """Roots that nothing is ever removed from."""
+
+FILES = ("mlflow_db",)
+"""What is a file among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +72,17 @@ def folder_problems(given: Given, workspace: Path) -> Iterator[Problem]:
 
 def _missing(each: Named, workspace: Path) -> str:
     """Looked at name by name, so that a dangling link on the way is not taken for absence."""
-    steps = each.folder.split("/")
+    steps, what = each.folder.split("/"), "file" if each.key in FILES else "folder"
     for end in range(1, len(steps) + 1):
         path = workspace.joinpath(*steps[:end])
+        is_right = stat.S_ISREG if what == "file" and end == len(steps) else stat.S_ISDIR
         try:
-            if not stat.S_ISDIR(path.stat().st_mode):
-                return " is no folder: name another one"
+            if not is_right(path.stat().st_mode):
+                return f" is no {what}: name another one"
         except FileNotFoundError:
             if path.is_symlink():
                 return f" leads nowhere: there is no {said(os.readlink(path))}"
-            return ": no such folder: create it, or remove the line" if each.given else ""
+            return f": no such {what}: create it, or remove the line" if each.given else ""
         except OSError as error:
             return f" can't be looked at: {error.strerror}"
     return ""

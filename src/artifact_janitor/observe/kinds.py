@@ -15,6 +15,7 @@ from artifact_janitor.observe import (
     caches,
     hydra,
     logs,
+    mlflow,
     models,
     studies,
     tensorboard,
@@ -39,6 +40,7 @@ IN_TRAINING: Table = (
     ("training-run", training.is_run),
     *ANYWHERE[1:],
 )
+IN_MLRUNS: Table = (("mlflow-run", mlflow.is_run),)
 PROVEN: Table = (*ANYWHERE, ("training-run", training.is_proven_run))
 
 
@@ -62,6 +64,7 @@ FOLDERS: dict[str, Table] = {
     "wandb": (*ANYWHERE, *LEFT),
     "logs": (*PROVEN, *LEFT),
     "models": (("model", models.is_one),),
+    "mlruns": IN_MLRUNS,
     "hpo_studies": (),
     "best_models": (("milestone", models.is_milestone),),
     "proven": PROVEN,
@@ -91,6 +94,7 @@ INSIDE: dict[Kind, Table] = {
     "milestone": (),
     "cache": (),
     "log": (),
+    "mlflow-run": (("wandb-run", wandb.is_run),),
 }
 """What may be a unit inside a unit. A W&B run is one whole, and so are a sweep's jobs."""
 

@@ -26,7 +26,7 @@ from artifact_janitor.core.model import (
     is_within,
 )
 from artifact_janitor.core.policy import Policy
-from artifact_janitor.observe import git, hydra, kinds, tree, wandb, workers
+from artifact_janitor.observe import git, hydra, kinds, mlflow, tree, wandb, workers
 from artifact_janitor.observe.kinds import Unit
 from artifact_janitor.observe.measure import HardLinks, mounted, mounts_below
 from artifact_janitor.observe.mounts import mount_points
@@ -61,7 +61,8 @@ def survey(settings: Settings, journalled: Catalogue, memory: Memory) -> Survey:
     `memory` what an earlier look saw, and it learns what this one sees."""
     look = _Look(settings, memory)
     found = [*look.wholes()]
-    artifacts = sorted(look.artifacts(found), key=lambda each: each.path)
+    judged = mlflow.told(look.artifacts(found), look.base, look.folders)
+    artifacts = sorted(judged, key=lambda each: each.path)
     weights = {path: each for whole in found for path, each in whole.weights.items()}
     published = {path: each for whole in found for path, each in _published(whole)}
     catalogue = replace(

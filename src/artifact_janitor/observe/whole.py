@@ -208,7 +208,10 @@ def _inside(unit: Unit, base: Path, nested: set[str]) -> tuple[list[Unit], dict[
     """
     found: list[Unit] = []
     models: dict[str, Entry] = {}
-    if unit.folder is not None and unit.kind in RUNS_WITH_CHECKPOINTS:
+    if unit.folder is not None and unit.kind == "mlflow-run":  # is removed whole, or not at all
+        apart = checkpoints.find(unit.folder, base, nested)
+        models = dict(checkpoints.models(unit.folder, apart, nested))
+    elif unit.folder is not None and unit.kind in RUNS_WITH_CHECKPOINTS:
         for run in _jobs(unit.kind, unit.folder):
             here = checkpoints.find(run, base, nested)
             models |= checkpoints.models(run, here, nested)

@@ -20,6 +20,7 @@ NAMES = {
     "hydra-sweep": "sweep",
     "wandb-run": "W&B run",
     "training-run": "training run",
+    "mlflow-run": "MLflow run",
     "checkpoint": "checkpoint",
     "log": "log",
     "study": "study",

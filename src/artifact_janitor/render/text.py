@@ -138,7 +138,7 @@ def _facts(kept: Kept) -> set[str]:
 
 def _expected(kept: Kept) -> bool:
     """No surprise: pins, the best checkpoint of a run that stays, a part of what lives."""
-    expected = {"thinned", "pinned"}
+    expected = {"thinned", "pinned", "active"}
     here = kept.artifact.path
     return all(
         each.fact in expected or (each.source and is_within(here, each.source))
