@@ -12,7 +12,7 @@ import pytest
 
 from artifact_janitor.config import Folders, Settings, load, sample
 from artifact_janitor.config.checks import TABLES
-from artifact_janitor.config.folders import RETENTION
+from artifact_janitor.config.folders import SEVERAL
 from artifact_janitor.config.schema import LATER_KEYS, UNVALIDATED, FolderTable, PolicyTable, Schema
 from artifact_janitor.core.policy import Best, Policy, Safety
 from artifact_janitor.errors import ConfigError
@@ -35,6 +35,7 @@ def test_without_a_file_there_are_defaults_and_no_policy(tmp_path: Path) -> None
             wandb=("wandb",),
             logs=("logs",),
             mlruns=("mlruns",),
+            mlflow_db=("mlflow.db",),
         ),
         policies=(),
         safety=Safety(grace=24 * HOUR, trash_keep=7 * DAY, max_share=0.2),
@@ -71,7 +72,8 @@ def test_everything_that_can_be_said_is_read(tmp_path: Path) -> None:
         """,
     )
     assert read.folders.outputs == ("new", "old/outputs")
-    assert read.folders.retention == ("training/runs", "new", "old/outputs", "multirun", "wandb")
+    assert read.folders.training == ("training/runs",)
+    assert (read.folders.wandb, read.folders.logs) == (("wandb",), ())
     assert read.policies == (
         Policy("hydra-run", "new/**", 20, 30 * DAY, 24, 7, 4, 12),
         Policy("hydra-run", keep_last=1),
@@ -286,10 +288,10 @@ def test_the_core_and_the_schema_know_the_same_words() -> None:
     assert not LATER_KEYS.keys() & PolicyTable.model_fields.keys()
 
 
-def test_only_folders_that_policies_take_from_may_be_lists(tmp_path: Path) -> None:
+def test_only_folders_of_runs_and_logs_may_be_lists(tmp_path: Path) -> None:
     for key in FolderTable.model_fields:
         text = f"[folders]\n{key} = []"
-        if key in RETENTION:
+        if key in SEVERAL:
             assert getattr(settings(tmp_path, text).folders, key) == ()
         else:
             assert wrong(tmp_path, text) == [(f"folders.{key}", "takes one folder, not a list")]

@@ -126,12 +126,20 @@ def test_a_link_into_another_root_would_show_runs_twice(
 
 
 def test_links_that_lead_elsewhere_are_fine(workspace: Path, tmp_path: Path) -> None:
-    for name in ("outputs", "models", "best_models"):
+    for name in ("outputs", "models", "hpo_results", "mlruns"):
         (workspace / name).symlink_to(tmp_path / "elsewhere" / name)
-    for name in ("outputs", "models/best"):
+    for name in ("outputs", "models", "hpo_results/mlruns"):
         (tmp_path / "elsewhere" / name).mkdir(parents=True)
-    (tmp_path / "elsewhere/best_models").symlink_to("models/best")
-    assert load(None, {}, workspace).folders.outputs == ("outputs",)
+    (tmp_path / "elsewhere/mlruns").symlink_to("hpo_results/mlruns")
+    found = load(None, {}, workspace).folders
+    assert (found.outputs, found.models) == (("outputs",), ("models",))
+
+
+def test_milestones_among_the_models_through_a_link_would_be_both(workspace: Path) -> None:
+    """A policy for models could take what was chosen."""
+    (workspace / "models/best").mkdir(parents=True)
+    (workspace / "best_models").symlink_to("models/best")
+    assert "in one another through a link" in str(wrong(workspace))
 
 
 def test_folders_may_openly_lie_in_each_other(workspace: Path) -> None:

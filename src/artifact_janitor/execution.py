@@ -8,13 +8,15 @@ from typing import Literal
 
 from artifact_janitor import clock
 from artifact_janitor.apply import trash
+from artifact_janitor.apply.mlflow import forget
 from artifact_janitor.core.model import Trashed, is_within
 from artifact_janitor.core.plan import Plan, Step
 from artifact_janitor.errors import Locked, StepFailed, StepSkipped
 from artifact_janitor.journal import Intent, Move
-from artifact_janitor.observe import recheck
+from artifact_janitor.observe import mlflow, recheck
 from artifact_janitor.observe.examine import fingerprint_of
 from artifact_janitor.observe.liveness import Activity, Moment, activity, in_use
+from artifact_janitor.observe.mlflow_files import META
 from artifact_janitor.observe.survey import Survey
 from artifact_janitor.observe.tree import Entry, Folder
 from artifact_janitor.units import SECOND
@@ -143,7 +145,9 @@ class Execution:
             raise StepSkipped("it was away for a moment; the next sweep looks again")
         moment = self._moment()
         why = recheck.objection(step.artifact, content, moment)
-        if why := why or recheck.life_around(step.artifact, self.survey.catalogue, moment):
+        why = why or recheck.life_around(step.artifact, self.survey.catalogue, moment)
+        settings = self.place.settings
+        if why := why or mlflow.objection(step.artifact, settings.workspace, settings.folders):
             raise StepSkipped(why)
         moved = trash.carry_out(self.place.ground, moves)
         if why := in_use(content, self._look_again()):
@@ -163,10 +167,20 @@ class Execution:
             raise StepSkipped(f"live in the trash: {why}")
         if fingerprint_of(content) != trashed.fingerprint:
             raise StepSkipped("changed in the trash; look at it, and remove it by hand")
+        if trashed.kind == "mlflow-run":
+            self._forget(trashed, content)
         gone = trash.purge(self.place.ground, trashed.trash, number)
         self.place.journal.turn(trashed.step, "purged")
         trash.drop(self.place.ground, self.place.journal.moves(trashed.step)[1:])
         trash.remove(self.place.ground, gone)
+
+    def _forget(self, trashed: Trashed, content: Folder | Entry) -> None:
+        """MLflow's record goes before the run's folder: a janitor that is killed between the
+        two leaves the folder in the trash, and the next sweep takes it from there."""
+        run_id = trashed.path.rpartition("/")[2]
+        settings = self.place.settings
+        has_own = isinstance(content, Folder) and META in content.files
+        forget(settings.workspace / settings.folders.mlflow_db[0], run_id, has_own=has_own)
 
     def _in_trash(self, trashed: Trashed) -> Folder | Entry:
         try:

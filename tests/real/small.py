@@ -30,7 +30,7 @@ from tests.real.account import Account, clean_environment
 from tests.real.command import Answer
 from tests.real.snapshot import Snapshot
 
-KINDS = ("hydra-run", "wandb-run", "training-run", "checkpoint", "log")
+KINDS = ("hydra-run", "wandb-run", "training-run", "checkpoint", "log", "cache")
 CONFIG = "".join(f'[[policy]]\nkind = "{kind}"\nkeep_within = "7d"\n\n' for kind in KINDS)
 FREE = CONFIG + "[safety]\nmax_share = 1.0\n"
 """What is older than a week goes, and no share of a kind is too much."""

@@ -2,6 +2,8 @@
 
 Every path is opened name by name from a root that was resolved once, and no name may be
 a symlink: a folder that is swapped for one in mid-step ends the step, nothing else.
+
+A cache is the one thing that may lie outside all roots: it is reached from the workspace.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from artifact_janitor.core.model import is_within
+from artifact_janitor.core.model import CACHES, is_within
 from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.state import STATE
 
@@ -29,15 +31,18 @@ class Ground:
     def __init__(self, workspace: Path, roots: Sequence[str]) -> None:
         self.workspace = workspace
         self.roots = tuple(roots)
+        self._top = os.path.realpath(workspace)
         places = {root: os.path.realpath(workspace / root) for root in roots}
-        places[STATE] = os.path.realpath(workspace) + "/" + STATE
+        places[STATE] = f"{self._top}/{STATE}"
         self._places = dict(sorted(places.items(), key=lambda item: len(item[0]), reverse=True))
 
     def root_of(self, path: str) -> str:
-        """The root that a path lies in. Raises StepSkipped outside all of them."""
+        """The root that a path lies in; "" for a cache in none. Raises StepSkipped for others."""
         for root in self._places:
             if path != root and is_within(path, root):
                 return root
+        if path.rpartition("/")[2] in CACHES:
+            return ""
         raise StepSkipped(f"{path} lies in none of the configured folders")
 
     @contextmanager
@@ -47,10 +52,15 @@ class Ground:
         `make` what is missing: in the trash for the owner alone, elsewhere as ``mkdir`` does.
         """
         root = path if path in self._places else self.root_of(path)
+        with self._opened(root, path, make=make) as fd:
+            yield fd
+
+    @contextmanager
+    def _opened(self, root: str, path: str, *, make: bool = False) -> Iterator[int]:
         mode = 0 if not make else 0o700 if STATE in path.split("/") else 0o777
-        fd = _open_root(self._places[root], mode)
+        fd = _open_root(self._places.get(root, self._top), mode)
         try:
-            for name in path[len(root) + 1 :].split("/") if path != root else ():
+            for name in path[len(root) :].removeprefix("/").split("/") if path != root else ():
                 inner = _enter(fd, name, mode)
                 os.close(fd)
                 fd = inner
@@ -61,9 +71,9 @@ class Ground:
     @contextmanager
     def parent(self, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
         """A descriptor on the folder that holds `path`, and the name in it."""
-        self.root_of(path)
+        root = self.root_of(path)
         above, _, name = path.rpartition("/")
-        with self.folder(above, make=make) as fd:
+        with self._opened(root, above, make=make) as fd:
             yield fd, name
 
     def stat(self, path: str) -> os.stat_result:
@@ -85,8 +95,9 @@ class Ground:
     def sync(self, paths: Iterable[str]) -> None:
         """Make renames in these folders durable; one that is gone has nothing to keep."""
         for path in dict.fromkeys(paths):
+            root = next((each for each in self._places if is_within(path, each)), "")
             try:
-                with self.folder(path) as fd:
+                with self._opened(root, path) as fd:
                     os.fsync(fd)
             except (OSError, StepSkipped):
                 continue

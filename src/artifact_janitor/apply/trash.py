@@ -36,6 +36,8 @@ def _move_for(ground: Ground, sweep: str, path: str) -> Move:
     root = ground.root_of(path)
     with ground.parent(path) as (fd, _), ground.folder(STATE) as state:
         same = mount_of(fd) == mount_of(state)
+    if not (same or root):
+        raise StepSkipped(f"{path} lies on another filesystem than the workspace")
     trash = f"{STATE}/trash" if same else f"{root}/{STATE}/trash"
     return Move(path, f"{trash}/{sweep}/{path}", status.st_dev, status.st_ino)
 

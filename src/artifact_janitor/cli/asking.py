@@ -43,7 +43,7 @@ def in_workspace(session: Session, path: Path) -> str:
     base = session.settings.workspace
     whole = Path.cwd() / path
     real = whole.parent.resolve() / whole.name if whole.name not in ("", "..") else whole.resolve()
-    for root in session.settings.folders.retention:
+    for root in session.settings.folders.roots:
         if is_within(str(real), real_root := os.path.realpath(base / root)):
             return root + str(real)[len(real_root) :]
     if not is_within(str(real), str(base)):
@@ -71,7 +71,7 @@ def _past(session: Session, place: str) -> list[Step]:
 
 
 def _is_ours(session: Session, place: str) -> bool:
-    return any(is_within(place, root) for root in session.settings.folders.retention)
+    return any(is_within(place, root) for root in session.settings.folders.roots)
 
 
 def status_command(asked: Asked) -> int:

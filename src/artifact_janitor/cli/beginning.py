@@ -24,7 +24,7 @@ def init_command(asked: Asked) -> int:
     if os.path.lexists(target):
         raise UsageError(f"{target.name} is there already", "janitor plan", str(target))
     bare = load(None, {}, target.parent)
-    elsewhere = run_folders(bare.workspace, bare.folders.retention)
+    elsewhere = run_folders(bare.workspace, bare.folders.roots)
     settings, changed = _with_folders(bare, elsewhere)
     now = clock.read().wall
     with session.progress() as tick:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
 from artifact_janitor.config.checks import problems
 from artifact_janitor.config.commented import sample
-from artifact_janitor.config.folders import RETENTION
+from artifact_janitor.config.folders import NEVER_TAKEN, ROOTS
 from artifact_janitor.config.given import Given, read, read_file
 from artifact_janitor.config.schema import PREFIX, UNVALIDATED, PolicyTable, Schema
 from artifact_janitor.core.model import Kind
 from artifact_janitor.core.policy import Best, Policy, Safety
 from artifact_janitor.errors import ConfigError, Problem
 from artifact_janitor.units import DAY
+
+NEVER_REMOVED = ("study", "milestone")
+"""Kinds that no policy takes anything of; what protects them is found by looking."""
 
 __all__ = ["Folders", "Settings", "load", "sample"]
 
@@ -25,8 +29,8 @@ __all__ = ["Folders", "Settings", "load", "sample"]
 class Folders:
     """Where things are: paths relative to the workspace, normalised.
 
-    All are tuples; those that policies take from may hold several paths or none, the
-    others exactly one. A folder need not exist, unless the person named it.
+    All are tuples; those in ``SEVERAL`` may hold several paths or none, the others
+    exactly one. A folder need not exist, unless the person named it.
     """
 
     hpo_studies: tuple[str, ...]
@@ -39,16 +43,24 @@ class Folders:
     wandb: tuple[str, ...]
     logs: tuple[str, ...]
     mlruns: tuple[str, ...]
-
-    @property
-    def retention(self) -> tuple[str, ...]:
-        """All folders that policies take from."""
-        return tuple(self.roots)
+    mlflow_db: tuple[str, ...]
+    """A file, not a folder."""
 
     @property
     def roots(self) -> dict[str, str]:
-        """The same, each with the key in ``[folders]`` that it stands under."""
-        return {folder: key for key in RETENTION for folder in getattr(self, key)}
+        """All folders that are looked at, each with the key in ``[folders]`` of its own."""
+        return {folder: key for key in ROOTS for folder in getattr(self, key)}
+
+    @property
+    def retention(self) -> tuple[str, ...]:
+        """Those of them that policies take from."""
+        return tuple(folder for folder, key in self.roots.items() if key not in NEVER_TAKEN)
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The folders that are known, and not looked at."""
+        every = chain.from_iterable(getattr(self, each.name) for each in fields(self))
+        return tuple(folder for folder in every if folder not in self.roots)
 
 
 @dataclass(frozen=True)
@@ -134,6 +146,9 @@ def _notes(schema: Schema, given: Given) -> Iterator[str]:
     for index, policy in enumerate(given.policies):
         if note := _careless(schema.policy[index]):
             yield f"{given.place(('policy', index))}: {note}"
+        if (kind := schema.policy[index].kind) in NEVER_REMOVED:
+            place = given.place(("policy", index))
+            yield f"{place} does nothing: no {kind} is ever removed"
         written = str(policy.get("keep_within"))
         age = schema.policy[index].keep_within
         if age is not None and age < DAY and re.fullmatch(r"\d+ ?m", written.strip()):

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from artifact_janitor.config.folders import RETENTION, folder_problems, named
+from artifact_janitor.config.folders import ROOTS, folder_problems, named
 from artifact_janitor.config.given import Given, Place
 from artifact_janitor.config.schema import (
     LATER_KEYS,
@@ -136,8 +136,10 @@ def _keeps_nothing(policy: dict[str, object]) -> str:
 def _nowhere(given: Given, policy: dict[str, object]) -> str:
     """A pattern that no unit can match: what it should govern would fall to a later policy."""
     path = _path(policy)
+    if policy.get("kind") == "cache":  # they lie anywhere in the workspace
+        return ""
     start = re.split(r"/?[^/]*[*?[]", path)[0]
-    roots = [each.folder for each in named(given) if each.key in RETENTION]
+    roots = [each.folder for each in named(given) if each.key in ROOTS]
     if start and start == path and any(is_within(root, start) for root in roots):
         return f"{said(path)} is no run, but the folder they are in; write {said(path + '/**')}"
     if not start or any(is_within(start, root) or is_within(root, start) for root in roots):

@@ -18,8 +18,17 @@ from artifact_janitor.config.schema import FolderTable, one_folder, said, some_f
 from artifact_janitor.core.model import is_within
 from artifact_janitor.errors import Problem
 
-RETENTION = ("training", "outputs", "multirun", "wandb", "logs")
-"""The folders that policies take from; each may be several, or none."""
+SEVERAL = ("training", "outputs", "multirun", "wandb", "logs")
+"""Each of these may be several folders, or none; every other is exactly one."""
+
+ROOTS = (*SEVERAL, "models", "mlruns", "hpo_studies", "best_models")
+"""The folders that are looked at: whatever lies in one of them is a unit, or a part of one."""
+
+NEVER_TAKEN = ("hpo_studies", "best_models")
+"""Roots that nothing is ever removed from."""
+
+FILES = ("mlflow_db",)
+"""What is a file among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,7 @@ def named(given: Given) -> list[Named]:
     """All folders whose names are fit to be looked at; the others are the schema's to report."""
     found = []
     for key, field in FolderTable.model_fields.items():
-        read = some_folders if key in RETENTION else one_folder
+        read = some_folders if key in SEVERAL else one_folder
         try:
             folders = read(given.folders.get(key, field.default))
         except ValueError:
@@ -63,16 +72,17 @@ def folder_problems(given: Given, workspace: Path) -> Iterator[Problem]:
 
 def _missing(each: Named, workspace: Path) -> str:
     """Looked at name by name, so that a dangling link on the way is not taken for absence."""
-    steps = each.folder.split("/")
+    steps, what = each.folder.split("/"), "file" if each.key in FILES else "folder"
     for end in range(1, len(steps) + 1):
         path = workspace.joinpath(*steps[:end])
+        is_right = stat.S_ISREG if what == "file" and end == len(steps) else stat.S_ISDIR
         try:
-            if not stat.S_ISDIR(path.stat().st_mode):
-                return " is no folder: name another one"
+            if not is_right(path.stat().st_mode):
+                return f" is no {what}: name another one"
         except FileNotFoundError:
             if path.is_symlink():
                 return f" leads nowhere: there is no {said(os.readlink(path))}"
-            return ": no such folder: create it, or remove the line" if each.given else ""
+            return f": no such {what}: create it, or remove the line" if each.given else ""
         except OSError as error:
             return f" can't be looked at: {error.strerror}"
     return ""
@@ -105,8 +115,8 @@ def _meeting(blamed: Named, other: Named, real: dict[Named, str]) -> str:
     if mine == its:
         return f" and {said(other.folder)} are the same place, {said(mine)}"
     by_name = is_within(blamed.folder, other.folder) or is_within(other.folder, blamed.folder)
-    taken_from = {blamed.key, other.key} & set(RETENTION)
-    if taken_from and not by_name and (_inside(mine, its) or _inside(its, mine)):
+    looked_at = {blamed.key, other.key} & set(ROOTS)
+    if looked_at and not by_name and (_inside(mine, its) or _inside(its, mine)):
         return f" and {said(other.folder)} are in one another through a link"
     return ""
 

@@ -14,8 +14,10 @@ PROPOSALS: dict[Kind, Policy] = {
     "hydra-run": Policy("hydra-run", keep_last=20, keep_within=30 * DAY, keep_monthly=6),
     "hydra-sweep": Policy("hydra-sweep", keep_last=5, keep_within=60 * DAY),
     "wandb-run": Policy("wandb-run", keep_within=30 * DAY),
+    "mlflow-run": Policy("mlflow-run", keep_within=30 * DAY),
     "checkpoint": Policy("checkpoint", keep_last=3, keep_within=7 * DAY),
     "log": Policy("log", keep_within=60 * DAY),
+    "cache": Policy("cache", keep_within=30 * DAY),
 }
 """Careful on purpose. Whole training runs get none: their checkpoints are the bulk."""
 

@@ -215,14 +215,17 @@ class FolderTable(Table):
     best_models: Folder = setting("best_models", "Milestones; nothing is ever removed here.")
     training: Folders = setting(
         "training/runs",
-        "Training runs with their checkpoints. Here and in the next four, a list names several"
+        "Training runs with their checkpoints. Here and in the next five, a list names several"
         ' folders, ["outputs", "old/outputs"], and [] none.',
     )
     outputs: Folders = setting("outputs", "Hydra runs, DATE/TIME.")
     multirun: Folders = setting("multirun", "Hydra sweeps, DATE/TIME.")
     wandb: Folders = setting("wandb", "W&B runs.")
     logs: Folders = setting("logs", "Logs of applications; runs in here are found as well.")
-    mlruns: Folder = setting("mlruns", "MLflow's own.")
+    mlruns: Folders = setting("mlruns", "MLflow's runs.")
+    mlflow_db: Folder = setting(
+        "mlflow.db", "MLflow's database, a file: what it knows of its runs."
+    )
 
 
 class SafetyTable(Table):

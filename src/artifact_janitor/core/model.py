@@ -30,6 +30,9 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)[:-1]
 """The kinds that a policy may name; ``unknown`` is what no layout explains."""
 
+CACHES = frozenset({"__pycache__", ".cache"})
+"""The names of folders that are caches, wherever in the workspace they lie."""
+
 Role = Literal["", "best", "final", "last"]
 
 
@@ -150,7 +153,7 @@ class Catalogue:
 
     artifacts: tuple[Artifact, ...] = ()
     published: tuple[ModelFile, ...] = ()
-    """Model files in places that no policy takes from (models/, best_models/)."""
+    """Model files that no policy takes (best_models/)."""
     pins: tuple[Pin, ...] = ()
     trash: tuple[Trashed, ...] = ()
     recent: Mapping[str, Tally] = field(default_factory=dict)

@@ -17,6 +17,9 @@ from artifact_janitor.units import duration_literal
 EXEMPT_BELOW = 10
 """Kinds with fewer units than this are exempt from the ``max_share`` guard (S8)."""
 
+PROOFS = ("uploaded", "deleted")
+"""The evidence without which a unit of its kind never goes: a step's reasons name it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -103,7 +106,7 @@ def _retention(
         around = [*catalogue.up_from(artifact)][1:]
         if artifact.path in going and going.isdisjoint(around):
             verdict = verdicts[artifact.path]
-            proof = tuple(each.why for each in artifact.evidence if each.fact == "uploaded")
+            proof = tuple(each.why for each in artifact.evidence if each.fact in PROOFS)
             then = verdict.policy.then if verdict.policy else ""
             inside = tuple(catalogue.below(artifact.path))
             yield Step(then, artifact, verdict.reasons + proof, inside)

@@ -162,5 +162,6 @@ def _is_last(file: ModelFile, copies: Counter[str | None], leaving: Counter[str 
 
 def _only_copy(artifact: Artifact, file: ModelFile) -> Evidence:
     name = file.path[len(artifact.path) + 1 :]
-    why = f"holds the only copy of its model {name}"
-    return Evidence("only-copy", why, f"copy {file.path} to best_models/ to let the run go")
+    why = f"holds the only copy of its model {name}" if name else "the only copy of this model"
+    what = "it" if artifact.kind == "model" else "the run"
+    return Evidence("only-copy", why, f"copy {file.path} to best_models/ to let {what} go")

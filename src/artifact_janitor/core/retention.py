@@ -77,7 +77,9 @@ def _misdated(artifact: Artifact, now: int) -> str:
 
 def _ungoverned(artifact: Artifact) -> str:
     if artifact.kind == "unknown":
-        return "no layout explains it"
+        return next(
+            (e.why for e in artifact.evidence if e.fact == "layout"), "no layout explains it"
+        )
     return f"no policy for {artifact.kind} here"
 
 

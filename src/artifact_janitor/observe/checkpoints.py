@@ -16,6 +16,7 @@ from pathlib import Path
 
 from artifact_janitor.core.model import Role
 from artifact_janitor.observe import checkpoint_folders, modelfile, modelnames
+from artifact_janitor.observe.tensorboard import is_events
 from artifact_janitor.observe.tree import Entry, Folder
 
 _HEAD = 8 << 10
@@ -101,12 +102,11 @@ def looks_like_run(folder: Folder) -> bool:
 
 
 def holds_checkpoint(folder: Folder) -> bool:
-    """Whether anything in this tree is called like a checkpoint, a model or a tfevents file."""
+    """Whether anything in this tree is called like a checkpoint or a model."""
     return any(
         modelnames.suffix(name) == ".ckpt"
         or modelnames.is_checkpoint(name)
         or modelnames.is_weights(name)
-        or _is_events(name)
         for inner in folder.walk()
         for name in inner.files
     )
@@ -117,7 +117,7 @@ def _is_lightning_run(folder: Folder) -> bool:
     return (
         re.fullmatch(r"version_[0-9]+", _name(folder)) is not None
         and "hparams.yaml" in folder.files
-        and ("checkpoints" in names or "metrics.csv" in names or any(map(_is_events, names)))
+        and ("checkpoints" in names or "metrics.csv" in names or any(map(is_events, names)))
     )
 
 
@@ -306,7 +306,3 @@ def _last_parts(path: str) -> set[str]:
 
 def _name(folder: Folder) -> str:
     return folder.path.rpartition("/")[2]
-
-
-def _is_events(name: str) -> bool:
-    return "events.out.tfevents." in name

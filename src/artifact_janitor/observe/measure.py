@@ -35,10 +35,12 @@ class Size:
     files: int
 
 
-def size_of(content: Folder | Entry) -> Size:
+def size_of(content: Folder | Entry, beside: Iterable[Entry] = ()) -> Size:
+    """`beside` are files that belong to a unit that is a file itself."""
     if isinstance(content, Entry):
-        alone = content.bytes if content.nlink == 1 else 0
-        return Size(content.mtime, alone, alone, 1)
+        parts = (content, *beside)
+        alone = sum(each.bytes for each in parts if each.nlink == 1)
+        return Size(max(each.mtime for each in parts), alone, alone, len(parts))
     total = files = newest = 0
     inside: Counter[Entry] = Counter()
     for folder in content.walk():
@@ -97,10 +99,11 @@ def obstacles(content: Folder | Entry) -> Iterator[Evidence]:
 def mounts_below(base: Path, root: str, mounts: Iterable[str]) -> dict[str, str]:
     """Mount points below a root: their paths in the workspace, and where they really are.
 
-    The kernel names them by real paths, and a root may be a symlink.
+    The kernel names them by real paths, and a root may be a symlink; "" is the workspace.
     """
     real = os.path.realpath(base / root)
-    return {root + mount[len(real) :]: mount for mount in mounts if is_within(mount, real)}
+    inside = {mount[len(real) + 1 :]: mount for mount in mounts if is_within(mount, real)}
+    return {f"{root}/{place}".strip("/"): mount for place, mount in inside.items()}
 
 
 def mounted(path: str, mounts: dict[str, str]) -> Iterator[Evidence]:

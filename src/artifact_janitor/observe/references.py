@@ -6,11 +6,13 @@ import json
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from artifact_janitor.core.model import Artifact, Evidence, ancestors, is_within
+from artifact_janitor.core.model import CACHES, Artifact, Evidence, ancestors, is_within
+from artifact_janitor.observe.measure import mounts_below
+from artifact_janitor.observe.mounts import mount_points
 from artifact_janitor.observe.reading import head
 from artifact_janitor.state import STATE
 
@@ -25,6 +27,9 @@ _LIMIT = 4 << 20
 _ELSEWHERE = frozenset({".git", STATE, ".venv", "venv", "node_modules", "site-packages"})
 """Folders outside the roots that hold no references of the user's own."""
 
+_INSTALLED = frozenset({"pyvenv.cfg", "conda-meta"})
+"""Marks of a Python environment: what lies in one belongs to its installer."""
+
 _STRINGS = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _NAME_GOES_ON = re.compile(r"[\w\-]")
 _PATH_GOES_ON = re.compile(r"\.*[\w\-]")
@@ -32,23 +37,49 @@ _SLASHES = re.compile(r"/(?:\.?/)*")
 _YAML_BYTE = re.compile(r"\\x([0-9a-fA-F]{2})")
 
 
-def elsewhere(base: Path, roots: Iterable[str], sidecar_folders: Iterable[str]) -> Names:
-    """Symlinks and sidecars of the workspace outside its roots."""
+def elsewhere(
+    base: Path, roots: Collection[str], others: Iterable[str], sidecar_folders: Iterable[str]
+) -> Names:
+    """Symlinks, sidecars and caches of the workspace outside its roots.
+
+    `others` are known folders that no cache is looked for in. What lies in a cache is left
+    to whoever reads it.
+    """
     names, skip = Names(), {*roots}
-    stack = [""]
+    closed = {*roots, *others, *_real_places(base, roots)}
+    apart = closed.union(mounts_below(base, "", mount_points()))
+    stack = [("", True)]
     while stack:
-        folder = stack.pop()
-        for entry in _entries(base / folder):
+        folder, is_open = stack.pop()
+        entries = _entries(base / folder)
+        is_open = is_open and folder not in apart and not _is_apart(entries, folder)
+        for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
             if entry.is_symlink():
                 with suppress(FileNotFoundError):  # it went while we looked
                     names.links[path] = os.readlink(entry.path)
             elif entry.is_dir(follow_symlinks=False):
-                if entry.name not in _ELSEWHERE and path not in skip:
-                    stack.append(path)
+                is_cache = is_open and entry.name in CACHES
+                if is_cache and not any(is_within(each, path) for each in closed):
+                    names.caches.append(path)
+                elif entry.name not in _ELSEWHERE and path not in skip:
+                    stack.append((path, is_open and not is_cache))
             elif is_sidecar(path, sidecar_folders):
                 names.sidecars.append(path)
     return names
+
+
+def _real_places(base: Path, roots: Iterable[str]) -> Iterator[str]:
+    """Where roots that are symlinks lead to, if that is in the workspace."""
+    for real in (os.path.realpath(base / root) for root in roots):
+        if is_within(real, str(base)):
+            yield real[len(str(base)) + 1 :]
+
+
+def _is_apart(entries: Iterable[os.DirEntry[str]], folder: str) -> bool:
+    """Whether a folder is another Git repository, or an environment that was installed."""
+    names = {entry.name for entry in entries}
+    return bool(folder and ".git" in names) or not _INSTALLED.isdisjoint(names)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -60,11 +91,15 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 class Names:
-    """Things that may name a unit: symlinks (path → target) and sidecar files."""
+    """Things that may name a unit: symlinks (path → target) and sidecar files.
+
+    And the caches that were met on the way.
+    """
 
     def __init__(self) -> None:
         self.links: dict[str, str] = {}
         self.sidecars: list[str] = []
+        self.caches: list[str] = []
 
 
 def is_sidecar(path: str, sidecar_folders: Iterable[str]) -> bool:
@@ -87,14 +122,18 @@ class Index:
         """`run_ids` are W&B's names of its runs, by path."""
         self.base = base
         self.roots = tuple(roots)
+        artifacts = [*artifacts]
         self.units = {each.path for each in artifacts if each.kind != "unknown"}
+        self.caches = {each.path for each in artifacts if each.kind == "cache"}
         self.runs: defaultdict[str, set[str]] = defaultdict(set)
         self.names: defaultdict[str, set[str]] = defaultdict(set)
         for artifact in artifacts:
             self._enter(artifact)
         for path, run_id in run_ids.items():
             self.runs[run_id].add(path)
-        places = "|".join(re.escape(root) for root in sorted(self.roots, key=len, reverse=True))
+        named = (each for each in self.caches if not each.endswith("__pycache__"))
+        starts = sorted({*self.roots, *named}, key=len, reverse=True)
+        places = "|".join(map(re.escape, starts))
         self._mention = re.compile(f"(?<![\\w-])(?P<root>{places}){_SLASHES.pattern}")
 
     def _enter(self, artifact: Artifact) -> None:
@@ -103,7 +142,7 @@ class Index:
             if name in self.names[above]:
                 break
             self.names[above].add(name)
-        if artifact.kind not in ("checkpoint", "log", "unknown"):
+        if artifact.kind not in ("checkpoint", "log", "cache", "unknown"):
             names = artifact.path.split("/")
             for start in range(len(names)):
                 self.runs["/".join(names[start:])].add(artifact.path)
@@ -121,9 +160,10 @@ class Index:
         path = self._resolved(link, target)
         if path is None or path in self.roots:
             return
-        units = set(self.around(path)) or {unit for unit in self.units if is_within(unit, path)}
-        below_a_root = any(is_within(path, root) for root in self.roots)
-        yield from (unit for unit in units if below_a_root and not is_within(link, unit))
+        units = set(self.around(path))
+        if not units and any(is_within(path, root) for root in self.roots):
+            units = {unit for unit in self.units if is_within(unit, path)}
+        yield from (unit for unit in units if not is_within(link, unit))
 
     def _resolved(self, link: str, target: str) -> str | None:
         """Where a link leads, as a path in the workspace; roots may be symlinks themselves."""
@@ -137,12 +177,17 @@ class Index:
 
     def mentioned(self, text: str) -> set[str]:
         """The units that a text names by path: in whole, by something inside them, or by a
-        folder that only holds units (a date, say), if nothing in it is meant."""
+        folder that only holds units (a date, say), if nothing in it is meant.
+
+        A cache is named by something inside it: its own path is where a program is told to
+        keep it.
+        """
         found: set[str] = set()
         for match in self._mention.finditer(text):
             path, end = self._longest(match["root"], text, match.end())
-            around = [*self.around(path)]
-            if not around and path != match["root"] and not _PATH_GOES_ON.match(text, end):
+            goes_on = _PATH_GOES_ON.match(text, end)
+            around = [*self.around(path)] if goes_on or path not in self.caches else []
+            if not around and path != match["root"] and not goes_on:
                 around = [unit for unit in self.units if is_within(unit, path)]
             found.update(around)
         return found

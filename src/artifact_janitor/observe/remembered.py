@@ -122,8 +122,7 @@ def _is_ours(journal_file: Path) -> bool:
 def _form(settings: Settings) -> str:
     """What the facts depend on besides the disk: our version, the folders, the metrics that
     policies ask for, who is looking."""
-    folders = settings.folders
-    places = [[*folders.roots.items()], folders.models, folders.best_models]
+    places = [*settings.folders.roots.items()]
     asking = any(each.keep_best for each in settings.policies)
     metrics = repr(settings.policies) if asking else ""
     return json.dumps([__version__, FORM, places, metrics, os.geteuid()])

@@ -7,7 +7,9 @@ would go: they are read once more, in full, by `opened`; see `examine`.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -24,7 +26,7 @@ from artifact_janitor.core.model import (
     is_within,
 )
 from artifact_janitor.core.policy import Policy
-from artifact_janitor.observe import git, hydra, kinds, tree, wandb, workers
+from artifact_janitor.observe import git, hydra, kinds, mlflow, tree, wandb, workers
 from artifact_janitor.observe.kinds import Unit
 from artifact_janitor.observe.measure import HardLinks, mounted, mounts_below
 from artifact_janitor.observe.mounts import mount_points
@@ -47,7 +49,7 @@ class Survey:
     base: Path
     catalogue: Catalogue
     weights: dict[str, Weights]
-    """Best, final and published models, which may be copies of each other."""
+    """Best, final and published models and milestones, which may be copies of each other."""
     wholes: dict[str, Whole]
     """The outermost units as they were read, by path."""
     contents: dict[str, Folder | Entry]
@@ -59,9 +61,10 @@ def survey(settings: Settings, journalled: Catalogue, memory: Memory) -> Survey:
     `memory` what an earlier look saw, and it learns what this one sees."""
     look = _Look(settings, memory)
     found = [*look.wholes()]
-    artifacts = sorted(look.artifacts(found), key=lambda each: each.path)
+    judged = mlflow.told(look.artifacts(found), look.base, look.folders)
+    artifacts = sorted(judged, key=lambda each: each.path)
     weights = {path: each for whole in found for path, each in whole.weights.items()}
-    published = dict(look.published())
+    published = {path: each for whole in found for path, each in _published(whole)}
     catalogue = replace(
         journalled,
         artifacts=tuple(artifacts),
@@ -69,7 +72,13 @@ def survey(settings: Settings, journalled: Catalogue, memory: Memory) -> Survey:
         refusals=(*journalled.refusals, *look.refusals),
     )
     named = {whole.path: whole for whole in found if whole.artifacts}
-    return Survey(look.base, catalogue, weights | published, named, {})
+    return Survey(look.base, catalogue, weights, named, {})
+
+
+def _published(whole: Whole) -> Iterator[tuple[str, Weights]]:
+    """The model files of a milestone, which no policy takes."""
+    if whole.artifacts and whole.artifacts[0].kind == "milestone":
+        yield from whole.weights.items()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,8 @@ class _Ground:
     def beside(self, folder: Folder) -> Iterator[Whole]:
         """What a listed folder between units holds besides folders."""
         yield between(folder)
-        units = kinds.files_of(folder, self.base, self.role)
+        at_top = folder.path == self.root
+        units = kinds.files_of(folder, self.base, self.role, at_top=at_top)
         yield from wholes(units, self.base, self.sidecars, self.policies)
 
     def below(self, child: Folder, around: Folder) -> Iterator[Whole]:
@@ -142,6 +152,9 @@ class _Look:
         self.memory = memory
         self.folders = settings.folders
         self.roots = settings.folders.roots
+        self.names = elsewhere(
+            self.base, self.roots, self.folders.others, _sidecar_folders(self.folders)
+        )
         self.refusals: list[Refusal] = []
         self.parts: list[_Part] = []
 
@@ -152,6 +165,7 @@ class _Look:
         for ground in _grounds(self.settings):
             if (self.base / ground.root).is_dir():
                 yield from self._under(ground)
+        yield from self._caches()
         for line in workers.spread(_Part.lines, self.parts):
             whole = from_text(line)
             self.memory.learn(whole, line)
@@ -178,6 +192,16 @@ class _Look:
                 else:
                     self.parts.append(_Part(ground, child, folder))
 
+    def _caches(self) -> Iterator[Whole]:
+        """Those outside the roots."""
+        for path in self.names.caches:
+            with suppress(OSError):  # it went while we looked
+                child = tree.unread(self.base, path)
+                if whole := self.memory.recall(child, self.base):
+                    yield whole
+                elif stat.S_ISDIR(child.entry.mode):
+                    self.parts.append(_Part(_outside(self.settings), child, child))
+
     def _listed(self, ground: _Ground, child: Folder) -> Folder | None:
         """A folder with units in it that are remembered, to be looked through one by one."""
         if child.trouble or not self.memory.has_below(child.path):
@@ -191,8 +215,8 @@ class _Look:
         """With all that only the whole picture tells: hard links, mounts, references."""
         links = HardLinks(chain.from_iterable(whole.shared for whole in found))
         points = mount_points()
-        mounts = {root: mounts_below(self.base, root, points) for root in self.roots}
-        mounts_everywhere = {place: at for each in mounts.values() for place, at in each.items()}
+        mounts = [mounts_below(self.base, root, points) for root in ("", *self.roots)]
+        mounts_everywhere = {place: at for each in mounts for place, at in each.items()}
         named = self._references(found)
         for artifact in chain.from_iterable(whole.artifacts for whole in found):
             path = artifact.path
@@ -205,15 +229,8 @@ class _Look:
                 )
             yield artifact
 
-    def published(self) -> Iterator[tuple[str, Weights]]:
-        """Model files that no policy takes from."""
-        for path in (*self.folders.models, *self.folders.best_models):
-            if (self.base / path).is_dir():
-                for name, entry in tree.read(self.base, path).all_files():
-                    yield name, Weights(entry.size, entry.dev, entry.ino)
-
     def _references(self, found: list[Whole]) -> References:
-        names = elsewhere(self.base, self.roots, _sidecar_folders(self.folders))
+        names = self.names
         run_ids: dict[str, str] = {}
         for whole in found:
             names.links |= whole.links
@@ -242,10 +259,18 @@ class _Look:
 
 
 def _grounds(settings: Settings) -> list[_Ground]:
-    base, roots = settings.workspace, settings.folders.roots
+    return [_ground(settings, *each) for each in settings.folders.roots.items()]
+
+
+def _outside(settings: Settings) -> _Ground:
+    """The workspace itself, in which nothing but caches is looked for."""
+    return _ground(settings, "", "caches")
+
+
+def _ground(settings: Settings, root: str, role: str) -> _Ground:
     is_one = partial(is_sidecar, sidecar_folders=_sidecar_folders(settings.folders))
-    shared = (roots, is_one, settings.policies)
-    return [_Ground(base, root, role, *shared) for root, role in roots.items()]
+    folders, base = settings.folders, settings.workspace
+    return _Ground(base, root, role, folders.roots, is_one, settings.policies)
 
 
 def _sidecar_folders(folders: Folders) -> tuple[str, ...]:
@@ -279,7 +304,7 @@ def opened(seen: Survey, settings: Settings, paths: Iterable[str]) -> Survey:
     by_path = seen.catalogue.by_path
     asked = [path for path in paths if path in by_path]
     tops = {path: [*seen.catalogue.up_from(by_path[path])][-1] for path in asked}
-    opening = _Opening(seen, _grounds(settings))
+    opening = _Opening(seen, [*_grounds(settings), _outside(settings)])
     with workers.uncollected():
         trees = {top: opening.content(top) for top in {*tops.values()}}
     contents = {path: _at(trees[top], top, path) for path, top in tops.items()}
@@ -309,7 +334,7 @@ class _Opening:
         inner_first = sorted(self.grounds, key=lambda each: len(each.root), reverse=True)
         ground = next(each for each in inner_first if is_within(top, each.root))
         try:
-            around = self._listing(ground, above)
+            around = self._listing(ground, above) if ground.root else self._alone(top)
         except OSError:
             return None
         if (child := around.folders.get(name)) is not None:
@@ -318,6 +343,12 @@ class _Opening:
             now = self.files[above]
         same = top in now and as_text(now[top]) == as_text(self.seen.wholes[top])
         return (child or around.files.get(name)) if same else None
+
+    def _alone(self, top: str) -> Folder:
+        """The folder around a cache, as far as the cache goes."""
+        child = tree.unread(self.seen.base, top)
+        above, _, name = top.rpartition("/")
+        return Folder(above, child.entry, {name: child})
 
     def _listing(self, ground: _Ground, path: str) -> Folder:
         if path not in self.listings:

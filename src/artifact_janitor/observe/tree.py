@@ -124,6 +124,11 @@ def listing(base: Path, root: str, path: str, skip: Skip = lambda _: False) -> F
     return level.folder
 
 
+def unread(base: Path, path: str) -> Folder:
+    """A folder as a `listing` of the one around it would name it. Raises OSError."""
+    return Folder(path, entry_of(os.lstat(base / path)))
+
+
 def fill(base: Path, root: str, folder: Folder, skip: Skip = lambda _: False) -> None:
     """Read the rest of a folder that a `listing` of the folder around it named."""
     if folder.trouble:
@@ -139,7 +144,7 @@ def fill(base: Path, root: str, folder: Folder, skip: Skip = lambda _: False) ->
 def _open_below(base: Path, root: str, path: str) -> int:
     """Open a folder name by name: no link on the way is followed, no path is too long."""
     fd = os.open(base / root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    for name in path[len(root) + 1 :].split("/") if path != root else ():
+    for name in path[len(root) :].removeprefix("/").split("/") if path != root else ():
         try:
             inner = os.open(name, _INSIDE, dir_fd=fd)
         finally:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from artifact_janitor.core.model import Artifact, Evidence, ModelFile
+from artifact_janitor.core.model import Artifact, Evidence, Kind, ModelFile
 from artifact_janitor.core.policy import Policy
-from artifact_janitor.observe import checkpoints, wandb
-from artifact_janitor.observe.kinds import Unit
+from artifact_janitor.observe import caches, checkpoints, wandb
+from artifact_janitor.observe import models as published
+from artifact_janitor.observe.kinds import Unit, proven_inside
 from artifact_janitor.observe.measure import Shared, obstacles, shared, size_of
 from artifact_janitor.observe.metrics import measured
 from artifact_janitor.observe.tree import Entry, Folder
@@ -25,11 +26,21 @@ _MARKS = {
     "hydra-run": ".hydra/hydra.yaml",
     "hydra-sweep": "multirun.yaml",
     "wandb-run": "a W&B transaction log",
-    "training-run": "its checkpoints",
+    "training-run": "its checkpoints or event files",
     "checkpoint": "its name",
-    "log": "its name and text",
+    "log": "its name and content",
+    "model": "its folder and its format",
+    "milestone": "its folder",
+    "study": "its first bytes",
+    "cache": "its name",
 }
 """What proves the origin of a unit."""
+
+_ALWAYS: dict[Kind, Evidence] = {
+    "study": Evidence("study", "a study's own record: never removed"),
+    "milestone": Evidence("milestone", "a chosen milestone: never removed"),
+}
+"""What protects every unit of a kind, whatever a policy says."""
 
 
 class Weights(NamedTuple):
@@ -159,18 +170,24 @@ def _whole(
     nested = {each.path for each in units[1:]}
     for unit in units:
         found, models = _inside(unit, base, nested)
-        bare = [(unit, _artifact(unit, models)), *((each, _artifact(each, {})) for each in found)]
+        own = {} if unit.kind == "milestone" else models
+        bare = [
+            (unit, _artifact(unit, own, base)),
+            *((each, _artifact(each, {}, base)) for each in found),
+        ]
         whole.artifacts += [
             measured(artifact, each, units, policies, base) for each, artifact in bare
         ]
         whole.weights |= {path: Weights(at.size, at.dev, at.ino) for path, at in models.items()}
         if unit.kind == "wandb-run" and unit.folder and (run_id := wandb.run_id(unit.folder)):
             whole.run_ids[unit.path] = run_id
-    whole.shared = [*shared(top.content, top.path)]
+    parts = {top.path: top.content, **top.beside}
+    whole.shared = [each for path, part in parts.items() for each in shared(part, path)]
     if isinstance(top.content, Folder):
         _note_folders(whole, top.content, sidecars)
-    elif top.path.endswith(".json") and sidecars(top.path):
-        whole.sidecars.append(top.path)
+    else:
+        named = (path for path in parts if path.endswith(".json"))
+        whole.sidecars += [path for path in named if sidecars(path)]
     return whole
 
 
@@ -185,16 +202,24 @@ def _note_folders(whole: Whole, top: Folder, sidecars: Callable[[str], bool]) ->
 
 
 def _inside(unit: Unit, base: Path, nested: set[str]) -> tuple[list[Unit], dict[str, Entry]]:
-    """The checkpoints of a run, and its best and final models by path."""
+    """The checkpoints of a run, and its best and final models by path.
+
+    A model that lies among models is looked through for all that it is made of.
+    """
     found: list[Unit] = []
     models: dict[str, Entry] = {}
-    if unit.folder is not None and unit.kind in RUNS_WITH_CHECKPOINTS:
+    if unit.folder is not None and unit.kind == "mlflow-run":  # is removed whole, or not at all
+        apart = checkpoints.find(unit.folder, base, nested)
+        models = dict(checkpoints.models(unit.folder, apart, nested))
+    elif unit.folder is not None and unit.kind in RUNS_WITH_CHECKPOINTS:
         for run in _jobs(unit.kind, unit.folder):
             here = checkpoints.find(run, base, nested)
             models |= checkpoints.models(run, here, nested)
             for each in here:
                 content = each.folder or each.entry
                 found.append(Unit("checkpoint", each.path, content, unit.path, run, each))
+    elif unit.kind in ("model", "milestone"):
+        models = published.files(unit.content, unit.path, nested)
     return found, models
 
 
@@ -203,8 +228,8 @@ def _jobs(kind: str, folder: Folder) -> list[Folder]:
     return [*folder.folders.values()] if kind == "hydra-sweep" else [folder]
 
 
-def _artifact(unit: Unit, models: dict[str, Entry]) -> Artifact:
-    size = size_of(unit.content)
+def _artifact(unit: Unit, models: dict[str, Entry], base: Path) -> Artifact:
+    size = size_of(unit.content, unit.beside.values())
     found, run = unit.found, unit.around
     mark = _MARKS.get(unit.kind)
     return Artifact(
@@ -216,7 +241,7 @@ def _artifact(unit: Unit, models: dict[str, Entry]) -> Artifact:
         files=size.files,
         parent=unit.parent,
         within=run.path if found and run else "",
-        protections=tuple(obstacles(unit.content)),
+        protections=(*obstacles(unit.content), *_standing(unit, base)),
         evidence=(Evidence("origin", mark),) if mark else (),
         role=found.role if found else "",
         step=found.step if found else None,
@@ -224,6 +249,16 @@ def _artifact(unit: Unit, models: dict[str, Entry]) -> Artifact:
         models=tuple(ModelFile(path, entry.size) for path, entry in models.items()),
         links=companions(unit),
     )
+
+
+def _standing(unit: Unit, base: Path) -> Iterator[Evidence]:
+    """What its kind alone protects a unit by."""
+    if unit.kind in _ALWAYS:
+        yield _ALWAYS[unit.kind]
+    if unit.kind == "cache" and unit.folder is not None:
+        yield from caches.doubts(unit.folder)
+        if run := proven_inside(unit.folder, base):
+            yield Evidence("run", f"holds a run: {run}")
 
 
 def companions(unit: Unit) -> tuple[str, ...]:

@@ -20,8 +20,13 @@ NAMES = {
     "hydra-sweep": "sweep",
     "wandb-run": "W&B run",
     "training-run": "training run",
+    "mlflow-run": "MLflow run",
     "checkpoint": "checkpoint",
     "log": "log",
+    "study": "study",
+    "model": "model",
+    "milestone": "milestone",
+    "cache": "cache",
 }
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 from artifact_janitor.core.model import Artifact, is_within
 from artifact_janitor.core.plan import GUARDS, Kept, Plan, Step
 from artifact_janitor.execution import Outcome
-from artifact_janitor.render.words import Row, line, plural, shown, table
+from artifact_janitor.render.words import Row, line, plural, shown, table, together, wording
 from artifact_janitor.sweep import Report
 from artifact_janitor.units import format_duration, format_elapsed, format_size, format_when
 
@@ -68,11 +68,12 @@ def _steps(plan: Plan, view: View) -> Iterator[Text]:
 
 
 def _grouped(steps: Iterable[Step]) -> list[list[Step]]:
-    """One group a row: the checkpoints of one run that go for the same reasons share one."""
+    """One group a row: the checkpoints of one run that go for the same reasons share one,
+    whatever the numbers in them."""
     groups: dict[tuple[str, ...], list[Step]] = {}
     for step in steps:
         alone = step.do == "purge" or step.artifact.kind != "checkpoint"
-        key = (step.path,) if alone else (step.artifact.within, *step.reasons)
+        key = (step.path,) if alone else (step.artifact.within, *map(wording, step.reasons))
         groups.setdefault(key, []).append(step)
     return [*groups.values()]
 
@@ -85,7 +86,7 @@ def _row(group: Sequence[Step], now: int) -> Row:
     step, newest = group[0], max((each.artifact for each in group), key=lambda each: each.time)
     size = format_size(sum(each.artifact.bytes for each in group))
     inside = f"; with {plural(len(step.inside), 'unit')} inside" if step.inside else ""
-    reasons = ", ".join(step.reasons) + inside
+    reasons = ", ".join(map(together, zip(*(each.reasons for each in group), strict=True))) + inside
     path = step.path
     if len(group) > 1:
         names = sorted(each.path[len(step.artifact.within) + 1 :] for each in group)
@@ -137,7 +138,7 @@ def _facts(kept: Kept) -> set[str]:
 
 def _expected(kept: Kept) -> bool:
     """No surprise: pins, the best checkpoint of a run that stays, a part of what lives."""
-    expected = {"thinned", "pinned"}
+    expected = {"thinned", "pinned", "active"}
     here = kept.artifact.path
     return all(
         each.fact in expected or (each.source and is_within(here, each.source))

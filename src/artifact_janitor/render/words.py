@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -47,8 +48,30 @@ def _escaped(char: str) -> str:
 
 
 def plural(count: int, word: str) -> str:
-    """ "1 unit", "2 units", "no units"."""
-    return f"{count or 'no'} {word}" + ("" if count == 1 else "s")
+    """ "1 unit", "2 units", "no units", "2 studies"."""
+    many = f"{word[:-1]}ies" if re.search("[^aeiou]y$", word) else f"{word}s"
+    return f"{count or 'no'} {word if count == 1 else many}"
+
+
+_NUMBER = re.compile(r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
+
+
+def wording(sentence: str) -> str:
+    """A sentence without its numbers."""
+    return _NUMBER.sub("#", sentence)
+
+
+def together(sentences: Sequence[str]) -> str:
+    """Sentences of one wording as one: "val_f1 0.4 … 0.6 is not in the 3 best"."""
+    columns = zip(*(_NUMBER.split(each) for each in sentences), strict=True)
+    return "".join(_span(column) for column in columns)
+
+
+def _span(parts: Sequence[str]) -> str:
+    """The parts in one place of several sentences: from the least to the largest number."""
+    if len({*parts}) == 1:
+        return parts[0]
+    return f"{min(parts, key=float)} … {max(parts, key=float)}"
 
 
 def line(*parts: str | tuple[str, str]) -> Text:

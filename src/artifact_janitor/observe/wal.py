@@ -1,0 +1,128 @@
+"""SQLite's write-ahead log: a database and its log as one consistent image in memory.
+
+The format is documented in https://www.sqlite.org/fileformat2.html#walformat. Frames count
+up to the last one that ends a transaction, as far as salts and checksums are right.
+
+A checkpoint may write to the database while it is read. What it writes was in the log
+before, so a copy of the log that is taken after the database's holds every page that may
+have been torn. That holds as long as the log wasn't begun anew meanwhile, which its header
+tells; without a log, the database must not have changed at all.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+from array import array
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from artifact_janitor.observe.reading import open_regular
+
+HEADER = 100
+"""Bytes of a database's header; at 18 and 19 it says how it is written: 2 is with a log."""
+
+_START = struct.Struct(">8I")
+_FRAME = struct.Struct(">6I")
+_MAGIC = (0x377F0682, 0x377F0683)
+"""Checksums over little-endian words, or over big-endian ones."""
+_TRIES = 5
+
+
+def is_used(start: bytes) -> bool:
+    """Whether a database with this header is in WAL mode."""
+    return start[18:20] == b"\2\2"
+
+
+def image(file: BinaryIO, path: Path) -> bytes | None:
+    """What was last committed, as a database that needs no log; None where it never stands
+    still. `file` is the open database at `path`. Raises OSError."""
+    for _ in range(_TRIES):
+        before = _state(file, path)
+        file.seek(0)
+        content = bytearray(file.read())
+        log = _log(path)
+        if before == _state(file, path) and log[: _START.size] == before.log:
+            return _applied(content, log)
+    return None
+
+
+class _State(NamedTuple):
+    """What must not change while both files are read."""
+
+    log: bytes
+    """The log's header: another one when it is begun anew."""
+    database: tuple[int, int, int]
+    """Counts only without a log."""
+
+
+def _state(file: BinaryIO, path: Path) -> _State:
+    log, status = _log(path, _START.size), os.fstat(file.fileno())
+    marks = (0, 0, 0) if log else (status.st_mtime_ns, status.st_size, status.st_ino)
+    return _State(log, marks)
+
+
+def _log(path: Path, limit: int = -1) -> bytes:
+    try:
+        with os.fdopen(open_regular(path.with_name(path.name + "-wal")), "rb") as file:
+            return file.read(limit)
+    except FileNotFoundError:
+        return b""
+
+
+def _applied(content: bytearray, log: bytes) -> bytes:
+    """The database with the log's pages in their places, marked as one without a log."""
+    pages, size, count = _committed(log)
+    for number, page in pages.items():
+        start = (number - 1) * size
+        if len(content) < start:
+            content.extend(bytes(start - len(content)))
+        content[start : start + size] = page
+    if pages:
+        del content[count * size :]
+    content[18:20] = b"\1\1"
+    return bytes(content)
+
+
+def _committed(log: bytes) -> tuple[dict[int, bytes], int, int]:
+    """The newest committed pages by number, their size, and how many the database has."""
+    pages: dict[int, bytes] = {}
+    if len(log) < _START.size:
+        return pages, 0, 0
+    magic, _, size, _, *salts, first, second = _START.unpack_from(log)
+    sums = _Sums(is_big=magic == _MAGIC[1])
+    if magic not in _MAGIC or sums.over(log[:24]) != (first, second) or size < 512:
+        return pages, 0, 0
+    waiting: dict[int, bytes] = {}
+    committed = 0
+    for start in range(_START.size, len(log) - _FRAME.size - size + 1, _FRAME.size + size):
+        number, count, *marks = _FRAME.unpack_from(log, start)
+        page = log[start + _FRAME.size : start + _FRAME.size + size]
+        if marks[:2] != salts or sums.over(log[start : start + 8], page) != tuple(marks[2:]):
+            break
+        waiting[number] = page
+        if count:
+            pages.update(waiting)
+            waiting.clear()
+            committed = count
+    return pages, size, committed
+
+
+class _Sums:
+    """The log's running checksum."""
+
+    def __init__(self, *, is_big: bool) -> None:
+        self.swap = is_big != (sys.byteorder == "big")
+        self.first = self.second = 0
+
+    def over(self, *parts: bytes) -> tuple[int, int]:
+        words = array("I", b"".join(parts))
+        if self.swap:
+            words.byteswap()
+        first, second = self.first, self.second
+        for even, odd in zip(words[::2], words[1::2], strict=True):
+            first = (first + even + second) & 0xFFFFFFFF
+            second = (second + odd + first) & 0xFFFFFFFF
+        self.first, self.second = first, second
+        return first, second
