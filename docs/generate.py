@@ -7,7 +7,6 @@ key, an option or a default is said once. tests/test_docs.py holds the files aga
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from typer.models import ArgumentInfo, OptionInfo
 
 from artifact_janitor.cli.app import COMMANDS
 from artifact_janitor.cli.options import OPTIONS
+from artifact_janitor.config.commented import _toml
 from artifact_janitor.config.schema import (
     LATER_KEYS,
     LATER_THEN,
@@ -83,12 +83,12 @@ def pages() -> dict[str, str]:
 
 
 def config_page() -> str:
-    tables = [_table(name, *found) for name, found in tables_of_schema().items()]
+    tables = [_table(*found) for found in tables_of_schema().values()]
     return "\n".join([CONFIG.format(made=MADE), *tables, _later(), _environment()])
 
 
 def tables_of_schema() -> dict[str, tuple[str, type[Table]]]:
-    """Every table that this version acts on: its header as it is written, and its keys."""
+    """Every table that this version acts on, by name: how it is written, and its keys."""
     found = {}
     for name, field in Schema.model_fields.items():
         inner = [*get_args(field.annotation), field.annotation]
@@ -98,7 +98,7 @@ def tables_of_schema() -> dict[str, tuple[str, type[Table]]]:
     return found
 
 
-def _table(name: str, header: str, table: type[Table]) -> str:
+def _table(header: str, table: type[Table]) -> str:
     keys = [_key(key, field) for key, field in table.model_fields.items()]
     return "\n".join([f"## {header}\n", _prose(table.__doc__ or "") + "\n", *keys, ""])
 
@@ -130,12 +130,6 @@ def _inner(field: FieldInfo) -> str:
             )
             return " Its keys: " + ", ".join(keys) + "."
     return ""
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml(each)}" for key, each in value.items()) + " }"
-    return json.dumps(value)
 
 
 def _later() -> str:
