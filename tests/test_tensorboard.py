@@ -240,7 +240,8 @@ def test_stray_logs_of_wandb_are_logs(work: Small) -> None:
 def test_those_of_the_real_client(work: Small) -> None:
     """`wandb sync` leaves one; what it logs of the upload is evidence, and stays."""
     work.configure('[[policy]]\nkind = "log"\nkeep_within = "7d"\n')
-    run = work.wandb(30)
+    run = f"wandb/{wandb_runs.place(wandb_runs.synced, work.root).name}"
+    wandb_runs.backdate(work.root / "wandb", 30)
     answer = work.janitor("run", "--yes")
     (log,) = done(answer)
     assert log.startswith("wandb/debug-cli.")
