@@ -714,17 +714,19 @@ def test_a_table_that_refers_to_runs_goes_too(work: Small, plain: Project) -> No
     assert plain.sql("SELECT run FROM later") == [(id_of(other),)]
 
 
-def test_a_model_that_is_registered_between_plan_and_step_keeps_its_run(
+def test_what_changes_in_mlflow_between_plan_and_step_keeps_the_run(
     work: Small, plain: Project
 ) -> None:
-    named, restored = plain.run(30), plain.run(30)
+    named, restored, parent = plain.run(30), plain.run(30), plain.run(30)
+    child = plain.run(3, parent=id_of(parent))
     seen = work.look()
-    assert len(seen.plan.steps) == 2
+    assert {step.path for step in seen.plan.steps} == {named, restored, parent}
     register(plain, f"runs:/{id_of(named)}/notes")
-    plain.ask("client.restore_run(ID)", ID=id_of(restored))
+    for each in (restored, child):
+        plain.ask("client.restore_run(ID)", ID=id_of(each))
     report = work.run(seen)
     assert {each.outcome for each in report.outcomes} == {"skipped"}
-    assert work.there(named, restored)
+    assert work.there(named, restored, parent, child)
 
 
 def test_the_database_can_be_elsewhere(work: Small) -> None:

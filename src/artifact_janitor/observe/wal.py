@@ -100,7 +100,9 @@ def _committed(log: bytes) -> tuple[dict[int, bytes], int, int]:
     for start in range(_START.size, len(log) - _FRAME.size - size + 1, _FRAME.size + size):
         number, count, *marks = _FRAME.unpack_from(log, start)
         page = log[start + _FRAME.size : start + _FRAME.size + size]
-        if number == 0 or marks[:2] != salts or sums.over(log[start : start + 8], page) != tuple(marks[2:]):
+        if number == 0 or marks[:2] != salts:
+            break
+        if sums.over(log[start : start + 8], page) != tuple(marks[2:]):
             break
         waiting[number] = page
         if count:
