@@ -12,7 +12,7 @@ import pytest
 
 from artifact_janitor.config import Folders, Settings, load, sample
 from artifact_janitor.config.checks import TABLES
-from artifact_janitor.config.folders import SEVERAL
+from artifact_janitor.config.folders import FILES, SEVERAL
 from artifact_janitor.config.schema import LATER_KEYS, UNVALIDATED, FolderTable, PolicyTable, Schema
 from artifact_janitor.core.policy import Best, Policy, Safety
 from artifact_janitor.errors import ConfigError
@@ -259,8 +259,11 @@ def test_the_sample_changes_nothing_as_it_is(tmp_path: Path) -> None:
 
 def test_the_sample_loads_with_every_line_uncommented(tmp_path: Path) -> None:
     text = re.sub(r"^#(?=\S)", "", sample(), flags=re.MULTILINE)
-    for folders in tomllib.loads(text)["folders"].values():
-        (tmp_path / folders).mkdir(parents=True)
+    for key, name in tomllib.loads(text)["folders"].items():
+        if key in FILES:
+            (tmp_path / name).write_text("")
+        else:
+            (tmp_path / name).mkdir(parents=True)
     read = settings(tmp_path, text)
     defaults = load(None, {}, tmp_path / "logs")
     assert (read.folders, read.safety) == (defaults.folders, defaults.safety)

@@ -71,6 +71,11 @@ def points(root: Path, phase: Phase) -> list[tuple[str, int]]:
     trace = root / "trace"
     with strace(running.pid, "-o", str(trace), "-e", "trace=" + ",".join(f"?{c}" for c in CALLS)):
         assert running.wait() == 0
+    return counted(trace)
+
+
+def counted(trace: Path) -> list[tuple[str, int]]:
+    """The calls of a trace, in the order of time."""
     names = re.findall(r"^(?:\d+ +)?(\w+)\(", trace.read_text(errors="replace"), re.MULTILINE)
     count: Counter[str] = Counter()
     found = []
