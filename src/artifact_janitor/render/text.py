@@ -9,6 +9,7 @@ from rich.text import Text
 
 from artifact_janitor.core.model import Artifact, is_within
 from artifact_janitor.core.plan import GUARDS, Kept, Plan, Step
+from artifact_janitor.core.room import Room
 from artifact_janitor.execution import Outcome
 from artifact_janitor.render.words import Row, line, plural, shown, table
 from artifact_janitor.sweep import Report
@@ -31,10 +32,13 @@ def plan_lines(plan: Plan, view: View, notes: Iterable[str] = ()) -> Iterator[Te
     yield headline(plan)
     yield from _steps(plan, view)
     yield from _refused(plan)
+    yield from room_lines(plan.disk, plan.now)
     yield from _although(plan, view)
     if view.all_kept:
         yield from _by_rule(plan, view)
-    yield from _notes([*(each.message for each in plan.refused if each.code not in GUARDS), *notes])
+    said = (each for each in plan.refused if each.code not in GUARDS)
+    told = (f"{each.message}: {each.hint}" if each.hint else each.message for each in said)
+    yield from _notes([*told, *notes])
     if plan.steps:
         yield Text()
         yield line(
@@ -112,6 +116,33 @@ def _refused(plan: Plan) -> Iterator[Text]:
         yield line("  ", (shown(each.message), "yellow"))
         if each.hint:
             yield line("    → ", (shown(each.hint), "bold"))
+
+
+def room_lines(rooms: Sequence[Room], now: int) -> Iterator[Text]:
+    """One line for each filesystem with less room than ``keep_free``: what is done about it."""
+    short = [room for room in rooms if room.is_short]
+    if short:
+        yield Text()
+    for room in short:
+        where = f"{', '.join(map(shown, room.disk.roots))}: " if len(rooms) > 1 else ""
+        yield line(("Disk", "bold yellow"), f"  {where}{room.said}; {_remedy(room, now)}")
+
+
+def _remedy(room: Room, now: int) -> str:
+    parts = []
+    if room.trash and room.purged_from is not None:
+        purged = f"purged from {format_when(room.purged_from, now)}"
+        early = "" if room.purge_early else "; purge_early = true purges it now"
+        parts.append(f"the trash holds {format_size(room.trash)}, {purged}{early}")
+    if room.taken:
+        parts.append(f"{format_size(room.taken)} more go there")
+    if room.missing > room.taken:
+        parts.append(
+            f"{format_size(room.missing - room.taken)} are missing, and nothing else may go"
+        )
+    if room.spared:
+        parts.append(f"not needed: {plural(room.spared, 'more unit')} could go")
+    return "; ".join(parts)
 
 
 def _although(plan: Plan, view: View) -> Iterator[Text]:
