@@ -7,13 +7,13 @@ The text is ASCII; a name that is not UTF-8 keeps its bytes as lone surrogate es
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from artifact_janitor.core.model import Evidence, Refusal
 from artifact_janitor.core.plan import Kept, Plan, Step
-from artifact_janitor.core.room import Room
 from artifact_janitor.execution import Outcome
+from artifact_janitor.render.room import of_rooms
 from artifact_janitor.sweep import Report
 
 SCHEMA = 1
@@ -47,22 +47,6 @@ def of_plan(plan: Plan, notes: Iterable[str] = ()) -> Facts:
         "notes": [*notes],
         **of_rooms(plan.disk),
     }
-
-
-def of_rooms(rooms: Sequence[Room]) -> Facts:
-    """Only where a person asked for ``keep_free``. Bytes; ``missing`` is what the trash won't
-    give back either."""
-    rows = [
-        {
-            "roots": [*room.disk.roots],
-            "free": room.disk.free,
-            "keep_free": room.keep_free,
-            "trash": room.trash,
-            "missing": room.missing,
-        }
-        for room in rooms
-    ]
-    return {"disk": rows} if rows else {}
 
 
 def _rows(step: Step) -> Iterable[Facts]:

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from artifact_janitor.core.model import Artifact, is_within
 from artifact_janitor.core.plan import GUARDS, Kept, Plan, Step
-from artifact_janitor.core.room import Room
 from artifact_janitor.execution import Outcome
+from artifact_janitor.render.room import planned_lines, settled_lines
 from artifact_janitor.render.words import Row, line, plural, shown, table
 from artifact_janitor.sweep import Report
 from artifact_janitor.units import format_duration, format_elapsed, format_size, format_when
@@ -32,7 +32,7 @@ def plan_lines(plan: Plan, view: View, notes: Iterable[str] = ()) -> Iterator[Te
     yield headline(plan)
     yield from _steps(plan, view)
     yield from _refused(plan)
-    yield from room_lines(plan.disk, plan.now)
+    yield from planned_lines(plan)
     yield from _although(plan, view)
     if view.all_kept:
         yield from _by_rule(plan, view)
@@ -118,33 +118,6 @@ def _refused(plan: Plan) -> Iterator[Text]:
             yield line("    → ", (shown(each.hint), "bold"))
 
 
-def room_lines(rooms: Sequence[Room], now: int) -> Iterator[Text]:
-    """One line for each filesystem with less room than ``keep_free``: what is done about it."""
-    short = [room for room in rooms if room.is_short]
-    if short:
-        yield Text()
-    for room in short:
-        where = f"{', '.join(map(shown, room.disk.roots))}: " if len(rooms) > 1 else ""
-        yield line(("Disk", "bold yellow"), f"  {where}{room.said}; {_remedy(room, now)}")
-
-
-def _remedy(room: Room, now: int) -> str:
-    parts = []
-    if room.trash and room.purged_from is not None:
-        purged = f"purged from {format_when(room.purged_from, now)}"
-        early = "" if room.purge_early else "; purge_early = true purges it now"
-        parts.append(f"the trash holds {format_size(room.trash)}, {purged}{early}")
-    if room.taken:
-        parts.append(f"{format_size(room.taken)} more go there")
-    if room.missing > room.taken:
-        parts.append(
-            f"{format_size(room.missing - room.taken)} are missing, and nothing else may go"
-        )
-    if room.spared:
-        parts.append(f"not needed: {plural(room.spared, 'more unit')} could go")
-    return "; ".join(parts)
-
-
 def _although(plan: Plan, view: View) -> Iterator[Text]:
     """Units that a policy would let go, and what holds them: where people look first."""
     kept = [each for each in plan.kept if each.otherwise and not _expected(each)]
@@ -218,6 +191,7 @@ def report_lines(report: Report, view: View, trash_keep: int) -> Iterator[Text]:
     for found in report.recovered:
         yield line(("after an interruption: ", "yellow"), shown(found))
     yield _summary(report, trash_keep)
+    yield from settled_lines(report)
     yield from outcome_lines(report.outcomes, view)
     if report.sweep and any(each.outcome == "done" for each in report.outcomes):
         yield line("Take it back: ", (f"janitor undo {report.sweep}", "bold"))
