@@ -121,8 +121,8 @@ def _switch(value: object) -> bool:
 def day(value: object) -> date:
     """A day as TOML writes it, or as text. Raises ValueError."""
     try:
-        if isinstance(value, str):
-            value = date.fromisoformat(value.strip()) if len(value.strip()) == 10 else None
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            value = date.fromisoformat(value)
     except ValueError:
         value = None
     if not isinstance(value, date) or isinstance(value, datetime):
