@@ -31,8 +31,7 @@ class State:
         """
         try:
             for folder in (self.folder, self.folder / "sweeps"):
-                if folder.is_symlink():
-                    raise _unusable(folder, "it is a symlink", "replace it by a real folder")
+                no_link(folder)
                 folder.mkdir(mode=0o700, exist_ok=True)
                 self.own(folder)
             for file in ("lock", self.journal.name, ".gitignore"):
@@ -103,6 +102,14 @@ class State:
 
     def forget(self, name: str) -> None:
         (self.folder / "sweeps" / name).unlink(missing_ok=True)
+
+
+def no_link(path: Path) -> None:
+    """Raises JanitorError where a link stands for what must be the workspace's own: through
+    it SQLite would make its files, and the trash its folders, somewhere else (S1)."""
+    if os.path.islink(path):
+        hint = "remove the link, or put back what it names; what it leads to is left alone"
+        raise _unusable(path, "it is a symlink", hint)
 
 
 def _acquire(fd: int, patience: float, path: Path) -> None:
