@@ -43,6 +43,7 @@ class State:
             raise _unusable(self.folder, str(error.strerror), hint) from error
 
     def _touch(self, file: Path) -> None:
+        no_link(file)
         flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
         os.close(os.open(file, flags, 0o600))
         self.own(file)

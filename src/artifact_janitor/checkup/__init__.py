@@ -1,0 +1,1 @@
+"""Everything that could bite, found before it does."""
