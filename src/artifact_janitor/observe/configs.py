@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from posixpath import normpath
 from typing import NamedTuple
 
 from artifact_janitor.core.model import Artifact, is_within, upward
@@ -31,6 +32,7 @@ FROM_LOG = "config.json"
 run has none. It is ours in form, theirs in content."""
 
 _HYDRA = ("config.yaml", "overrides.yaml", "hydra.yaml")
+_BESIDE_HYDRA = ("multirun.yaml", "config_used.yaml")
 _WANDB = ("config.yaml", "wandb-metadata.json")
 _FROM_SERVER = "files/config.yaml"
 _TRAINING = (
@@ -136,16 +138,17 @@ def _natural(folder: str) -> tuple[int, str]:
 def _in(run: Run, folder: str) -> Iterator[Place]:
     """The files of one folder that would belong to the configuration of the run."""
     name, depth = folder.rpartition("/")[2], folder.count("/") - run.path.count("/")
-    names: tuple[str, ...]
+    names: tuple[str, ...] = ()
     if run.kind == "wandb-run":
         names = _WANDB if depth == 1 and name == "files" else ()
     elif run.kind == "training-run":
         names = _TRAINING if depth <= _DEPTH else ()
-    elif name == ".hydra":
-        names = _HYDRA
-    else:
-        names = ("multirun.yaml", "config_used.yaml") if depth == 0 else ("config_used.yaml",)
-    return (Place(f"{folder}/{each}", f"{folder}/{each}"[len(run.path) + 1 :]) for each in names)
+    elif depth == 0:
+        names = _BESIDE_HYDRA
+    elif name == ".hydra" and (depth == 1 or run.kind == "hydra-sweep"):
+        names = (*_HYDRA, *(f"../{each}" for each in _BESIDE_HYDRA if depth > 1))
+    paths = (normpath(f"{folder}/{each}") for each in names)
+    return (Place(each, each[len(run.path) + 1 :]) for each in paths)
 
 
 # ---------------------------------------------------------------- what is in them

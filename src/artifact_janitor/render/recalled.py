@@ -27,7 +27,8 @@ def of_recalled(found: Recalled) -> dict[str, Any]:
 
 
 def _of_version(version: Version) -> dict[str, Any]:
-    files = [{"name": name, "text": body.decode("utf-8", "surrogateescape")} for name, body in version.files.items()]
+    texts = {name: body.decode("utf-8", "surrogateescape") for name, body in version.files.items()}
+    files = [{"name": name, "text": text} for name, text in texts.items()]
     return {"seen": moment(version.seen), "files": files}
 
 
