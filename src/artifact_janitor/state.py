@@ -62,6 +62,18 @@ class State:
             _sign(file.fileno())
             yield
 
+    def holder(self) -> str:
+        """Who holds the lock of a step at this moment, or "". Raises OSError."""
+        try:
+            with open(self.folder / "lock", encoding="utf-8", errors="replace") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return file.read().strip() or "a process"
+        except FileNotFoundError:
+            return ""
+        return ""
+
     @contextmanager
     def sweep(self, name: str) -> Iterator[None]:
         """Hold a sweep open: as long as we live, nobody takes it for a dead one."""

@@ -18,7 +18,7 @@ from artifact_janitor.core.policy import Best, Policy, Safety
 from artifact_janitor.errors import ConfigError, Problem
 from artifact_janitor.units import DAY
 
-__all__ = ["Folders", "Settings", "load", "sample"]
+__all__ = ["Folders", "Settings", "defaults", "load", "sample"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,15 @@ def load(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Settings:
     if wrong := problems(given, workspace):
         raise ConfigError(shown, wrong)
     return _settings(given, workspace, source)
+
+
+def defaults(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Settings:
+    """The defaults, in the workspace of a configuration that can't be used."""
+    try:
+        source = _source(path, environ, cwd)
+    except ConfigError:
+        source = None
+    return _settings(read({}, {}), (source.parent if source else cwd).resolve(), None)
 
 
 def _source(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Path | None:

@@ -169,6 +169,14 @@ class Journal:
         rows = self._rows(f"SELECT {_STEP} FROM step WHERE state = 'done' AND \"do\" = 'trash'")
         return [self._trashed(_step(row)) for row in rows]
 
+    def expected_in_trash(self) -> list[str]:
+        """Where something may lie that a step moved there, or is moving at this moment."""
+        rows = self._rows(
+            "SELECT target FROM move JOIN step ON step.id = move.step "
+            "WHERE state IN ('intended', 'done')"
+        )
+        return [os.fsdecode(target) for (target,) in rows]
+
     def _trashed(self, step: Step) -> Trashed:
         target = next((move.target for move in self.moves(step.id)), "")
         return Trashed(
@@ -256,6 +264,18 @@ class Journal:
         if kept.digest_of(body) != digest:
             raise damaged(self.path, "the content of a configuration")
         return body
+
+    # its health
+
+    def faults(self) -> list[str]:
+        """What SQLite finds wrong with the file; nothing where it is sound."""
+        said = [str(row[0]) for row in self._rows("PRAGMA quick_check(5)")]
+        return [each for each in said if each != "ok"]
+
+    def sizes(self) -> dict[str, int]:
+        """How many rows lie in each of its tables."""
+        tables = [row[0] for row in self._rows("SELECT name FROM sqlite_master WHERE type='table'")]
+        return {name: self._rows(f'SELECT count(*) FROM "{name}"')[0][0] for name in tables}
 
     # what earlier looks saw
 

@@ -146,7 +146,7 @@ def _in(run: Run, folder: str) -> Iterator[Place]:
     elif depth == 0:
         names = _BESIDE_HYDRA
     elif name == ".hydra" and (depth == 1 or run.kind == "hydra-sweep"):
-        names = (*_HYDRA, *(f"../{each}" for each in _BESIDE_HYDRA if depth > 1))
+        names = (*_HYDRA, "../config_used.yaml") if depth > 1 else _HYDRA
     paths = (normpath(f"{folder}/{each}") for each in names)
     return (Place(each, each[len(run.path) + 1 :]) for each in paths)
 
@@ -168,7 +168,7 @@ def read(
         before = known(run.path)
         reader = _Reader(base, run, before, seen.bodies, None if whole else FIRST_PART)
         try:
-            files = tuple(reader.files(there))
+            files = tuple(sorted(reader.files(there), key=lambda each: each.name))
         except OSError as error:
             seen.unread[run.path] = f"{error.filename}: {error.strerror}"
             continue

@@ -10,6 +10,7 @@ checked and none is trusted; memory stays within a few blocks, however long the 
 from __future__ import annotations
 
 import json
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -96,6 +97,18 @@ def config(log: BinaryIO, limit: int | None = None) -> dict[str, Any] | None:
         pass  # a run that was killed, or is being written: what stands before that is whole
     if found is not None:
         found.pop(_OWN, None)
+    return found
+
+
+def mentions(log: BinaryIO, words: re.Pattern[bytes]) -> set[bytes]:
+    """What of these words stands in the log, up to where it is damaged. Raises OSError."""
+    found: set[bytes] = set()
+    try:
+        if has_magic(log):
+            for record in _records(log, _LONGEST_CONFIG):
+                found |= {*words.findall(record)}
+    except _Damage:
+        pass
     return found
 
 
