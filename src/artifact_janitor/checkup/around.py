@@ -7,7 +7,7 @@ import resource
 from collections.abc import Iterator
 
 from artifact_janitor import clock as clocks
-from artifact_janitor.checkup.check import Found, Place, ok, problem, warning
+from artifact_janitor.checkup.check import Found, Place, ok, problem, some, warning
 from artifact_janitor.checkup.ground import future
 from artifact_janitor.core.model import is_within
 from artifact_janitor.observe import git, wandb_outside
@@ -42,10 +42,9 @@ def processes(place: Place) -> Iterator[Found]:
         hint = "mount -o remount,hidepid=0 /proc, or run as root"
         yield warning("processes of other users are not even listed (hidepid)", hint)
     elif hidden:
-        said = f"{hidden} processes of other users can't be looked into"
-        yield ok(f"{said}: leases answer for our own files")
+        yield ok(f"not to be looked into: {hidden} of other users; leases answer for our files")
     else:
-        yield ok(f"all can be looked into, {len(place.activity.holders)} open files seen")
+        yield ok("all can be looked into")
 
 
 def repository(place: Place) -> Iterator[Found]:
@@ -59,19 +58,18 @@ def repository(place: Place) -> Iterator[Found]:
         ignored = git.is_ignored(workspace, f"{STATE}/journal.db")
         distrust = git.distrust(workspace)
     except git.GitUnknown as error:
-        yield problem(
-            f"nobody can tell what Git tracks here: {error}", "mend Git; until then all stays"
-        )
+        hint = "mend Git; until then all stays"
+        yield problem(f"nobody can tell what Git tracks here: {error}", hint)
         return
     inside = [name for name in tracked if any(is_within(name, root) for root in place.roots)]
     if inside:
-        what = f"{len(inside)} tracked files lie in the folders of runs: {inside[0]}"
+        what = f"{some(len(inside), 'tracked file')} in the folders of runs: {inside[0]}"
         yield warning(f"{what}; what holds them stays", f"git ls-files {' '.join(place.roots)}")
     else:
-        yield ok(f"{len(tracked)} tracked files, none of them in the folders of runs")
+        yield ok(f"{some(len(tracked), 'tracked file')}, none in the folders of runs")
     if distrust:
         hint = f"git config --global --add safe.directory {workspace}"
-        yield warning(f"Git trusts this repository not: {distrust}", hint)
+        yield warning(f"Git does not trust this repository: {distrust}", hint)
     if place.state.folder.is_dir():
         yield from _taken_by_git(ignored=ignored)
 
@@ -92,16 +90,16 @@ def wandb(place: Place) -> Iterator[Found]:
         hint = f"name it in config.toml: [folders] wandb = [{names}]"
         yield warning(f"{path} holds W&B runs that the janitor doesn't look at", hint, path)
     staging = wandb_outside.staging_folder(workspace, place.environ)
-    found = wandb_outside.outside(workspace, place.environ)
+    found = wandb_outside.held(workspace, place.environ)
     for each in found:
-        size = f"{each.path}: {format_size(each.bytes)} in {each.files} files"
+        size = f"{each.path}: {format_size(each.bytes)} in {some(each.files, 'file')}"
         if each.path == staging:
             yield from _staged(place, size, staging)
         else:
             hint = f" ({each.hint} makes it smaller)" if each.hint else ""
             yield ok(f"{size}, {each.what}{hint}", each.path)
     if not found:
-        yield ok("nothing staged, and no cache, outside the project")
+        yield ok("nothing staged, and no cache")
 
 
 def _staged(place: Place, size: str, staging: str) -> Iterator[Found]:

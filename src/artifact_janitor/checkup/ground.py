@@ -96,6 +96,7 @@ def leases(place: Place) -> Iterator[Found]:
 def permissions(place: Place) -> Iterator[Found]:
     """What we may not read, move, or ask about."""
     doubts = [*_of_workspace(place)]
+    yield from doubts
     for root, found in place.contents.items():
         if found.shut:
             what = f"we may not change {some(found.shut, 'folder')} in {root}: {found.a_shut}"
@@ -108,7 +109,6 @@ def permissions(place: Place) -> Iterator[Found]:
             folder = found.an_unreadable
             what = f"can't be read: {some(found.unreadable, 'folder')} in {root}, {folder}"
             yield warning(f"{what}; what can't be seen stays", "run as their owner, or root", root)
-    yield from doubts
     counts = place.contents.values()
     if not doubts and not any(each.shut or each.foreign or each.unreadable for each in counts):
         who = "root" if os.geteuid() == 0 else f"uid {os.geteuid()}"

@@ -99,7 +99,8 @@ def trash(place: Place) -> Iterator[Found]:
     known = place.journal.trashed() if place.journal else []
     there = [each for each in known if os.path.lexists(os.path.join(place.base, each.trash))]
     if place.unreadable:
-        return  # what lies there can't be told without the journal
+        yield warning("without the journal nobody can tell what lies in it", "see journal")
+        return
     if there:
         oldest = format_when(min(each.at for each in there), place.now)
         size = format_size(sum(each.bytes for each in there))

@@ -25,7 +25,7 @@ _STAGED = rb"/(tmp[a-z0-9_]{8})"
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """A folder of W&B's outside the workspace; ``bytes`` are allocated."""
+    """A folder of W&B's that is no run; ``bytes`` are allocated."""
 
     path: str
     bytes: int
@@ -35,23 +35,33 @@ class Outside:
 
 
 def outside(workspace: Path, environ: Mapping[str, str]) -> list[Outside]:
-    """Those that are there, and hold anything."""
+    """What no sum over the workspace counts."""
+    return [
+        each
+        for each in held(workspace, environ)
+        if not is_within(os.path.realpath(each.path), str(workspace))
+    ]
+
+
+def held(workspace: Path, environ: Mapping[str, str]) -> list[Outside]:
+    """The staging folder and the cache, as far as they hold anything."""
     staging, cache = staging_folder(workspace, environ), _cache_folder(workspace, environ)
     found = [
         _measured(staging, "files of artifacts that W&B has not uploaded yet: don't empty it"),
         _measured(cache, "W&B's cache", SHRINK),
     ]
-    return [each for each in found if each.files and not is_within(each.path, str(workspace))]
+    return [each for each in found if each.files]
 
 
 def staging_folder(workspace: Path, environ: Mapping[str, str]) -> str:
     place = environ.get("WANDB_DATA_DIR", _home(environ, "XDG_DATA_HOME", ".local/share"))
-    return os.path.join(workspace, os.path.expanduser(place), "artifacts", "staging")
+    folder = os.path.join(workspace, os.path.expanduser(place), "artifacts", "staging")
+    return os.path.normpath(folder)
 
 
 def _cache_folder(workspace: Path, environ: Mapping[str, str]) -> str:
     place = environ.get("WANDB_CACHE_DIR", _home(environ, "XDG_CACHE_HOME", ".cache"))
-    return os.path.join(workspace, place)
+    return os.path.normpath(os.path.join(workspace, place))
 
 
 def _home(environ: Mapping[str, str], variable: str, default: str) -> str:
