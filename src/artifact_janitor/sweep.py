@@ -15,6 +15,7 @@ from artifact_janitor.core.model import Artifact, Catalogue, Refusal
 from artifact_janitor.core.plan import Plan, leaving, plan
 from artifact_janitor.execution import Execution, Options, Outcome
 from artifact_janitor.journal import Journal, open_journal
+from artifact_janitor.observe import kept_configs
 from artifact_janitor.observe.disks import filesystems
 from artifact_janitor.observe.examine import examine
 from artifact_janitor.observe.liveness import Moment, activity
@@ -91,7 +92,10 @@ def look(
             memory = memory.blank()
             seen = survey(settings, known, memory)
             found = decide(seen.catalogue)
-    memory.save(State(settings.workspace).journal)
+    journal_file = State(settings.workspace).journal
+    fresh = [whole for path, whole in seen.wholes.items() if not memory.recalled(path)]
+    if kept_configs.keep(journal_file, settings.workspace, fresh, now):
+        memory.save(journal_file)
     seen, found = _looked_at(settings, Look(seen, found), decide, {*also}, tick)
     return Look(seen, _narrowed(found, kinds))
 

@@ -23,7 +23,7 @@ from artifact_janitor.units import DAY, SECOND
 NEVER_REMOVED = ("study", "milestone")
 """Kinds that no policy takes anything of; what protects them is found by looking."""
 
-__all__ = ["Folders", "Settings", "load", "sample"]
+__all__ = ["Folders", "Settings", "defaults", "load", "sample"]
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,15 @@ def load(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Settings:
     if wrong := problems(given, workspace, today):
         raise ConfigError(shown, wrong)
     return _settings(given, workspace, source)
+
+
+def defaults(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Settings:
+    """The defaults, in the workspace of a configuration that can't be used."""
+    try:
+        source = _source(path, environ, cwd)
+    except ConfigError:
+        source = None
+    return _settings(read({}, {}), (source.parent if source else cwd).resolve(), None)
 
 
 def _source(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Path | None:
