@@ -5,13 +5,14 @@
 #   make lint    formatting, rules, types, and the arrows between the modules
 #   make bench   the benchmarks, each beside its peer
 #   make proof   the long sweeps that `make test` leaves out
+#   make config  config.toml and docs/reference/, made from the code
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN    := .venv/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 JOBS   ?= 2
 
-.PHONY: demo test lint bench proof config clean
+.PHONY: demo test lint bench proof config docs clean
 
 demo: .venv/ready-demo
 	@rm -rf demo-project
@@ -33,11 +34,15 @@ bench: .venv/ready-dev
 proof: .venv/ready-dev
 	@$(BIN)/pytest -m proof || { code=$$?; [ $$code = 5 ] && echo "There are no long sweeps yet."; [ $$code = 5 ]; }
 
-config: config.toml
+# A test holds both against the code.
+config: config.toml docs
 
 config.toml: $(wildcard src/artifact_janitor/config/*.py) | .venv/ready-demo
 	$(BIN)/python -c "from artifact_janitor.config import sample; print(sample(), end='')" > $@.new
 	mv $@.new $@
+
+docs: | .venv/ready-demo
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf .venv dist demo-project .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
