@@ -219,6 +219,12 @@ def test_nor_one_to_which_a_root_leads(work: Small) -> None:
     assert caches(work.janitor("plan")) == {"logs/src/__pycache__"}
 
 
+def test_nor_one_in_a_known_folder_behind_a_link(work: Small) -> None:
+    work.write("ml/runs/1/abc/artifacts/code/__pycache__/a.pyc", days=30)
+    (work.root / "mlruns").symlink_to("ml/runs")
+    assert caches(work.janitor("plan")) == set()
+
+
 def test_links_are_not_followed(work: Small, tmp_path_factory: pytest.TempPathFactory) -> None:
     outside = tmp_path_factory.mktemp("outside")
     (outside / "__pycache__").mkdir()
@@ -320,6 +326,12 @@ def pinned(work: Small) -> str:
     return "pinned"
 
 
+def staged_by_wandb(work: Small) -> str:
+    """As with ``WANDB_DATA_DIR=.cache/wandb``: an offline run's artifacts wait for its sync."""
+    work.write(f"{STORE}/wandb/artifacts/staging/tmpab12cd", "x", days=30)
+    return "holds what W&B may still have to upload"
+
+
 def another_janitor(work: Small) -> str:
     (work.root / STORE / "project/.janitor").mkdir(parents=True)
     return "a janitor's own state"
@@ -335,6 +347,7 @@ VETOES: list[Callable[[Small], str]] = [
     link_from_outside,
     named_by_a_config,
     pinned,
+    staged_by_wandb,
     another_janitor,
 ]
 

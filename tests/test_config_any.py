@@ -21,7 +21,7 @@ _words = st.sampled_from(
 )
 _leaves = (
     st.sampled_from(
-        ["log", "hydra-run", "trash", "archive", "14d", "logs/**", "outputs", "..", "."]
+        ["log", "hydra-run", "trash", "archive", "14d", "9GB", "logs/**", "outputs", "..", "."]
     )
     | st.text(max_size=8)
     | st.integers()
@@ -104,7 +104,7 @@ def test_any_environment_loads_or_says_why(place: Path, environ: dict[str, str])
 
 
 def test_layers_that_are_too_deep_together_are_an_error(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text("disk" + ".a" * 3000 + ".b = 1")
+    (tmp_path / "config.toml").write_text("archive" + ".a" * 3000 + ".b = 1")
     for depth in range(900, 1010, 2):
         nested = '{"a":' * depth + "1" + "}" * depth
-        _loads_or_says_why(tmp_path, {"JANITOR_DISK": nested})
+        _loads_or_says_why(tmp_path, {"JANITOR_ARCHIVE": nested})

@@ -44,6 +44,15 @@ def test_all_errors_at_once_sorted_by_place(tmp_path: Path) -> None:
         ("safety = 'x'", "safety", "is no table; write [safety]"),
         ("disk = 3", "disk", "is no table; write [disk]"),
         ("[policy]\nkind = 'log'", "policy", "write [[policy]], in two brackets"),
+        ("[disk]\nkeep_free = 50", "disk.keep_free", '50 is no size; write "50GB"'),
+        ("[disk]\nkeep_free = '50 G'", "disk.keep_free", "is no size"),
+        ("[disk]\nkeep_free = '-1GB'", "disk.keep_free", "is no size"),
+        ("[disk]\nkeep_free = '20%'", "disk.keep_free", "is no size"),
+        ("[disk]\nkeepfree = '1GB'", "disk.keepfree", "did you mean keep_free?"),
+        ("[disk]\npurge_early = 'yes'", "disk.purge_early", "write true or false"),
+        ("[disk]\npurge_early = 1", "disk.purge_early", "1 is no switch"),
+        ("[disk]\ngrace = '1d'", "disk.grace", "it belongs in [safety]"),
+        ("keep_free = '1GB'", "keep_free", "it belongs in [disk]"),
         ("policy = [1]", "policy[1]", "1 is no table; write [[policy]]"),
         ("[retrain]", "retrain", "write [[retrain]], in two brackets"),
         ("[safety]\ngrace = 24", "safety.grace", "24 is no duration"),
@@ -106,6 +115,15 @@ def test_each_slip_has_its_place_and_its_remedy(
         ("path = 'src/*.log'", "path", "lies in none of the folders"),
         ("path = 'logs'", "path", 'write "logs/**"'),
         ("then = 'delete'", "then", 'write "trash"'),
+        ("max_size = 200", "max_size", '200 is no size; write "50GB", "500MB", "2TiB"'),
+        ("max_size = '200'", "max_size", '"200" is no size; write "50GB"'),
+        ("max_size = '50G'", "max_size", "is no size"),
+        ("max_size = '0GB'", "max_size", '"0GB" keeps nothing'),
+        ("max_size = true", "max_size", "true is no size"),
+        ("maxsize = '1GB'", "maxsize", "did you mean max_size?"),
+        ("keep_free = '1GB'", "keep_free", "it belongs in [disk]"),
+        ("unsynced = 'drop'", "unsynced", 'write "keep"'),
+        ("uploaded_before = 2025-01-01", "uploaded_before", "only for wandb-run"),
     ],
 )
 def test_a_policy_that_can_not_be_meant_is_an_error(
@@ -123,6 +141,37 @@ def test_all_that_is_wrong_with_the_best_is_said_at_once(tmp_path: Path) -> None
     assert places == [
         f"policy[1].keep_best.{key}" for key in ("direction", "metric", "missing", "n")
     ]
+
+
+@pytest.mark.parametrize(
+    "day",
+    [
+        "'yesterday'",
+        "'20250101'",
+        "'2025-W01-1'",
+        "'2025-02-30'",
+        "2025-01-01T00:00:00",
+        "2025-01-01T00:00:00Z",
+        "12:00:00",
+        "20250101",
+        "true",
+        "'30d'",
+        "[2025-01-01]",
+    ],
+)
+def test_a_word_is_about_a_day(tmp_path: Path, day: str) -> None:
+    text = f"[[policy]]\nkind = 'wandb-run'\nkeep_last = 1\nuploaded_before = {day}"
+    ((place, what),) = wrong(tmp_path, text)
+    assert place == "policy[1].uploaded_before"
+    assert "is no day; write it like 2025-12-31" in what
+
+
+def test_a_limit_alone_keeps_enough_for_a_policy(tmp_path: Path) -> None:
+    (policy,) = settings(tmp_path, "[[policy]]\nkind = 'log'\nmax_size = '1GB'").policies
+    assert policy.max_size == 1_000_000_000
+    word = "[[policy]]\nkind = 'wandb-run'\nunsynced = 'keep'\nuploaded_before = 2025-01-01"
+    ((place, what),) = wrong(tmp_path, word)
+    assert (place, "keeps nothing" in what) == ("policy[1]", True)
 
 
 def test_a_slip_in_the_only_rule_is_said_once(tmp_path: Path) -> None:
@@ -154,10 +203,8 @@ def test_a_kind_is_needed_and_must_be_one(tmp_path: Path) -> None:
     "line",
     [
         *(f"then = '{then}'" for then in ("archive", "slim", "compress")),
-        "max_size = '200GB'",
         "expire = '365d'",
         "unsynced = 'archive'",
-        "uploaded_before = 2026-01-01",
     ],
 )
 def test_what_a_later_version_does_is_never_ignored(tmp_path: Path, line: str) -> None:

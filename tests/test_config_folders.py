@@ -29,6 +29,14 @@ def workspace(tmp_path: Path) -> Path:
     return folder
 
 
+def test_the_database_is_a_file(workspace: Path) -> None:
+    for name, says in (("gone.db", "no such file: create it"), ("runs", "is no file")):
+        problems = wrong(workspace, f'[folders]\nmlflow_db = "{name}"')
+        assert says in problems["folders.mlflow_db"]
+    (workspace / "config.toml").write_text('[folders]\nmlflow_db = "file"')
+    assert load(None, {}, workspace).folders.mlflow_db == ("file",)
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [

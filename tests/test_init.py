@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from artifact_janitor.config import load
-from tests.real import training, wandb_runs
+from artifact_janitor.units import DAY
+from tests.real import studies, training, wandb_runs
 from tests.real.small import Small
 from tests.real.snapshot import snapshot
 
@@ -73,6 +75,30 @@ def in_git(work: Small) -> None:
         subprocess.run(["git", "-C", work.root, *args], check=True)
 
 
+def studies_and_what_came_of_them(work: Small) -> None:
+    studies.finished(work.root / "hpo_studies/eurusd.db")
+    studies.finished(work.root / "hpo_studies/gbpusd.log", mode="journal")
+    for name in ("champion.pt", "runner_up.pt"):
+        work.write(f"best_models/{name}", days=90)
+        work.write(f"best_models/{name[:-3]}_meta.json", "{}", days=90)
+    work.write("models/hpo_derived/eurusd/final_model_mlp.pth", days=90)
+
+
+def scripts_with_caches(work: Small) -> None:
+    for folder in ("src/pkg", "tests"):
+        source = work.write(f"{folder}/module.py", "x = 1\n", days=90)
+        subprocess.run([sys.executable, "-m", "compileall", "-q", source], check=True)
+        old(work, f"{folder}/__pycache__")
+    work.write(".cache/huggingface/blob", "x" * 100_000, days=90)
+    old(work, ".cache")
+
+
+def curves_in_the_logs(work: Small) -> None:
+    program = "from torch.utils.tensorboard import SummaryWriter as W; W('logs/fit').close()"
+    subprocess.run([sys.executable, "-c", program], cwd=work.root, check=True)
+    old(work, "logs")
+
+
 def nothing(_work: Small) -> None:
     pass
 
@@ -87,6 +113,9 @@ HABITS: list[Callable[[Small], None]] = [
     offline_wandb,
     not_machine_learning,
     in_git,
+    studies_and_what_came_of_them,
+    scripts_with_caches,
+    curves_in_the_logs,
     nothing,
 ]
 
@@ -121,6 +150,32 @@ def test_it_says_what_the_plan_then_says(work: Small) -> None:
     frees = proposed(work)["hydra-run"]["frees"]
     planned = work.janitor("plan")
     assert frees == sum(row["frees"] for row in planned.rows("steps")) > 0
+
+
+def test_only_caches_get_a_policy_of_the_kinds_that_are_no_runs(work: Small) -> None:
+    studies_and_what_came_of_them(work)
+    scripts_with_caches(work)
+    found = work.janitor("init")
+    assert found.facts["units"] == {"study": 2, "milestone": 2, "model": 1, "cache": 3}
+    assert [row["kind"] for row in found.facts["policies"]] == ["cache"]
+    (policy,) = load(work.root / "config.toml", {}, work.root).policies
+    assert (policy.kind, policy.keep_within) == ("cache", 30 * DAY)
+    assert {row["kind"] for row in work.janitor("plan").rows("steps")} == {"cache"}
+
+
+def test_it_counts_them_in_words(work: Small) -> None:
+    studies_and_what_came_of_them(work)
+    scripts_with_caches(work)
+    curves_in_the_logs(work)
+    assert "1 log, 2 studies, 1 model, 2 milestones, 3 caches" in work.said("init")
+
+
+def test_a_folder_of_models_is_none_of_runs(work: Small) -> None:
+    """It has a key of its own, and can't be a second one."""
+    training.ultralytics_run(work.root / "models/detect/train")
+    old(work, "models")
+    assert work.janitor("init").facts["folders"] == {}
+    load(work.root / "config.toml", {}, work.root)
 
 
 @pytest.mark.parametrize(

@@ -181,15 +181,6 @@ def test_a_plan_makes_no_state_folder_to_remember_in(tmp_path: Path) -> None:
     assert not (tmp_path / ".janitor").exists()
 
 
-@pytest.mark.parametrize("link", [".janitor", ".janitor/journal.db"])
-def test_nothing_is_remembered_through_a_link(work: Small, tmp_path: Path, link: str) -> None:
-    place, aside = work.root / link, tmp_path.parent / f"{tmp_path.name}-aside"
-    place.rename(aside)
-    place.symlink_to(aside)
-    assert plan(work).kept
-    assert known(work) == []
-
-
 # ---------------------------------------------------------------- it may be broken
 
 

@@ -32,7 +32,7 @@ needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is 
 
 
 def to_trash(work: Small) -> tuple[str, ...]:
-    """The first sweep of a workspace: its journal is made, two runs and a W&B run go."""
+    """The first sweep of a workspace: its journal is made, a cache, two runs and a W&B run go."""
     return "run", "--yes"
 
 
@@ -50,7 +50,9 @@ def to_undo(work: Small) -> tuple[str, ...]:
 def workspace(root: Path) -> tuple[Small, list[str]]:
     root.mkdir()
     work = small(root)
-    return work, [work.hydra(30, "outputs/a/one"), work.hydra(31, "outputs/two"), work.wandb(40)]
+    cache = work.write("src/pkg/__pycache__/a.pyc", days=32).parent.relative_to(root)
+    runs = [work.hydra(30, "outputs/a/one"), work.hydra(31, "outputs/two"), work.wandb(40)]
+    return work, [str(cache), *runs]
 
 
 def nobody_else() -> None:
@@ -69,6 +71,11 @@ def points(root: Path, phase: Phase) -> list[tuple[str, int]]:
     trace = root / "trace"
     with strace(running.pid, "-o", str(trace), "-e", "trace=" + ",".join(f"?{c}" for c in CALLS)):
         assert running.wait() == 0
+    return counted(trace)
+
+
+def counted(trace: Path) -> list[tuple[str, int]]:
+    """The calls of a trace, in the order of time."""
     names = re.findall(r"^(?:\d+ +)?(\w+)\(", trace.read_text(errors="replace"), re.MULTILINE)
     count: Counter[str] = Counter()
     found = []

@@ -65,6 +65,12 @@ class JournalError(JanitorError):
     code = "journal"
 
 
+class Unknown(JanitorError):
+    """Nothing bears the name, or more than one thing does."""
+
+    code = "unknown"
+
+
 class StepSkipped(JanitorError):
     """A step is not carried out because the world is not as it was observed."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,7 +14,9 @@ from artifact_janitor.core.plan import Plan, Step
 from artifact_janitor.errors import Locked, StepFailed, StepSkipped
 from artifact_janitor.journal import Intent, Move
 from artifact_janitor.observe import mlflow, recheck
+from artifact_janitor.observe.configs import Read
 from artifact_janitor.observe.examine import fingerprint_of
+from artifact_janitor.observe.kept_configs import newest_in, of_leaving
 from artifact_janitor.observe.liveness import Activity, Moment, activity, in_use
 from artifact_janitor.observe.mlflow_files import META
 from artifact_janitor.observe.survey import Survey
@@ -53,6 +55,7 @@ class Execution:
         self.sweep = sweep
         self.options = options
         self._activity: tuple[int, Activity] = (0, Activity())
+        self._unread: dict[str, str] = {}
 
     def of(self, plan: Plan, stop: Callable[[], bool]) -> Iterator[Outcome]:
         """Try each step of the plan, in order."""
@@ -67,7 +70,11 @@ class Execution:
     def _all(self, steps: list[Step], stop: Callable[[], bool]) -> Iterator[Outcome]:
         """Write all intents down at once, then carry them out one by one."""
         intents = [self._intent(step) for step in steps]
-        numbers = self.place.journal.intend(self.sweep, intents, clock.read().wall)
+        now = clock.read().wall
+        configs = self._configs(steps, now)
+        numbers = self.place.journal.intend(
+            self.sweep, intents, now, configs.configs, configs.bodies
+        )
         locked: Locked | None = None
         for step, number, intent in zip(steps, numbers, intents, strict=True):
             if locked or stop():
@@ -81,6 +88,13 @@ class Execution:
             except Locked as error:
                 locked = error
                 yield self._settled(number, Outcome(step, "skipped", error.message, "locked"))
+
+    def _configs(self, steps: Iterable[Step], now: int) -> Read:
+        """What the runs that are to leave were configured with, which must outlive them."""
+        paths = [step.path for step in steps if not step.trashed]
+        found = of_leaving(self.survey, paths, newest_in(self.place.journal), now)
+        self._unread = found.unread
+        return found
 
     def _intent(self, step: Step) -> Intent:
         artifact = step.artifact
@@ -140,6 +154,7 @@ class Execution:
     def _trash(self, step: Step, moves: tuple[Move, ...]) -> tuple[Move, ...]:
         content = self.survey.contents[step.path]
         self._check_pins(step.path)
+        _check_configs(step.path, self._unread)
         if not moves:
             trash.moves_for(self.place.ground, self.sweep, [step.path])  # raises, and says why
             raise StepSkipped("it was away for a moment; the next sweep looks again")
@@ -199,3 +214,10 @@ class Execution:
         seen = activity()
         self._activity = (clock.read().wall, seen)
         return seen
+
+
+def _check_configs(path: str, unread: dict[str, str]) -> None:
+    """What a run was configured with is not to be lost with it (S7)."""
+    for run, why in unread.items():
+        if is_within(run, path):
+            raise StepSkipped(f"its configuration can't be read, and would be lost: {why}")

@@ -8,6 +8,7 @@ schema that lacks one of the columns is not known, and says nothing (S7).
 from __future__ import annotations
 
 import re
+import shlex
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -139,7 +140,7 @@ def child_of(child: str) -> Evidence:
 
 def how_to_delete(run_id: str) -> str:
     """The command that marks a run deleted."""
-    return f"mlflow runs delete --run-id {run_id}"
+    return f"mlflow runs delete --run-id {shlex.quote(run_id)}"
 
 
 def _models(db: sqlite3.Connection) -> Iterator[tuple[str, Evidence]]:
@@ -181,11 +182,9 @@ def _versions(db: sqlite3.Connection) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def lives(name: object, model: str) -> tuple[str, str]:
     """What a logged model that isn't deleted says of the run that made it, and the way out."""
-    delete = f"mlflow.MlflowClient().delete_logged_model('{model}')"
-    return (
-        f"the logged model {name} ({model}) comes from it",
-        f'python -c "import mlflow; {delete}"',
-    )
+    delete = f"import mlflow; mlflow.MlflowClient().delete_logged_model('{model}')"
+    hint = f'python -c "{delete}"' if MODEL_ID.fullmatch(model) else ""
+    return f"the logged model {name} ({model}) comes from it", hint
 
 
 def named_by(texts: Iterable[object], why: str, hint: str = "") -> Iterator[tuple[str, Evidence]]:

@@ -31,8 +31,7 @@ class State:
         """
         try:
             for folder in (self.folder, self.folder / "sweeps"):
-                if folder.is_symlink():
-                    raise _unusable(folder, "it is a symlink", "replace it by a real folder")
+                no_link(folder)
                 folder.mkdir(mode=0o700, exist_ok=True)
                 self.own(folder)
             for file in ("lock", self.journal.name, ".gitignore"):
@@ -44,6 +43,7 @@ class State:
             raise _unusable(self.folder, str(error.strerror), hint) from error
 
     def _touch(self, file: Path) -> None:
+        no_link(file)
         flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
         os.close(os.open(file, flags, 0o600))
         self.own(file)
@@ -61,6 +61,18 @@ class State:
             _acquire(file.fileno(), PATIENCE, self.folder / "lock")
             _sign(file.fileno())
             yield
+
+    def holder(self) -> str:
+        """Who holds the lock of a step at this moment, or "". Raises OSError."""
+        try:
+            with open(self.folder / "lock", encoding="utf-8", errors="replace") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return file.read().strip() or "a process"
+        except FileNotFoundError:
+            return ""
+        return ""
 
     @contextmanager
     def sweep(self, name: str) -> Iterator[None]:
@@ -103,6 +115,14 @@ class State:
 
     def forget(self, name: str) -> None:
         (self.folder / "sweeps" / name).unlink(missing_ok=True)
+
+
+def no_link(path: Path) -> None:
+    """Raises JanitorError where a link stands for what must be the workspace's own: through
+    it SQLite would make its files, and the trash its folders, somewhere else (S1)."""
+    if os.path.islink(path):
+        hint = "remove the link, or put back what it names; what it leads to is left alone"
+        raise _unusable(path, "it is a symlink", hint)
 
 
 def _acquire(fd: int, patience: float, path: Path) -> None:

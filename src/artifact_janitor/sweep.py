@@ -15,6 +15,8 @@ from artifact_janitor.core.model import Artifact, Catalogue, Refusal
 from artifact_janitor.core.plan import Plan, leaving, plan
 from artifact_janitor.execution import Execution, Options, Outcome
 from artifact_janitor.journal import Journal, open_journal
+from artifact_janitor.observe import kept_configs
+from artifact_janitor.observe.disks import filesystems
 from artifact_janitor.observe.examine import examine
 from artifact_janitor.observe.liveness import Moment, activity
 from artifact_janitor.observe.remembered import memory_of
@@ -75,7 +77,14 @@ def look(
         known = journalled(journal, settings, now)
         memory = memory_of(settings, journal, now).without(also)
     policies = [each for each in settings.policies if not kinds or each.kind in kinds]
-    decide = partial(plan, policies=policies, safety=settings.safety, now=now, local=clock.local)
+    decide = partial(
+        plan,
+        policies=policies,
+        safety=settings.safety,
+        now=now,
+        local=clock.local,
+        disk=settings.disk,
+    )
     with uncollected():
         seen = survey(settings, known, memory)
         found = decide(seen.catalogue)
@@ -83,20 +92,56 @@ def look(
             memory = memory.blank()
             seen = survey(settings, known, memory)
             found = decide(seen.catalogue)
-    memory.save(State(settings.workspace).journal)
-    around = (seen.catalogue.up_from(each) for each in leaving(found))
-    if candidates := {*also, *chain.from_iterable(around)}:
-        seen = opened(seen, settings, candidates)
-        moment = Moment(settings.workspace, now, settings.safety.grace, activity())
-        seen = examine(seen, candidates, moment, _counting(tick, "looking at", len(candidates)))
-        found = decide(seen.catalogue)
+    journal_file = State(settings.workspace).journal
+    fresh = [whole for path, whole in seen.wholes.items() if not memory.recalled(path)]
+    if kept_configs.keep(journal_file, settings.workspace, fresh, now):
+        memory.save(journal_file)
+    seen, found = _looked_at(settings, Look(seen, found), decide, {*also}, tick)
     return Look(seen, _narrowed(found, kinds))
 
 
+def _looked_at(
+    settings: Settings,
+    first: Look,
+    decide: Callable[[Catalogue], Plan],
+    also: set[str],
+    tick: Tick | None,
+) -> tuple[Survey, Plan]:
+    """Examine all that would go, and plan again, until nothing goes that was not examined.
+
+    What turns out to be protected lets another unit go in its place, where a limit asks for
+    so much: that one was not looked at yet. Each unit is looked at once; from the second round
+    on as many more as ever before, so that there are few rounds.
+    """
+    seen, found = first.survey, first.plan
+    examined: set[str] = set()
+    fresh = also | _to_examine(seen.catalogue, found, 0)
+    moment: Moment | None = None
+    while fresh:
+        moment = moment or Moment(settings.workspace, found.now, settings.safety.grace, activity())
+        seen = opened(seen, settings, fresh)
+        seen = examine(seen, fresh, moment, _counting(tick, "looking at", len(fresh)))
+        examined |= fresh
+        found = decide(seen.catalogue)
+        if fresh := _to_examine(seen.catalogue, found, 0) - examined:
+            fresh = _to_examine(seen.catalogue, found, len(examined)) - examined
+    return seen, found
+
+
+def _to_examine(catalogue: Catalogue, found: Plan, reserve: int) -> set[str]:
+    """The units that would leave, and so many that would be next, with those around them."""
+    further = (catalogue.by_path[path] for path in found.reserve[:reserve])
+    inside = chain.from_iterable((each, *catalogue.below(each.path)) for each in further)
+    units = chain(leaving(found), inside)
+    return {*chain.from_iterable(catalogue.up_from(each) for each in units)}
+
+
 def journalled(journal: Journal | None, settings: Settings, now: int) -> Catalogue:
-    """What the journal contributes to the facts."""
+    """What the journal contributes to the facts, and how full the disks are."""
+    asked = settings.disk.keep_free is not None
+    disks = filesystems(settings.workspace, settings.folders.roots) if asked else ()
     if journal is None:
-        return Catalogue()
+        return Catalogue(disks=disks)
     ground = ground_of(settings)
     there = (each for each in journal.trashed() if ground.has(each.trash))
     before = journal.clock()
@@ -105,6 +150,7 @@ def journalled(journal: Journal | None, settings: Settings, now: int) -> Catalog
     return Catalogue(
         pins=journal.pins(),
         trash=tuple(there),
+        disks=disks,
         recent=journal.recent(now - DAY),
         refusals=(Refusal("clock", f"{why}, so no age can be believed", hint),) if why else (),
     )

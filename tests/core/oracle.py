@@ -83,6 +83,10 @@ def _keeping(unit: Artifact, rivals: list[Artifact], policy: Policy, now: int) -
             yield rule
     if policy.keep_best is not None and _among_the_best(unit, rivals, policy.keep_best):
         yield "keep_best"
+    rules = [policy.keep_last, policy.keep_within, policy.keep_best]
+    rules += [getattr(policy, rule) for rule in PERIOD_OF]
+    if policy.max_size is not None and all(rule is None for rule in rules):
+        yield "max_size"
 
 
 def _among_the_best(unit: Artifact, rivals: list[Artifact], best: Best) -> bool:
@@ -200,6 +204,11 @@ def only_copies(going: Iterable[Artifact], catalogue: Catalogue) -> set[str]:
 
 def decisions(catalogue: Catalogue, policies: Sequence[Policy], now: int) -> dict[str, str]:
     """By path: "keep", "go", or "with" and the unit that takes it along."""
+    gone = going_by_rule(catalogue, policies, now)
+    return {unit.path: decision(unit, gone, catalogue) for unit in catalogue.artifacts}
+
+
+def going_by_rule(catalogue: Catalogue, policies: Sequence[Policy], now: int) -> set[str]:
     going = [
         unit
         for unit in catalogue.artifacts
@@ -207,11 +216,10 @@ def decisions(catalogue: Catalogue, policies: Sequence[Policy], now: int) -> dic
         and not protecting_facts(unit, catalogue)
     ]
     stay = only_copies(going, catalogue)
-    gone = {unit.path for unit in going if unit.path not in stay}
-    return {unit.path: _decision(unit, gone, catalogue) for unit in catalogue.artifacts}
+    return {unit.path for unit in going if unit.path not in stay}
 
 
-def _decision(unit: Artifact, gone: set[str], catalogue: Catalogue) -> str:
+def decision(unit: Artifact, gone: set[str], catalogue: Catalogue) -> str:
     above = [each.path for each in ancestors(unit, catalogue) if each.path in gone]
     if above:
         return f"with {above[-1]}"

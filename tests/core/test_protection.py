@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from artifact_janitor.core.model import Artifact, Catalogue, Evidence, Kind, ModelFile, Pin, Role
-from artifact_janitor.core.protection import only_copies, protections
+from artifact_janitor.core.protection import Copies, only_copies, protections
 from tests.core.history import NOW
 
 LIVE = Evidence("live", "pid 42 has it open")
@@ -193,7 +193,7 @@ def holding(path: str, age: int, *digests: str | None, parent: str | None = None
 def staying(*going: Artifact, kept: tuple[Artifact, ...] = (), published: str = "") -> set[str]:
     elsewhere = tuple(ModelFile(f"models/{each}.pth", 9, each) for each in published)
     catalogue = Catalogue((*kept, *going), published=elsewhere)
-    return set(only_copies(catalogue, going))
+    return set(only_copies(Copies(catalogue), going))
 
 
 def test_the_only_copy_stays() -> None:
@@ -236,7 +236,8 @@ def test_a_copy_that_goes_with_its_run_is_counted_once() -> None:
 
 
 def test_an_only_copy_says_which() -> None:
-    found = only_copies(Catalogue((holding("a/b", 1, "x"),)), [holding("a/b", 1, "x")])
+    catalogue = Catalogue((holding("a/b", 1, "x"),))
+    found = only_copies(Copies(catalogue), catalogue.artifacts)
     (evidence,) = found["a/b"]
     assert evidence.fact == "only-copy"
     assert evidence.why == "holds the only copy of its model 0.pt"

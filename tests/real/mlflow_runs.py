@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from tests.real.account import clean_environment
 from tests.real.wandb_runs import backdate
@@ -155,7 +156,8 @@ class Project:
             more=more,
             status=status if status != "RUNNING" else "",
         )
-        path = Path(made["uri"].removeprefix("file://")).parent
+        uri = made["uri"]
+        path = Path(unquote(urlsplit(uri).path) if uri.startswith("file:") else uri).parent
         if deleted:
             self.delete(made["id"])
         self.age(path, days)

@@ -72,8 +72,13 @@ class Small:
         return path
 
     def wandb(self, days: float) -> str:
-        """A W&B run that was synced in full `days` ago, with the links that W&B left."""
+        """A W&B run that was synced in full `days` ago, with the links that W&B left.
+
+        Not with the log of the command that synced it, which is a unit of its own.
+        """
         run = wandb_runs.place(wandb_runs.synced, self.root)
+        for log in run.parent.glob("debug-cli.*.log"):
+            log.unlink()
         wandb_runs.backdate(self.root / "wandb", days)
         return f"wandb/{run.name}"
 

@@ -10,6 +10,7 @@ import typer
 from artifact_janitor import __version__
 from artifact_janitor.cli.asking import status_command, why_command
 from artifact_janitor.cli.beginning import init_command
+from artifact_janitor.cli.doctoring import doctor_command
 from artifact_janitor.cli.options import remembers_options, takes_options
 from artifact_janitor.cli.pinning import pin_command, unpin_command
 from artifact_janitor.cli.showing import demo_command
@@ -28,6 +29,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "history": history_command,
     "pin": pin_command,
     "unpin": unpin_command,
+    "doctor": doctor_command,
     "demo": demo_command,
 }
 

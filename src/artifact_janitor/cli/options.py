@@ -75,7 +75,7 @@ def asked_by(values: dict[str, Any], before: Asked) -> Asked:
     """The options given here, over those given before the command's name."""
     return replace(
         before,
-        config=values["config"] or before.config,
+        config=values.get("config") or before.config,
         as_json=values["as_json"] or before.as_json,
         quiet=values["quiet"] or before.quiet,
         color=before.color and not values["no_color"],
@@ -84,14 +84,19 @@ def asked_by(values: dict[str, Any], before: Asked) -> Asked:
 
 
 def takes_options(function: Callable[..., int]) -> Callable[..., None]:
-    """Give a command the global options; it gets an `Asked` first and returns its exit code."""
+    """Give a command the global options; it gets an `Asked` first and returns its exit code.
+
+    An option that the command itself has under the same name is the command's: the global
+    one can then stand before the command's name only.
+    """
+    own = [*inspect.signature(function, eval_str=True).parameters.values()][1:]
+    shared = OPTIONS.keys() - {each.name for each in own}
 
     def command(context: typer.Context, **values: Any) -> None:
-        given = {name: values.pop(name) for name in OPTIONS}
+        given = {name: values.pop(name) for name in shared}
         context.obj = asked_by(given, context.obj or Asked())
         raise typer.Exit(function(context.obj, **values))
 
-    own = [*inspect.signature(function, eval_str=True).parameters.values()][1:]
     return _signed(command, function, own)
 
 
@@ -113,7 +118,10 @@ def _signed(
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [inspect.Parameter("context", keyword, annotation=typer.Context)]
     parameters += [each.replace(kind=keyword) for each in own]
+    taken = {each.name for each in own}
     for name, annotation in OPTIONS.items():
+        if name in taken:
+            continue
         default = None if name in ("config", "only") else False
         parameters.append(inspect.Parameter(name, keyword, annotation=annotation, default=default))
     wrapper.__name__ = function.__name__

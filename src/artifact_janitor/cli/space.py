@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
 from artifact_janitor.core.forecast import forecast
 from artifact_janitor.core.plan import plan
+from artifact_janitor.observe.wandb_outside import outside
 from artifact_janitor.render.space import of_space, space_lines, space_of
 from artifact_janitor.sweep import look
 
@@ -34,6 +36,7 @@ def du_command(
         free,
     )
     trash = sum(each.bytes for each in catalogue.trash)
-    space = space_of(seen.plan, trash, free, ahead)
+    beyond = outside(settings.workspace, os.environ)
+    space = space_of(seen.plan, trash, free, ahead, beyond)
     session.answer(of_space(space), space_lines(space, every=every))
     return 0

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from artifact_janitor import clock
 from artifact_janitor.cli.options import Asked
+from artifact_janitor.cli.recalling import tell_config
 from artifact_janitor.cli.session import Session
 from artifact_janitor.errors import UsageError
 from artifact_janitor.journal import Journal, Sweep
@@ -68,9 +69,23 @@ def history_command(
         ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Show every sweep.")] = False,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            "--config",
+            metavar="RUN",
+            help="Print what a run was configured with, long after it went: by its path, the end"
+            " of that (11-00-00), or W&B's ID. The config.toml to use is named before the"
+            " command here: janitor --config PATH history.",
+        ),
+    ] = None,
 ) -> int:
-    """What was done, newest first."""
+    """What was done, newest first; or what a run was configured with."""
     session = Session("history", asked)
+    if config is not None:
+        if name is not None:
+            raise UsageError("name a sweep or a run, not both", "janitor history --config RUN")
+        return tell_config(session, config)
     with reading(session.settings) as journal:
         sweeps = _named(journal.sweeps() if journal else [], name)
         found = [_facts(journal, each) for each in sweeps] if journal else []

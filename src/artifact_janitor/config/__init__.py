@@ -9,20 +9,21 @@ from itertools import chain
 from pathlib import Path
 from typing import cast
 
+from artifact_janitor import clock
 from artifact_janitor.config.checks import problems
 from artifact_janitor.config.commented import sample
 from artifact_janitor.config.folders import NEVER_TAKEN, ROOTS
 from artifact_janitor.config.given import Given, read, read_file
 from artifact_janitor.config.schema import PREFIX, UNVALIDATED, PolicyTable, Schema
 from artifact_janitor.core.model import Kind
-from artifact_janitor.core.policy import Best, Policy, Safety
+from artifact_janitor.core.policy import Best, Disk, Policy, Safety
 from artifact_janitor.errors import ConfigError, Problem
-from artifact_janitor.units import DAY
+from artifact_janitor.units import DAY, SECOND
 
 NEVER_REMOVED = ("study", "milestone")
 """Kinds that no policy takes anything of; what protects them is found by looking."""
 
-__all__ = ["Folders", "Settings", "load", "sample"]
+__all__ = ["Folders", "Settings", "defaults", "load", "sample"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Settings:
     folders: Folders
     policies: tuple[Policy, ...]
     safety: Safety
+    disk: Disk
     notes: tuple[str, ...]
 
 
@@ -87,9 +89,19 @@ def load(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Settings:
     shown = _shown(source, cwd) if source else "environment"
     given = read(read_file(source, shown) if source else {}, environ)
     workspace = (source.parent if source else cwd).resolve()
-    if wrong := problems(given, workspace):
+    today = clock.local(clock.read().wall / SECOND).date()
+    if wrong := problems(given, workspace, today):
         raise ConfigError(shown, wrong)
     return _settings(given, workspace, source)
+
+
+def defaults(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Settings:
+    """The defaults, in the workspace of a configuration that can't be used."""
+    try:
+        source = _source(path, environ, cwd)
+    except ConfigError:
+        source = None
+    return _settings(read({}, {}), (source.parent if source else cwd).resolve(), None)
 
 
 def _source(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Path | None:
@@ -128,12 +140,13 @@ def _settings(given: Given, workspace: Path, source: Path | None) -> Settings:
         folders=Folders(**schema.folders.model_dump()),
         policies=tuple(_policy(policy) for policy in schema.policy),
         safety=Safety(**schema.safety.model_dump()),
+        disk=Disk(**schema.disk.model_dump()),
         notes=tuple(_notes(schema, given)),
     )
 
 
 def _policy(table: PolicyTable) -> Policy:
-    values = table.model_dump(exclude={"kind", "keep_best"})
+    values = table.model_dump(exclude={"kind", "keep_best", "unsynced"})
     best = Best(**table.keep_best.model_dump()) if table.keep_best else None
     return Policy(kind=cast(Kind, table.kind), keep_best=best, **values)
 
@@ -143,6 +156,8 @@ def _notes(schema: Schema, given: Given) -> Iterator[str]:
         if table in given.file or table in given.environment:
             name = f"[[{table}]]" if table == "retrain" else f"[{table}]"
             yield f"{name} is not acted on by this version"
+    if schema.disk.purge_early and not schema.disk.keep_free:
+        yield f"{given.place(('disk', 'purge_early'))}: nothing is purged early without keep_free"
     for index, policy in enumerate(given.policies):
         if note := _careless(schema.policy[index]):
             yield f"{given.place(('policy', index))}: {note}"

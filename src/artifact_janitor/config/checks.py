@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -18,11 +19,13 @@ from artifact_janitor.config.given import Given, Place
 from artifact_janitor.config.schema import (
     LATER_KEYS,
     BestTable,
+    DiskTable,
     FolderTable,
     PolicyTable,
     SafetyTable,
     Schema,
     Table,
+    day,
     glob,
     meant,
     said,
@@ -33,6 +36,7 @@ from artifact_janitor.errors import Problem
 TABLES: dict[str, type[Table]] = {
     "folders": FolderTable,
     "safety": SafetyTable,
+    "disk": DiskTable,
     "policy": PolicyTable,
 }
 MISSING = {
@@ -43,13 +47,13 @@ MISSING = {
 EVERYTHING = ("**", "**/*", "**/**")
 
 
-def problems(given: Given, workspace: Path) -> list[Problem]:
+def problems(given: Given, workspace: Path, today: date) -> list[Problem]:
     """Everything, sorted by place. `workspace` is where the folders are looked up."""
     found = [
         *given.wrong,
         *_schema_problems(given),
         *folder_problems(given, workspace),
-        *_policy_problems(given),
+        *_policy_problems(given, today),
     ]
     return sorted(set(found), key=lambda problem: (_natural(problem.where), problem.what))
 
@@ -113,12 +117,13 @@ def _unknown(where: Place) -> str:
     return f"unknown key; {f'did you mean {guess}?' if guess else 'known are ' + ', '.join(known)}"
 
 
-def _policy_problems(given: Given) -> Iterator[Problem]:
+def _policy_problems(given: Given, today: date) -> Iterator[Problem]:
     for index, policy in enumerate(given.policies):
         whole: Place = ("policy", index)
         for where, what in (
             (whole, _keeps_nothing(policy)),
             ((*whole, "path"), _nowhere(given, policy)),
+            ((*whole, "uploaded_before"), _no_word(policy, today)),
             (whole, _eclipsed(given, index)),
         ):
             if what:
@@ -128,9 +133,24 @@ def _policy_problems(given: Given) -> Iterator[Problem]:
 def _keeps_nothing(policy: dict[str, object]) -> str:
     """Where a key is unknown, that is the mistake, and it may be the keep_ rule."""
     known = policy.keys() <= PolicyTable.model_fields.keys() | LATER_KEYS.keys()
-    if not policy or not known or any(key.startswith("keep_") for key in policy):
+    keeps = any(key.startswith("keep_") or key == "max_size" for key in policy)
+    if not policy or not known or keeps:
         return ""
     return "keeps nothing: add a keep_… rule, or remove the policy"
+
+
+def _no_word(policy: dict[str, object], today: date) -> str:
+    """A person can only vouch for what was, and only W&B runs are uploaded."""
+    if "uploaded_before" not in policy:
+        return ""
+    if (kind := policy.get("kind")) in KINDS and kind != "wandb-run":
+        return "only for wandb-run: move the line to a policy of that kind"
+    try:
+        if (until := day(policy["uploaded_before"])) > today:
+            return f"{until} is in the future; write a day that is over, or remove the line"
+    except ValueError:
+        pass  # the schema's to report
+    return ""
 
 
 def _nowhere(given: Given, policy: dict[str, object]) -> str:

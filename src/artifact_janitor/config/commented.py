@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
+from datetime import date
 from textwrap import fill
 
 from pydantic.fields import FieldInfo
 
-from artifact_janitor.config.schema import FolderTable, PolicyTable, SafetyTable, Table
+from artifact_janitor.config.schema import (
+    DiskTable,
+    FolderTable,
+    PolicyTable,
+    SafetyTable,
+    Table,
+)
 
 WIDTH = 88
 INTRODUCTION = """\
@@ -18,14 +26,18 @@ A line that begins with "#" and no space is a setting with its default, or an ex
 remove the "#" and change it. Without a policy nothing is ever removed; janitor plan says
 what would go, and why, and changes nothing.
 
-Durations are written "14d", "36h", "90m" (minutes), "2w". A variable of the environment
-wins over this file: JANITOR_SAFETY__GRACE=12h."""
+Durations are written "14d", "36h", "90m" (minutes), "2w", sizes "50GB", "500MB", "2TiB". A
+variable of the environment wins over this file: JANITOR_SAFETY__GRACE=12h."""
 
-EXAMPLES = """\
+WANDB = """\
 #[[policy]]
 #kind = "wandb-run"
 #keep_within = "30d"
+"""
+WANDB_KEYS = ("unsynced", "uploaded_before")
+"""They stand in the example of this kind, because they mean nothing to others."""
 
+EXAMPLES = """\
 #[[policy]]
 #kind = "checkpoint"
 #keep_last = 3
@@ -43,17 +55,22 @@ def sample() -> str:
     tables = (
         _table("[folders]", FolderTable),
         _table("[safety]", SafetyTable),
-        _table("#[[policy]]", PolicyTable),
-        EXAMPLES,
+        _table("[disk]", DiskTable),
+        _table("#[[policy]]", PolicyTable, WANDB_KEYS),
+        WANDB + "\n".join(_keys(PolicyTable, WANDB_KEYS)) + "\n\n" + EXAMPLES,
     )
     return "\n\n".join((head, *tables))
 
 
-def _table(header: str, table: type[Table]) -> str:
-    lines = [_prose(table.__doc__ or ""), header]
-    for key, field in table.model_fields.items():
-        lines += [_prose(field.description or ""), f"#{key} = {_example(field)}"]
-    return "\n".join(lines) + "\n"
+def _table(header: str, table: type[Table], without: Iterable[str] = ()) -> str:
+    keys = [key for key in table.model_fields if key not in without]
+    return "\n".join((_prose(table.__doc__ or ""), header, *_keys(table, keys))) + "\n"
+
+
+def _keys(table: type[Table], keys: Iterable[str]) -> Iterator[str]:
+    for key in keys:
+        field = table.model_fields[key]
+        yield from (_prose(field.description or ""), f"#{key} = {_example(field)}")
 
 
 def _example(field: FieldInfo) -> str:
@@ -61,7 +78,9 @@ def _example(field: FieldInfo) -> str:
 
 
 def _toml(value: object) -> str:
-    """For the strings and numbers of the schema, JSON writes the same."""
+    """For the strings, numbers and switches of the schema, JSON writes the same."""
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{key} = {_toml(value[key])}" for key in value) + " }"
     return json.dumps(value)

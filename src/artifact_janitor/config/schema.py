@@ -11,6 +11,7 @@ from __future__ import annotations
 import posixpath
 import re
 import warnings
+from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Annotated, Any
 
@@ -24,7 +25,7 @@ from pydantic_settings import (
 
 from artifact_janitor.core.model import KINDS
 from artifact_janitor.core.policy import pattern
-from artifact_janitor.units import parse_duration, quoted
+from artifact_janitor.units import parse_duration, parse_size, quoted
 
 PREFIX = "JANITOR_"
 """What the names of environment variables begin with."""
@@ -36,12 +37,9 @@ LONGEST_NAME = 200
 
 LATER_THEN = ("archive", "slim", "compress")
 LATER_KEYS = {
-    "max_size": "use keep_last or keep_within",
     "expire": "remove the line, there are no archives to expire",
-    "unsynced": "remove the line, runs without proof of upload always stay",
-    "uploaded_before": "remove the line, runs without proof of upload always stay",
 }
-UNVALIDATED = ("disk", "gitignore", "schedule", "archive", "retrain")
+UNVALIDATED = ("gitignore", "schedule", "archive", "retrain")
 """Tables of later versions: to leave them aside removes nothing."""
 
 
@@ -97,6 +95,55 @@ def _share(value: object) -> float:
     if isinstance(value, bool) or not 0 < share <= 1:
         raise ValueError(f"{said(value)} is no share; write more than 0, at most 1: 0.2 is 20 %")
     return share
+
+
+def _size(value: object) -> int:
+    if not isinstance(value, str):
+        raise ValueError(f'{said(value)} is no size; write "50GB", "500MB", "2TiB"')
+    return parse_size(value)
+
+
+def _max_size(value: object) -> int:
+    size = _size(value)
+    if size == 0:
+        raise ValueError(f'{said(value)} keeps nothing; write "200GB", or remove the line')
+    return size
+
+
+def _switch(value: object) -> bool:
+    """The environment holds text only."""
+    known = {True: True, False: False, "true": True, "false": False}
+    if not isinstance(value, bool | str) or value not in known:
+        raise ValueError(f"{said(value)} is no switch; write true or false, without quotes")
+    return known[value]
+
+
+def day(value: object) -> date:
+    """A day as TOML writes it, or as text. Raises ValueError."""
+    try:
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            value = date.fromisoformat(value)
+    except ValueError:
+        value = None
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise ValueError("is no day; write it like 2025-12-31")
+    return value
+
+
+def _day(value: object) -> date:
+    try:
+        return day(value)
+    except ValueError as error:
+        raise ValueError(f"{said(value)} {error}") from None
+
+
+def _unsynced(value: object) -> str:
+    if value == "archive":
+        advice = "runs without proof of upload always stay; remove the line"
+        raise ValueError(f"{said(value)} is not in this version yet: {advice}")
+    if value != "keep":
+        raise ValueError(f'{said(value)} is nothing to do; write "keep"')
+    return "keep"
 
 
 def _kind(value: object) -> str:
@@ -197,6 +244,7 @@ def setting(default: Any, meaning: str, example: object = None) -> Any:
 
 Duration = Annotated[int, PlainValidator(_duration)]
 Count = Annotated[int | None, PlainValidator(_count)]
+Size = Annotated[int | None, PlainValidator(_size)]
 Folder = Annotated[tuple[str, ...], PlainValidator(one_folder)]
 Folders = Annotated[tuple[str, ...], PlainValidator(some_folders)]
 
@@ -241,6 +289,24 @@ class SafetyTable(Table):
         0.2,
         "How much of a kind, in units or bytes, may go within 24 hours without a person's yes:"
         " 0.2 is 20 %.",
+    )
+
+
+class DiskTable(Table):
+    """How much room to keep on each filesystem that holds runs. Where less is free, policies
+    take their turns in order, oldest first, and stop as soon as what they gave to the trash
+    makes up for what is missing; where more is free, they apply in full."""
+
+    keep_free: Size = setting(
+        None,
+        "So much shall be free. What lies in the trash counts as free to come; rules never"
+        " yield for this.",
+        "50GB",
+    )
+    purge_early: Annotated[bool, PlainValidator(_switch)] = setting(
+        False,
+        "Whether the trash may be purged before its time as long as less is free, oldest first"
+        " and only as much of it as it takes. That can't be undone.",
     )
 
 
@@ -291,6 +357,22 @@ class PolicyTable(Table):
     then: Annotated[str, PlainValidator(_then)] = setting(
         "trash", "What becomes of the others; janitor undo brings back what is in the trash."
     )
+    max_size: Annotated[int | None, PlainValidator(_max_size)] = setting(
+        None,
+        "How much disk all that the policy governs may take together, in every run. Beyond it"
+        " the keep_ rules yield, oldest first, and no more than it takes; without any, the policy"
+        " keeps all up to here. What is protected stays, and counts.",
+        "200GB",
+    )
+    unsynced: Annotated[str, PlainValidator(_unsynced)] = setting(
+        "keep", "What becomes of W&B runs without proof of upload: they stay."
+    )
+    uploaded_before: Annotated[date | None, PlainValidator(_day)] = setting(
+        None,
+        "Your word that runs whose newest file is older than this day are uploaded, whatever"
+        " W&B's own logs say. Only for wandb-run.",
+        date(2025, 1, 1),
+    )
 
 
 class Schema(BaseSettings):
@@ -300,8 +382,8 @@ class Schema(BaseSettings):
 
     folders: FolderTable = FolderTable()
     safety: SafetyTable = SafetyTable()
+    disk: DiskTable = DiskTable()
     policy: list[PolicyTable] = []
-    disk: dict[str, object] = {}
     gitignore: dict[str, object] = {}
     schedule: dict[str, object] = {}
     archive: dict[str, object] = {}

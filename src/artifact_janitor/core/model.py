@@ -126,6 +126,18 @@ class Trashed:
 
 
 @dataclass(frozen=True, slots=True)
+class Filesystem:
+    """One that holds roots: ``free`` bytes are there for ordinary users.
+
+    ``trashes`` are the folders of the trash that lie on it.
+    """
+
+    roots: tuple[str, ...]
+    free: int
+    trashes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
     """How much of a kind went without a person's yes within the last 24 hours."""
 
@@ -156,6 +168,8 @@ class Catalogue:
     """Model files that no policy takes (best_models/)."""
     pins: tuple[Pin, ...] = ()
     trash: tuple[Trashed, ...] = ()
+    disks: tuple[Filesystem, ...] = ()
+    """Known only where a person asked for ``keep_free``."""
     recent: Mapping[str, Tally] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
     """What observing already refused: a run that is the workspace itself, a jumped clock."""

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain, islice
 
+from artifact_janitor.core.limits import Decision, decide, in_turn, left
 from artifact_janitor.core.model import Artifact, Catalogue, Evidence, Refusal, Tally, Trashed
-from artifact_janitor.core.policy import Policy, Safety
-from artifact_janitor.core.protection import Protections, only_copies, protections
-from artifact_janitor.core.retention import LocalTime, Verdict, judge
+from artifact_janitor.core.policy import Disk, Policy, Safety
+from artifact_janitor.core.protection import WORD, trusting
+from artifact_janitor.core.retention import LocalTime, judge
+from artifact_janitor.core.room import Room, early, holder, rooms, spare
 from artifact_janitor.units import duration_literal
 
 EXEMPT_BELOW = 10
 """Kinds with fewer units than this are exempt from the ``max_share`` guard (S8)."""
 
-PROOFS = ("uploaded", "deleted")
+PROOFS = ("uploaded", WORD, "deleted")
 """The evidence without which a unit of its kind never goes: a step's reasons name it."""
 
 
@@ -65,6 +67,10 @@ class Plan:
     steps: tuple[Step, ...]
     kept: tuple[Kept, ...]
     refused: tuple[Refusal, ...]
+    disk: tuple[Room, ...] = ()
+    """How the filesystems stand, where a person asked for ``keep_free``."""
+    reserve: tuple[str, ...] = ()
+    """Units that would go in the place of others that turn out to be protected, first first."""
 
     def held_back(self, step: Step, *, by_person: bool = False) -> Refusal | None:
         """The refusal that keeps a step from being carried out, if there is one."""
@@ -82,74 +88,107 @@ GUARDS = OVERRIDABLE | {"git"}
 
 
 def plan(
-    catalogue: Catalogue, policies: Sequence[Policy], safety: Safety, now: int, local: LocalTime
+    catalogue: Catalogue,
+    policies: Sequence[Policy],
+    safety: Safety,
+    now: int,
+    local: LocalTime,
+    disk: Disk | None = None,
 ) -> Plan:
     """Facts and policies in, steps with reasons out. `now` in nanoseconds."""
+    catalogue = trusting(catalogue, policies, now, local)
     verdicts = judge(catalogue.artifacts, policies, now, local)
-    protected = protections(catalogue)
-    unkept = (each.artifact for each in verdicts.values() if not each.kept)
-    going = [artifact for artifact in unkept if artifact.path not in protected]
-    protected |= only_copies(catalogue, going)
-    retention = [*_retention(catalogue, verdicts, protected)]
-    steps = (*retention, *_purges(catalogue, safety, now))
-    kept = tuple(_kept(catalogue, verdicts, protected, retention))
-    refused = (*catalogue.refusals, *_overdrawn(catalogue, retention, safety.max_share))
-    return Plan(_id(steps), now, steps, kept, refused)
+    decision, beyond = decide(catalogue, verdicts, policies)
+    there, spared = _spared(catalogue, decision, policies, rooms(catalogue, safety, disk or Disk()))
+    decision.going -= spared.keys()
+    retention = [*_retention(catalogue, decision)]
+    steps = (*retention, *_purges(catalogue, safety, now, there))
+    kept = tuple(_kept(catalogue, decision, spared, retention))
+    overdrawn = _overdrawn(catalogue, retention, safety.max_share)
+    refused = (*catalogue.refusals, *overdrawn, *beyond)
+    reserve = tuple(_reserve(decision, policies))
+    return Plan(_id(steps), now, steps, kept, refused, there, reserve)
 
 
-def _retention(
-    catalogue: Catalogue, verdicts: dict[str, Verdict], protected: Protections
-) -> Iterator[Step]:
+def _spared(
+    catalogue: Catalogue, decision: Decision, policies: Sequence[Policy], there: tuple[Room, ...]
+) -> tuple[tuple[Room, ...], dict[str, str]]:
+    """The rooms with what is done about them, and which units need not go for that: path → why."""
+    spared: dict[str, str] = {}
+    told = []
+    going = in_turn((decision.verdicts[path] for path in decision.going), policies)
+    for room in there:
+        if room.is_short:
+            here = (each for each in going if holder(each, there) is room)
+            room, more = spare(catalogue, room, here)
+            spared |= more
+        told.append(room)
+    return tuple(told), spared
+
+
+def _reserve(decision: Decision, policies: Sequence[Policy]) -> Iterator[str]:
+    """What neither goes nor is protected, and limits could choose yet."""
+    could = (
+        each
+        for path, each in decision.verdicts.items()
+        if each.policy and path not in decision.going and path not in decision.protected
+        if not each.kept or (each.policy.max_size is not None and not each.firm)
+    )
+    return (each.path for each in in_turn(could, policies))
+
+
+def _retention(catalogue: Catalogue, decision: Decision) -> Iterator[Step]:
     """The outermost units that go, oldest first; what is inside leaves with them."""
-    going = {path for path, each in verdicts.items() if not each.kept and path not in protected}
+    going = decision.going
     for artifact in sorted(catalogue.artifacts, key=lambda each: (each.time, each.path)):
         around = [*catalogue.up_from(artifact)][1:]
         if artifact.path in going and going.isdisjoint(around):
-            verdict = verdicts[artifact.path]
-            proof = tuple(each.why for each in artifact.evidence if each.fact in PROOFS)
+            verdict = decision.verdicts[artifact.path]
             then = verdict.policy.then if verdict.policy else ""
             inside = tuple(catalogue.below(artifact.path))
-            yield Step(then, artifact, verdict.reasons + proof, inside)
+            yield Step(then, artifact, verdict.reasons + _proof(artifact, inside), inside)
 
 
-def _purges(catalogue: Catalogue, safety: Safety, now: int) -> Iterator[Step]:
-    for each in sorted(catalogue.trash, key=lambda trashed: trashed.step):
-        if now - each.at >= safety.trash_keep:
-            age = duration_literal(safety.trash_keep)
-            why = f"in the trash for longer than {age}: was {each.path}"
-            gone = Artifact(each.trash, each.kind, each.at, each.bytes, each.frees)
-            yield Step("purge", gone, (why,), trashed=each)
+def _proof(artifact: Artifact, inside: Iterable[Artifact]) -> tuple[str, ...]:
+    """Why a unit counts as uploaded, and what a person vouches for inside it."""
+    own = [each.why for each in artifact.evidence if each.fact in PROOFS]
+    held = (each.why for unit in inside for each in unit.evidence if each.fact == WORD)
+    return (*own, *dict.fromkeys(f"inside: {why}" for why in held))
+
+
+def _purges(
+    catalogue: Catalogue, safety: Safety, now: int, there: Iterable[Room]
+) -> Iterator[Step]:
+    in_order = sorted(catalogue.trash, key=lambda trashed: trashed.step)
+    due = [each for each in in_order if now - each.at >= safety.trash_keep]
+    age = duration_literal(safety.trash_keep)
+    for each in due:
+        yield _purge(each, f"in the trash for longer than {age}")
+    for room in there:
+        for each in early(catalogue.trash, due, room, now):
+            yield _purge(each, f"purged early: {room.said}")
+
+
+def _purge(trashed: Trashed, why: str) -> Step:
+    gone = Artifact(trashed.trash, trashed.kind, trashed.at, trashed.bytes, trashed.frees)
+    return Step("purge", gone, (f"{why}: was {trashed.path}",), trashed=trashed)
 
 
 def _kept(
-    catalogue: Catalogue,
-    verdicts: dict[str, Verdict],
-    protected: Protections,
-    steps: Iterable[Step],
+    catalogue: Catalogue, decision: Decision, spared: Mapping[str, str], steps: Iterable[Step]
 ) -> Iterator[Kept]:
     leaving = {each.path for step in steps for each in (step.artifact, *step.inside)}
     for artifact in catalogue.artifacts:
-        if artifact.path not in leaving:
-            verdict, why = verdicts[artifact.path], protected.get(artifact.path, ())
+        path = artifact.path
+        if path not in leaving:
+            verdict, why = decision.verdicts[path], decision.protected.get(path, ())
             by_rule = verdict.reasons if verdict.kept else ()
-            reasons = (*by_rule, *(each.why for each in why))
+            by_room = (spared[path],) if path in spared else ()
+            reasons = (*by_rule, *by_room, *(each.why for each in why))
             otherwise = () if verdict.kept else verdict.reasons
-            size = _stays(catalogue, artifact, leaving)
+            # bytes count once: in the outermost kept unit, less what leaves it
+            size = 0 if artifact.parent else left(catalogue, artifact, leaving)
             yield Kept(artifact, size, reasons, why, otherwise, artifact.parent)
-
-
-def _stays(catalogue: Catalogue, artifact: Artifact, leaving: set[str]) -> int:
-    """Bytes count once: in the outermost kept unit, less what leaves it."""
-    if artifact.parent is not None:
-        return 0
-    gone, stack = 0, list(catalogue.children.get(artifact.path, ()))
-    while stack:
-        child = stack.pop()
-        if child.path in leaving:
-            gone += child.bytes
-        else:
-            stack += catalogue.children.get(child.path, ())
-    return artifact.bytes - gone
 
 
 def _overdrawn(catalogue: Catalogue, steps: Sequence[Step], max_share: float) -> Iterator[Refusal]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import date
 from functools import lru_cache
 
 from artifact_janitor.core.model import Artifact, Kind
@@ -28,7 +29,8 @@ class Policy:
     """What to keep of the units of one kind; a unit is kept if any rule keeps it.
 
     ``keep_within`` is in nanoseconds, the other rules count units or periods.
-    None means that the rule isn't set.
+    None means that the rule isn't set. Beyond ``max_size`` (allocated bytes) all of them
+    yield, oldest first.
     """
 
     kind: Kind
@@ -41,9 +43,19 @@ class Policy:
     keep_monthly: int | None = None
     keep_best: Best | None = None
     then: str = "trash"
+    max_size: int | None = None
+    uploaded_before: date | None = None
+    """A person's word: W&B runs whose last day lies before this one are uploaded (S3)."""
+
+    @property
+    def has_rules(self) -> bool:
+        return any(getattr(self, each.name) is not None for each in _RULES)
 
     def governs(self, artifact: Artifact) -> bool:
         return artifact.kind == self.kind and bool(pattern(self.path).fullmatch(artifact.path))
+
+
+_RULES = tuple(each for each in fields(Policy) if each.name.startswith("keep_"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,17 @@ class Safety:
     grace: int
     trash_keep: int
     max_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """How many bytes of each filesystem shall be free; None where that doesn't matter.
+
+    ``purge_early`` lets the trash go before its time where they are not.
+    """
+
+    keep_free: int | None = None
+    purge_early: bool = False
 
 
 @lru_cache(maxsize=256)

@@ -6,7 +6,8 @@ Each function answers with the protections that it adds, by path of the unit.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from artifact_janitor.core.model import (
@@ -18,12 +19,49 @@ from artifact_janitor.core.model import (
     is_within,
     upward,
 )
-from artifact_janitor.core.retention import furthest_first, newest_first
+from artifact_janitor.core.policy import Policy
+from artifact_janitor.core.retention import (
+    LocalTime,
+    furthest_first,
+    governing,
+    misdated,
+    newest_first,
+)
 
 Protections = dict[str, tuple[Evidence, ...]]
 
 STAYS_WHEN_THINNED = "thinned"
 """The fact of S6: it keeps a checkpoint in a run that stays, but not the run itself."""
+
+WORD = "word"
+"""The fact that a person says that a W&B run is uploaded."""
+
+
+def trusting(
+    catalogue: Catalogue, policies: Sequence[Policy], now: int, local: LocalTime
+) -> Catalogue:
+    """S3: the facts, with a person's word in the place of proof where a policy gives it.
+
+    What bears no date that can be believed was not meant.
+    """
+    if not any(policy.uploaded_before for policy in policies):
+        return catalogue
+    artifacts = []
+    for artifact in catalogue.artifacts:
+        policy = governing(artifact, policies)
+        day = policy.uploaded_before if policy and not misdated(artifact, now) else None
+        if day and local(artifact.time // 10**9).date() < day:
+            artifact = _vouched_for(artifact, f"(uploaded_before {day})")
+        artifacts.append(artifact)
+    return replace(catalogue, artifacts=tuple(artifacts))
+
+
+def _vouched_for(artifact: Artifact, by: str) -> Artifact:
+    others = tuple(each for each in artifact.protections if each.fact != "unsynced")
+    if len(others) == len(artifact.protections):
+        return artifact
+    word = Evidence(WORD, f"your word that it is uploaded {by}")
+    return replace(artifact, protections=others, evidence=(*artifact.evidence, word))
 
 
 def protections(catalogue: Catalogue) -> Protections:
@@ -126,26 +164,37 @@ def _parts(catalogue: Catalogue, whole: Artifact) -> Iterable[Artifact]:
     return (each for each in inside if each.kind == "checkpoint")
 
 
-def only_copies(catalogue: Catalogue, going: Iterable[Artifact]) -> Protections:
+class Copies:
+    """How many copies of each model are left, while units are taken one after the other."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        everywhere = chain(catalogue.published, *(each.models for each in catalogue.artifacts))
+        self._left = Counter(file.digest for file in everywhere)
+        self._gone: set[str] = set()
+
+    def take(self, artifact: Artifact) -> tuple[Evidence, ...]:
+        """Take a unit with all that is in it; where a last copy is among that, take
+        nothing, and answer why."""
+        inside = _with_all_inside(self._catalogue, artifact)
+        units = [each for each in inside if each.path not in self._gone]
+        files = [file for unit in units for file in unit.models]
+        leaving = Counter(file.digest for file in files)
+        for file in files:
+            if _is_last(file, self._left, leaving):
+                return (_only_copy(artifact, file),)
+        self._left -= leaving
+        self._gone |= {unit.path for unit in units}
+        return ()
+
+
+def only_copies(copies: Copies, going: Iterable[Artifact]) -> Protections:
     """S6: of the units that would go, those that take the last copy of a model with them.
 
     Oldest first: of several runs with the same model the newest keeps it.
     """
-    everywhere = chain(catalogue.published, *(each.models for each in catalogue.artifacts))
-    copies = Counter(file.digest for file in everywhere)
-    found: Protections = {}
-    gone: set[str] = set()
-    for artifact in sorted(going, key=lambda each: (each.time, each.path)):
-        units = [each for each in _with_all_inside(catalogue, artifact) if each.path not in gone]
-        inside = [file for unit in units for file in unit.models]
-        leaving = Counter(file.digest for file in inside)
-        only = [file for file in inside if _is_last(file, copies, leaving)]
-        if only:
-            found[artifact.path] = (_only_copy(artifact, only[0]),)
-        else:
-            copies -= leaving
-            gone |= {unit.path for unit in units}
-    return found
+    in_order = sorted(going, key=lambda each: (each.time, each.path))
+    return {each.path: why for each in in_order if (why := copies.take(each))}
 
 
 def _with_all_inside(catalogue: Catalogue, artifact: Artifact) -> Iterable[Artifact]:

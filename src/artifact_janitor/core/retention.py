@@ -15,7 +15,7 @@ from math import isfinite
 
 from artifact_janitor.core.model import Artifact
 from artifact_janitor.core.policy import Best, Policy
-from artifact_janitor.units import duration_literal
+from artifact_janitor.units import duration_literal, format_size
 
 LocalTime = Callable[[float], datetime]
 """Seconds since the epoch → an aware datetime in the person's own time zone."""
@@ -40,6 +40,10 @@ class Verdict:
     policy: Policy | None
     kept: bool
     reasons: tuple[str, ...]
+    firm: bool = False
+    """Whether it is kept for want of a date (S7), which no limit may overrule."""
+    yields: bool = False
+    """Whether a rule kept it, and a limit did not."""
 
 
 def judge(
@@ -52,8 +56,8 @@ def judge(
         policy = governing(artifact, policies)
         if policy is None:
             verdicts[artifact.path] = Verdict(artifact, None, True, (_ungoverned(artifact),))
-        elif why := _misdated(artifact, now):
-            verdicts[artifact.path] = Verdict(artifact, policy, True, (why,))
+        elif why := misdated(artifact, now):
+            verdicts[artifact.path] = Verdict(artifact, policy, True, (why,), firm=True)
         else:
             groups[policy, artifact.within].append(artifact)
     for (policy, _), group in groups.items():
@@ -66,7 +70,7 @@ def governing(artifact: Artifact, policies: Sequence[Policy]) -> Policy | None:
     return next((policy for policy in policies if policy.governs(artifact)), None)
 
 
-def _misdated(artifact: Artifact, now: int) -> str:
+def misdated(artifact: Artifact, now: int) -> str:
     """Why no age can be told from its date (S7), or ""."""
     if artifact.time > now:
         return "its newest file is dated in the future"
@@ -90,6 +94,9 @@ def _rank(group: list[Artifact], policy: Policy, now: int, local: LocalTime) -> 
         *_periods(group, policy, local),
         *_best(group, policy),
     ]
+    if policy.max_size is not None and not policy.has_rules:
+        everything = f"nothing but max_size {format_size(policy.max_size)} limits it"
+        rules.append(_Rule({each.path: everything for each in group}, ""))
     for artifact in group:
         path = artifact.path
         keeps = tuple(rule.keeps[path] for rule in rules if path in rule.keeps)

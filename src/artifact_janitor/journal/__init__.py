@@ -10,16 +10,29 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 from artifact_janitor.core.model import Pin, Tally, Trashed, is_within
-from artifact_janitor.journal.file import connect, told
-from artifact_janitor.journal.records import Intent, Move, State, Step, Sweep
+from artifact_janitor.journal import configs as kept
+from artifact_janitor.journal.file import WITH_CONFIGS, connect, damaged, told, version_of
+from artifact_janitor.journal.records import Config, ConfigFile, Intent, Move, State, Step, Sweep
 
-__all__ = ["Intent", "Journal", "Move", "State", "Step", "Sweep", "open_journal"]
+__all__ = [
+    "Config",
+    "ConfigFile",
+    "Intent",
+    "Journal",
+    "Move",
+    "State",
+    "Step",
+    "Sweep",
+    "open_journal",
+]
 
 _STEP = 'id, sweep, "do", kind, path, bytes, frees, fingerprint, reasons, about, state, why, at'
 
@@ -30,6 +43,8 @@ class Journal:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._db = connection
         self.path = path
+        self.version = version_of(connection)
+        """The format of the file: it may be older than ours as long as we only read."""
 
     def close(self) -> None:
         self._db.close()
@@ -67,12 +82,21 @@ class Journal:
         with self._writing() as db:
             db.execute("UPDATE sweep SET ended = ? WHERE id = ?", (now, sweep))
 
-    def intend(self, sweep: str, intents: Iterable[Intent], now: int) -> list[int]:
-        """Write down durably what is about to be tried, and give each step its number.
+    def intend(
+        self,
+        sweep: str,
+        intents: Iterable[Intent],
+        now: int,
+        configs: Iterable[Config] = (),
+        bodies: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> list[int]:
+        """Write down durably what is about to be tried, and give each step its number; with
+        it the `configs` of the runs that are to leave, and their contents by digest.
 
         The sweep is open from here on, whatever another janitor took it for.
         """
         with self._writing() as db:
+            kept.keep(db, configs, bodies)
             db.execute("UPDATE sweep SET ended = NULL WHERE id = ?", (sweep,))
             return [_insert(db, sweep, intent, now) for intent in intents]
 
@@ -145,6 +169,14 @@ class Journal:
         rows = self._rows(f"SELECT {_STEP} FROM step WHERE state = 'done' AND \"do\" = 'trash'")
         return [self._trashed(_step(row)) for row in rows]
 
+    def expected_in_trash(self) -> list[str]:
+        """Where something may lie that a step moved there, or is moving at this moment."""
+        rows = self._rows(
+            "SELECT target FROM move JOIN step ON step.id = move.step "
+            "WHERE state IN ('intended', 'done')"
+        )
+        return [os.fsdecode(target) for (target,) in rows]
+
     def _trashed(self, step: Step) -> Trashed:
         target = next((move.target for move in self.moves(step.id)), "")
         return Trashed(
@@ -196,6 +228,54 @@ class Journal:
         with self._writing() as db:
             db.execute("DELETE FROM clock")
             db.execute("INSERT INTO clock VALUES (?,?,?)", (wall, awake, boot))
+
+    # the configurations of runs
+
+    def keep_configs(self, configs: Iterable[Config], bodies: Mapping[str, bytes]) -> None:
+        """Keep for good what runs were configured with; `bodies` are contents by digest."""
+        with self._writing() as db:
+            kept.keep(db, configs, bodies)
+
+    def configured(self) -> list[tuple[str, str]]:
+        """The paths of all runs that a configuration was kept of, with W&B's ID or ""."""
+        if self.version < WITH_CONFIGS:
+            return []
+        rows = self._rows("SELECT DISTINCT path, run_id FROM config")
+        return [(os.fsdecode(path), run_id) for path, run_id in rows]
+
+    def configs(self, path: str) -> list[Config]:
+        """All that a run at this path was ever configured with, newest first."""
+        if self.version < WITH_CONFIGS:
+            return []
+        query = f"SELECT {kept.COLUMNS} FROM config WHERE path = ? ORDER BY seen DESC"
+        rows = self._rows(query, os.fsencode(path))
+        try:
+            return [kept.config_of(row) for row in rows]
+        except (ValueError, TypeError):
+            raise damaged(self.path, f"the configuration of {path}") from None
+
+    def content(self, digest: str) -> bytes:
+        """The bytes of a file of a configuration. Raises JournalError where they are lost."""
+        rows = self._rows("SELECT body FROM content WHERE digest = ?", digest)
+        try:
+            body = zlib.decompress(rows[0][0])
+        except (IndexError, TypeError, zlib.error):
+            raise damaged(self.path, "the content of a configuration") from None
+        if kept.digest_of(body) != digest:
+            raise damaged(self.path, "the content of a configuration")
+        return body
+
+    # its health
+
+    def faults(self) -> list[str]:
+        """What SQLite finds wrong with the file; nothing where it is sound."""
+        said = [str(row[0]) for row in self._rows("PRAGMA quick_check(5)")]
+        return [each for each in said if each != "ok"]
+
+    def sizes(self) -> dict[str, int]:
+        """How many rows lie in each of its tables."""
+        tables = [row[0] for row in self._rows("SELECT name FROM sqlite_master WHERE type='table'")]
+        return {name: self._rows(f'SELECT count(*) FROM "{name}"')[0][0] for name in tables}
 
     # what earlier looks saw
 

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import cast
 
 from artifact_janitor.errors import JournalError
+from artifact_janitor.state import no_link
 
-VERSION = 1
-
-SCHEMA = """
+FIRST = """
 CREATE TABLE sweep (
     id TEXT PRIMARY KEY, command TEXT NOT NULL, by_person INTEGER NOT NULL,
     started INTEGER NOT NULL, ended INTEGER
@@ -37,6 +36,23 @@ CREATE TABLE memory (
     path BLOB PRIMARY KEY, form TEXT NOT NULL, at INTEGER NOT NULL, facts TEXT NOT NULL
 );
 """
+CONFIGS = """
+CREATE TABLE content (digest TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE config (
+    path BLOB NOT NULL, seen INTEGER NOT NULL, kind TEXT NOT NULL, run_id TEXT NOT NULL,
+    files TEXT NOT NULL, PRIMARY KEY (path, seen)
+) WITHOUT ROWID;
+CREATE INDEX config_by_run_id ON config (run_id);
+DELETE FROM memory;
+"""
+"""What is remembered is not read, and a run that is not read keeps no configuration: so all
+is read once more."""
+
+FORMATS = (FIRST, CONFIGS)
+"""What makes format 1 of an empty file, format 2 of format 1, and so on."""
+VERSION = len(FORMATS)
+WITH_CONFIGS = 1 + FORMATS.index(CONFIGS)
+"""The first format that keeps configurations."""
 
 
 @contextmanager
@@ -48,15 +64,22 @@ def told(path: Path) -> Iterator[None]:
         hint = "is the disk full, or read-only? The next janitor run finishes what was begun"
         raise JournalError(f"the journal can't be used: {error}", hint, str(path)) from error
     except sqlite3.DatabaseError as error:
-        hint = f"the trash beside it is untouched; move {path} aside to begin a new journal"
-        raise JournalError(f"the journal is damaged: {error}", hint, str(path)) from error
+        raise damaged(path, str(error)) from error
+
+
+def damaged(path: Path, what: str) -> JournalError:
+    hint = f"the trash beside it is untouched; move {path} aside to begin a new journal"
+    return JournalError(f"the journal is damaged: {what}", hint, str(path))
 
 
 def connect(path: Path, *, create: bool) -> sqlite3.Connection | None:
     """The database at `path`, or None where there is none and `create` is false.
 
-    Without `create` it is opened for reading, and nothing is written.
+    Without `create` it is opened for reading, and nothing is written. Raises JanitorError
+    where a symlink stands in its place, or in that of its folder.
     """
+    no_link(path.parent)
+    no_link(path)
     if not create and _is_empty(path):
         return None
     with told(path):
@@ -96,21 +119,23 @@ def _wal(path: Path) -> Path:
 
 
 def _prepare(db: sqlite3.Connection, path: Path, *, create: bool) -> None:
+    """An older format is read as it is, and brought up to date as soon as we may write."""
     if create:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("BEGIN IMMEDIATE")
-        if _version(db) == 0:
-            for statement in SCHEMA.split(";"):
+        for statements in FORMATS[max(version_of(db), 0) :]:
+            for statement in statements.split(";"):
                 db.execute(statement)
+        if version_of(db) < VERSION:
             db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
-    if (found := _version(db)) != VERSION:
+    if not 1 <= (found := version_of(db)) <= VERSION:
         raise JournalError(
-            f"the journal has format {found}, this version knows format {VERSION}",
+            f"the journal has format {found}, this version knows formats 1 to {VERSION}",
             "update artifact-janitor" if found > VERSION else f"move {path} aside",
             str(path),
         )
 
 
-def _version(db: sqlite3.Connection) -> int:
+def version_of(db: sqlite3.Connection) -> int:
     return cast(int, db.execute("PRAGMA user_version").fetchone()[0])

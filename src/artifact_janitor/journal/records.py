@@ -66,3 +66,24 @@ class Intent:
     reasons: tuple[str, ...] = ()
     about: int | None = None
     moves: tuple[Move, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """One file of a run's configuration: ``name`` is its path in the run, ``digest`` that of
+    its content, and ``mark`` tells whether it was written to since it was read."""
+
+    name: str
+    digest: str
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The configuration that a run had when it was seen; ``run_id`` is W&B's, or ""."""
+
+    path: str
+    seen: int
+    kind: str
+    run_id: str
+    files: tuple[ConfigFile, ...]

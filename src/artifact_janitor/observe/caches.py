@@ -19,10 +19,14 @@ def is_named(folder: Folder) -> bool:
 def doubts(folder: Folder) -> Iterator[Evidence]:
     """What a ``__pycache__`` holds that no compiler put there (S7).
 
-    A ``.cache`` may hold anything: its name is all there is to go by.
+    A ``.cache`` may hold anything: its name is all there is to go by. W&B keeps what is
+    still to be uploaded in one where it was told to (S3).
     """
     if folder.path.rpartition("/")[2] == "__pycache__" and (name := _foreign(folder)):
         yield Evidence("unproven", f"holds {name}, which no compiler makes")
+    for inner in folder.walk():
+        if inner.path.endswith("/artifacts/staging") and any(True for _ in inner.all_files()):
+            yield Evidence("unsynced", f"holds what W&B may still have to upload: {inner.path}")
 
 
 def _foreign(folder: Folder) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from artifact_janitor.core.model import Artifact, Evidence
+from artifact_janitor.core.model import Artifact, Evidence, ModelFile
 from artifact_janitor.observe import liveness, wandb
 from artifact_janitor.observe.liveness import Moment
 from artifact_janitor.observe.reading import open_regular
@@ -29,8 +29,9 @@ def examine(
 ) -> Survey:
     """The survey with all that must be known before the `candidates` (paths) may go.
 
-    They were opened before; what could not be opened is not asked about, and is protected
-    already. `tick` is called with each unit once it has been asked about.
+    What was learnt of others before stays known. They were opened before; what could not be
+    opened is not asked about, and is protected already. `tick` is called with each unit once
+    it has been asked about.
     """
     asked = survey.contents.keys() & set(candidates)
     if not asked:
@@ -41,13 +42,14 @@ def examine(
         if artifact.path in asked:
             artifact = _examined(artifact, survey.contents[artifact.path], moment)
             tick(artifact)
-        models = tuple(replace(each, digest=digests.get(each.path)) for each in artifact.models)
-        artifacts.append(replace(artifact, models=models))
-    published = [
-        replace(each, digest=digests.get(each.path)) for each in survey.catalogue.published
-    ]
-    catalogue = replace(survey.catalogue, artifacts=tuple(artifacts), published=tuple(published))
+        artifacts.append(replace(artifact, models=_known(artifact.models, digests)))
+    published = _known(survey.catalogue.published, digests)
+    catalogue = replace(survey.catalogue, artifacts=tuple(artifacts), published=published)
     return replace(survey, catalogue=catalogue)
+
+
+def _known(files: Iterable[ModelFile], digests: dict[str, str]) -> tuple[ModelFile, ...]:
+    return tuple(replace(each, digest=digests.get(each.path, each.digest)) for each in files)
 
 
 def _examined(artifact: Artifact, content: Folder | Entry, moment: Moment) -> Artifact:
@@ -77,10 +79,10 @@ def fingerprint_of(content: Folder | Entry) -> str:
 def _digests(survey: Survey, asked: set[str]) -> dict[str, str]:
     """Digests of the model files in the units that would go, and of what may equal them.
 
-    Only files of one size can be equal, so only those are read.
+    Only files of one size can be equal, so only those are read, and all of them at once.
     """
     units = (each for each in survey.catalogue.artifacts if each.path in asked)
-    going = [file.path for each in units for file in each.models]
+    going = [file.path for each in units for file in each.models if file.digest is None]
     sizes = {survey.weights[path].size for path in going}
     groups: defaultdict[int, list[str]] = defaultdict(list)
     for path, file in survey.weights.items():

@@ -19,25 +19,51 @@ def tracked(workspace: Path) -> list[str]:
 
     Raises GitUnknown where there is a repository and Git fails or is missing.
     """
-    if not _in_repository(workspace):
+    if not in_repository(workspace):
         return []
+    done = _asked(*_SETTINGS, "-C", os.fspath(workspace), "ls-files", "-z")
+    if done.returncode:
+        raise GitUnknown(_said(done))
+    return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
+
+
+def is_ignored(workspace: Path, path: str) -> bool:
+    """Whether Git would leave a path in the workspace alone. Raises GitUnknown."""
+    where = ("-C", os.fspath(workspace), "check-ignore", "--quiet", "--", path)
+    done = _asked(*_SETTINGS, *where)
+    if done.returncode not in (0, 1):
+        raise GitUnknown(_said(done))
+    return done.returncode == 0
+
+
+def distrust(workspace: Path) -> str:
+    """Why Git refuses this repository to whoever runs us, or "": it belongs to another user.
+
+    We ask with ``safe.directory=*``; a person's own commands fail.
+    """
+    done = _asked("-C", os.fspath(workspace), "rev-parse", "--git-dir")
+    return _said(done) if done.returncode else ""
+
+
+def _asked(*args: str) -> subprocess.CompletedProcess[bytes]:
     try:
-        done = subprocess.run(
-            ["git", *_SETTINGS, "-C", os.fspath(workspace), "ls-files", "-z"],
+        return subprocess.run(
+            ["git", *args],
             capture_output=True,
-            check=True,
+            check=False,
             env=_environment(),
             stdin=subprocess.DEVNULL,
         )
     except FileNotFoundError:
         raise GitUnknown("there is a Git repository, but no git command") from None
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.decode(errors="replace").strip().splitlines()
-        raise GitUnknown(said[0] if said else f"git exited with {error.returncode}") from None
-    return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
 
 
-def _in_repository(workspace: Path) -> bool:
+def _said(done: subprocess.CompletedProcess[bytes]) -> str:
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    return said[0] if said else f"git exited with {done.returncode}"
+
+
+def in_repository(workspace: Path) -> bool:
     return any(os.path.lexists(folder / ".git") for folder in (workspace, *workspace.parents))
 
 

@@ -213,7 +213,7 @@ def _leased(content: Folder | Entry, path: str, moment: Moment) -> str:
     )
     base = os.fspath(moment.base)
     for name, _ in files:
-        refused, hidden = _lease(f"{base}/{name}"), moment.activity.hidden
+        refused, hidden = lease(f"{base}/{name}"), moment.activity.hidden
         if refused == errno.EAGAIN:
             return f"{name} is open for writing"
         if refused and hidden:
@@ -224,7 +224,7 @@ def _leased(content: Folder | Entry, path: str, moment: Moment) -> str:
     return ""
 
 
-def _lease(path: str) -> int:
+def lease(path: str) -> int:
     """0 where nobody has the file open for writing, else the error number.
 
     Closing the file gives the lease back.

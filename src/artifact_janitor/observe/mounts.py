@@ -4,6 +4,37 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A filesystem where it is mounted; ``type`` as the kernel names it, "ext4" or "nfs4"."""
+
+    point: str
+    type: str
+    read_only: bool
+
+
+def mount_of(path: str) -> Mount | None:
+    """The filesystem that a real, absolute path lies on; None where the kernel doesn't say."""
+    try:
+        with open("/proc/self/mountinfo", "rb") as file:
+            mounts = [_mount(line) for line in file.read().splitlines()]
+    except OSError:
+        return None
+    around = [each for each in mounts if f"{path}/".startswith(f"{each.point.rstrip('/')}/")]
+    return max(around[::-1], key=lambda each: len(each.point), default=None)  # the last covers
+
+
+def _mount(line: bytes) -> Mount:
+    """See proc(5): ID, parent, device, root, point, options, optional fields, "-", type,
+    source, options of the filesystem."""
+    first, _, second = line.partition(b" - ")
+    fields, more = first.split(b" "), second.split(b" ")
+    options = {*fields[5].split(b","), *more[-1].split(b",")}
+    point = os.fsdecode(_unescape(fields[4]))
+    return Mount(point, os.fsdecode(more[0]), b"ro" in options)
 
 
 def mount_points() -> frozenset[str]:

@@ -46,7 +46,8 @@ def elsewhere(
     to whoever reads it.
     """
     names, skip = Names(), {*roots}
-    closed = {*roots, *others, *_real_places(base, roots)}
+    known = {*roots, *others}
+    closed = known.union(_real_places(base, known))
     apart = closed.union(mounts_below(base, "", mount_points()))
     stack = [("", True)]
     while stack:
@@ -69,9 +70,9 @@ def elsewhere(
     return names
 
 
-def _real_places(base: Path, roots: Iterable[str]) -> Iterator[str]:
-    """Where roots that are symlinks lead to, if that is in the workspace."""
-    for real in (os.path.realpath(base / root) for root in roots):
+def _real_places(base: Path, folders: Iterable[str]) -> Iterator[str]:
+    """Where folders that are symlinks lead to, if that is in the workspace."""
+    for real in (os.path.realpath(base / folder) for folder in folders):
         if is_within(real, str(base)):
             yield real[len(str(base)) + 1 :]
 

@@ -49,6 +49,10 @@ class Memory:
     def was_used(self) -> bool:
         return bool(self._kept)
 
+    def recalled(self, path: str) -> bool:
+        """Whether this look took the unit as it was, and did not read it."""
+        return path in self._kept
+
     def has_below(self, path: str) -> bool:
         """Whether units are remembered below a folder: then it is none itself."""
         return not self.is_blank and path in self._above
@@ -85,13 +89,13 @@ class Memory:
         return Memory(self.now, self.form, kept)
 
     def save(self, journal_file: Path) -> None:
-        """Write down what is new, and forget what isn't there any more.
+        """Write down what is new, and forget what isn't there any more. A look makes no journal.
 
         A journal that can't be written to only costs the next look its time.
         """
         new = {path: text for path, text in self._learnt.items() if self.known.get(path) != text}
         gone = self.known.keys() - self._kept - self._learnt.keys()
-        if not (new or gone) or not _is_ours(journal_file):
+        if not (new or gone) or not journal_file.is_file():
             return
         try:
             journal = open_journal(journal_file, create=True)
@@ -110,13 +114,6 @@ def memory_of(settings: Settings, journal: Journal | None, now: int) -> Memory:
     except JournalError:
         known = {}
     return Memory(now, form, known)
-
-
-def _is_ours(journal_file: Path) -> bool:
-    """Whether there is a journal, in the workspace's own folder: a look makes none."""
-    return journal_file.is_file() and not any(
-        path.is_symlink() for path in (journal_file, journal_file.parent)
-    )
 
 
 def _form(settings: Settings) -> str:

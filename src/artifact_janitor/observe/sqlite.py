@@ -68,6 +68,8 @@ def _open(path: Path) -> int:
 def _of_image(image: bytes | None) -> sqlite3.Connection:
     if image is None:
         raise Unreadable("it is written to all the time")
+    if not hasattr(sqlite3.Connection, "deserialize"):
+        raise Unreadable("it is in WAL mode, which this Python's SQLite can't read from memory")
     db = sqlite3.connect(":memory:", isolation_level=None)
     db.deserialize(image)
     return db

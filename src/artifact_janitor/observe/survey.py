@@ -297,7 +297,8 @@ def _accompanied(whole: Whole, child: Folder, around: Folder) -> Whole:
 
 
 def opened(seen: Survey, settings: Settings, paths: Iterable[str]) -> Survey:
-    """Read the units at `paths` once more, in full, with those around and inside them.
+    """Read the units at `paths` once more, in full, with those around and inside them;
+    what was opened before stays open.
 
     What is not as it was a moment ago is being worked on, and stays.
     """
@@ -316,7 +317,9 @@ def opened(seen: Survey, settings: Settings, paths: Iterable[str]) -> Survey:
         else each
         for each in seen.catalogue.artifacts
     )
-    return replace(seen, catalogue=replace(seen.catalogue, artifacts=artifacts), contents=found)
+    return replace(
+        seen, catalogue=replace(seen.catalogue, artifacts=artifacts), contents=seen.contents | found
+    )
 
 
 class _Opening:

@@ -74,13 +74,14 @@ def _log(path: Path, limit: int = -1) -> bytes:
 def _applied(content: bytearray, log: bytes) -> bytes:
     """The database with the log's pages in their places, marked as one without a log."""
     pages, size, count = _committed(log)
-    for number, page in pages.items():
-        start = (number - 1) * size
-        if len(content) < start:
-            content.extend(bytes(start - len(content)))
-        content[start : start + size] = page
+    if count * size > len(content) + len(log):
+        raise OSError("its log is damaged")
     if pages:
+        content.extend(bytes(max(count * size - len(content), 0)))
         del content[count * size :]
+    for number, page in pages.items():
+        if number <= count:
+            content[(number - 1) * size : number * size] = page
     content[18:20] = b"\1\1"
     return bytes(content)
 
@@ -99,7 +100,9 @@ def _committed(log: bytes) -> tuple[dict[int, bytes], int, int]:
     for start in range(_START.size, len(log) - _FRAME.size - size + 1, _FRAME.size + size):
         number, count, *marks = _FRAME.unpack_from(log, start)
         page = log[start + _FRAME.size : start + _FRAME.size + size]
-        if marks[:2] != salts or sums.over(log[start : start + 8], page) != tuple(marks[2:]):
+        if number == 0 or marks[:2] != salts:
+            break
+        if sums.over(log[start : start + 8], page) != tuple(marks[2:]):
             break
         waiting[number] = page
         if count:

@@ -1,4 +1,5 @@
-"""W&B's transaction log ``run-ID.wandb``: is it whole, and how did the run end?
+"""W&B's transaction log ``run-ID.wandb``: is it whole, how did the run end, what was it
+configured with?
 
 Seven bytes of header, then LevelDB's log format: blocks of 32 KiB, filled with chunks of
 a CRC-32, a length, a type and a payload; one to many chunks make a record, which is a
@@ -8,11 +9,13 @@ checked and none is trusted; memory stays within a few blocks, however long the 
 
 from __future__ import annotations
 
+import json
+import re
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 MAGIC = b":W&B" + struct.pack("<HB", 0xBEE1, 0)
 """The header of a log; the last byte is the version of the format."""
@@ -27,6 +30,19 @@ _EXIT, _EXIT_CODE = 18, 1
 """Field numbers of ``Record.exit`` and ``RunExitRecord.exit_code``."""
 _EXIT_TAG = b"\x92\x01"
 """How field 18 begins: what doesn't hold these bytes needs no parsing."""
+
+
+_LONGEST_CONFIG = 1024 * 1024
+"""Bytes of a record with a configuration that are read."""
+
+_CONFIG, _RUN, _RUN_CONFIG = 5, 17, 4
+"""Field numbers of ``Record.config``, ``Record.run`` and ``RunRecord.config``."""
+_UPDATE, _REMOVE = 1, 2
+"""Of ``ConfigRecord``."""
+_KEY, _NESTED_KEY, _VALUE = 1, 2, 16
+"""Of ``ConfigItem``; its value is JSON."""
+_OWN = "_wandb"
+"""W&B's own entry among the user's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +79,88 @@ def ending(log: BinaryIO) -> Ending:
     return Ending(exit_code)
 
 
-def _records(log: BinaryIO) -> Iterator[bytes]:
+def config(log: BinaryIO, limit: int | None = None) -> dict[str, Any] | None:
+    """What the run was configured with, as the log says up to byte `limit`, or up to where
+    it is damaged; None where no record tells. W&B's own entry is left out.
+
+    Raises OSError, for no content.
+    """
+    found: dict[str, Any] | None = None
+    try:
+        if has_magic(log):
+            for record in _records(log, _LONGEST_CONFIG):
+                for message in _configs(record):
+                    found = _configured(found or {}, message)
+                if limit is not None and log.tell() >= limit:
+                    break
+    except _Damage:
+        pass  # a run that was killed, or is being written: what stands before that is whole
+    if found is not None:
+        found.pop(_OWN, None)
+    return found
+
+
+def mentions(log: BinaryIO, words: re.Pattern[bytes]) -> set[bytes]:
+    """What of these words stands in the log, up to where it is damaged. Raises OSError."""
+    found: set[bytes] = set()
+    try:
+        if has_magic(log):
+            for record in _records(log, _LONGEST_CONFIG):
+                found |= {*words.findall(record)}
+    except _Damage:
+        pass
+    return found
+
+
+def _configs(record: bytes) -> Iterator[bytes]:
+    """The ``ConfigRecord`` in a record: its own, or that of the run's beginning."""
+    for number, content in _fields(record):
+        if isinstance(content, bytes):
+            if number == _CONFIG:
+                yield content
+            elif number == _RUN:
+                yield from (
+                    inner
+                    for field, inner in _fields(content)
+                    if field == _RUN_CONFIG and isinstance(inner, bytes)
+                )
+
+
+def _configured(before: dict[str, Any], message: bytes) -> dict[str, Any]:
+    """A configuration with the changes of one record."""
+    for number, item in _fields(message):
+        if number in (_UPDATE, _REMOVE) and isinstance(item, bytes):
+            keys, value = _item(item)
+            inner: Any = before
+            for key in keys[:-1]:
+                inner = inner.setdefault(key, {})
+                if not isinstance(inner, dict):
+                    break
+            if keys and isinstance(inner, dict) and number == _UPDATE:
+                inner[keys[-1]] = value
+            elif keys and isinstance(inner, dict):
+                inner.pop(keys[-1], None)
+    return before
+
+
+def _item(item: bytes) -> tuple[list[str], Any]:
+    """The path of a key, outermost first, and its value; what is no JSON is text."""
+    keys: list[str] = []
+    value = "null"
+    for number, content in _fields(item):
+        if isinstance(content, bytes):
+            text = content.decode("utf-8", "replace")
+            if number in (_KEY, _NESTED_KEY):
+                keys.append(text)
+            elif number == _VALUE:
+                value = text
+    try:
+        return keys, json.loads(value)
+    except (ValueError, RecursionError):
+        return keys, value
+
+
+def _records(log: BinaryIO, longest: int = _LONGEST) -> Iterator[bytes]:
     """The records' contents, in order; of long ones only the beginning."""
     record: bytes | None = None
     start = len(MAGIC)
@@ -73,7 +170,7 @@ def _records(log: BinaryIO) -> Iterator[bytes]:
             raise _Damage(f"the log is damaged at byte {at}")
         if record is None:
             record, start = payload, at
-        elif len(record) < _LONGEST:
+        elif len(record) < longest:
             record += payload
         if kind in (_FULL, _LAST):
             yield record

@@ -13,6 +13,7 @@ from typing import Any
 from artifact_janitor.core.model import Evidence, Refusal
 from artifact_janitor.core.plan import Kept, Plan, Step
 from artifact_janitor.execution import Outcome
+from artifact_janitor.render.room import of_rooms
 from artifact_janitor.sweep import Report
 
 SCHEMA = 1
@@ -44,6 +45,7 @@ def of_plan(plan: Plan, notes: Iterable[str] = ()) -> Facts:
         "kept": [_kept(each) for each in plan.kept],
         "refused": [_refusal(each) for each in plan.refused],
         "notes": [*notes],
+        **of_rooms(plan.disk),
     }
 
 

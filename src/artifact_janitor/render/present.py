@@ -10,10 +10,12 @@ from rich.text import Text
 
 from artifact_janitor.config import Settings
 from artifact_janitor.core.model import Artifact, Catalogue
+from artifact_janitor.core.room import Room, rooms
 from artifact_janitor.journal import Step as Done
 from artifact_janitor.journal import Sweep
 from artifact_janitor.render.facts import of_evidence
 from artifact_janitor.render.past import moment, of_sweep, sweep_lines
+from artifact_janitor.render.room import of_rooms, standing
 from artifact_janitor.render.text import View, age
 from artifact_janitor.render.words import Row, line, plural, shown, table
 from artifact_janitor.sweep import Look
@@ -142,6 +144,10 @@ class Status:
     known: Catalogue
     sweeps: Sequence[tuple[Sweep, Sequence[Done]]]
 
+    @property
+    def rooms(self) -> tuple[Room, ...]:
+        return rooms(self.known, self.settings.safety, self.settings.disk)
+
 
 def of_status(status: Status, notes: Sequence[str]) -> dict[str, Any]:
     trash, keep = status.known.trash, status.settings.safety.trash_keep
@@ -160,6 +166,7 @@ def of_status(status: Status, notes: Sequence[str]) -> dict[str, Any]:
         "refused": [each.message for each in status.known.refusals],
         "policies": len(status.settings.policies),
         "notes": [*notes],
+        "keep_free": of_rooms(status.rooms).get("disk", []),
     }
 
 
@@ -171,6 +178,8 @@ def status_lines(status: Status, notes: Sequence[str]) -> Iterator[Text]:
     )
     disk = f"{format_size(status.disk)}, {format_size(status.free)} free"
     yield _labelled("disk", f"{disk} · trash {_trash(status)}")
+    for each in standing(status.rooms, status.now):
+        yield Text.assemble(("attention  ", "yellow"), each)
     if status.known.pins:
         places = ", ".join(shown(pin.path) for pin in status.known.pins[:3])
         more = f" … and {len(status.known.pins) - 3} more" if len(status.known.pins) > 3 else ""

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from artifact_janitor.core.forecast import Forecast
 from artifact_janitor.core.plan import Plan
+from artifact_janitor.observe.wandb_outside import Outside
 from artifact_janitor.render.words import line, shown
 from artifact_janitor.units import DAY, format_duration, format_size
 
@@ -38,9 +39,12 @@ class Space:
     trash: int
     free: int
     forecast: Forecast
+    outside: Sequence[Outside] = ()
 
 
-def space_of(plan: Plan, trash: int, free: int, forecast: Forecast) -> Space:
+def space_of(
+    plan: Plan, trash: int, free: int, forecast: Forecast, outside: Sequence[Outside] = ()
+) -> Space:
     """Bytes count once: what lies in a unit of another kind counts with the outermost one."""
     shares: dict[str, Share] = {}
     sizes: list[tuple[str, int]] = []
@@ -56,7 +60,7 @@ def space_of(plan: Plan, trash: int, free: int, forecast: Forecast) -> Space:
             sizes.append((artifact.path, artifact.bytes))
     by_size = sorted(shares.values(), key=lambda share: (-share.bytes, share.kind))
     sizes.sort(key=lambda unit: (-unit[1], unit[0]))
-    return Space(by_size, sizes, trash, free, forecast)
+    return Space(by_size, sizes, trash, free, forecast, outside)
 
 
 def of_space(space: Space) -> dict[str, Any]:
@@ -69,6 +73,9 @@ def of_space(space: Space) -> dict[str, Any]:
         "units": [{"path": path, "bytes": size} for path, size in space.units],
         "trash": space.trash,
         "free": space.free,
+        "outside": [
+            {"path": each.path, "bytes": each.bytes, "what": each.what} for each in space.outside
+        ],
         "growth_per_day": round(ahead.growth),
         "growth_per_day_under_policy": round(ahead.under_policy),
         "full_in_days": ahead.full_in,
@@ -92,6 +99,9 @@ def space_lines(space: Space, *, every: bool) -> Iterator[Text]:
         )
     yield from _biggest(space, every)
     yield line(f"disk {format_size(space.free)} free · trash {format_size(space.trash)}")
+    for each in space.outside:
+        place = f"outside the project: {shown(each.path)} {format_size(each.bytes)} · {each.what}"
+        yield line(place, *((" → ", (each.hint, "bold")) if each.hint else ()))
     yield from _ahead(space.forecast)
 
 

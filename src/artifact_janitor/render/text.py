@@ -10,6 +10,7 @@ from rich.text import Text
 from artifact_janitor.core.model import Artifact, is_within
 from artifact_janitor.core.plan import GUARDS, Kept, Plan, Step
 from artifact_janitor.execution import Outcome
+from artifact_janitor.render.room import planned_lines, settled_lines
 from artifact_janitor.render.words import Row, line, plural, shown, table, together, wording
 from artifact_janitor.sweep import Report
 from artifact_janitor.units import format_duration, format_elapsed, format_size, format_when
@@ -31,10 +32,13 @@ def plan_lines(plan: Plan, view: View, notes: Iterable[str] = ()) -> Iterator[Te
     yield headline(plan)
     yield from _steps(plan, view)
     yield from _refused(plan)
+    yield from planned_lines(plan)
     yield from _although(plan, view)
     if view.all_kept:
         yield from _by_rule(plan, view)
-    yield from _notes([*(each.message for each in plan.refused if each.code not in GUARDS), *notes])
+    said = (each for each in plan.refused if each.code not in GUARDS)
+    told = (f"{each.message}: {each.hint}" if each.hint else each.message for each in said)
+    yield from _notes([*told, *notes])
     if plan.steps:
         yield Text()
         yield line(
@@ -188,6 +192,7 @@ def report_lines(report: Report, view: View, trash_keep: int) -> Iterator[Text]:
     for found in report.recovered:
         yield line(("after an interruption: ", "yellow"), shown(found))
     yield _summary(report, trash_keep)
+    yield from settled_lines(report)
     yield from outcome_lines(report.outcomes, view)
     if report.sweep and any(each.outcome == "done" for each in report.outcomes):
         yield line("Take it back: ", (f"janitor undo {report.sweep}", "bold"))

@@ -35,6 +35,13 @@ def emit(text: str) -> None:
     print(text)
 
 
+def emit_bytes(content: bytes) -> None:
+    """Print exactly these bytes, whatever the encoding of the terminal."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
 def shown(path: str) -> str:
     """A path as it can be printed: bytes that are no text, and controls, are escaped."""
     return "".join(char if char.isprintable() else _escaped(char) for char in path)

@@ -1,0 +1,158 @@
+"""Checks of the ground: folders, filesystems, leases, permissions, room."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from artifact_janitor.checkup.check import Found, Place, ok, problem, some, warning
+from artifact_janitor.observe.liveness import lease
+from artifact_janitor.observe.mounts import Mount, mount_of
+from artifact_janitor.state import STATE
+from artifact_janitor.units import SECOND, format_duration, format_size, format_when
+
+NETWORK = frozenset(
+    "nfs nfs4 cifs smb3 smbfs 9p virtiofs lustre ceph gpfs beegfs glusterfs afs ncpfs ocfs2 gfs2"
+    " orangefs pvfs2 coda".split()
+)
+"""Filesystems that other hosts may write to."""
+_VOLATILE = ("tmpfs", "ramfs")
+_LEAST = 0.05
+"""The share of a disk's bytes and inodes below which it counts as full."""
+
+
+def folders(place: Place) -> Iterator[Found]:
+    """Which of the configured folders are there, and where links lead."""
+    for root in place.roots:
+        path, real = os.path.join(place.base, root), place.grounds[root]
+        if real != os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)):
+            hint = "that is allowed, as long as what it leads to is the project's alone"
+            yield warning(f"{root} is a symlink to {real}", hint, root)
+    if place.roots:
+        yield ok(f"there are {', '.join(place.roots)}")
+    else:
+        roots = ", ".join(place.settings.folders.retention)
+        hint = "name the folders of your runs in config.toml, or start in the project's folder"
+        yield warning(f"none of the folders is here: {roots}", hint)
+
+
+def filesystems(place: Place) -> Iterator[Found]:
+    """What each place lies on."""
+    seen: dict[str, list[str]] = {}
+    for name, real in place.grounds.items():
+        mount = mount_of(real)
+        if mount is None:
+            hint = "is /proc mounted? Until then filesystems in a run can't be seen"
+            yield warning("the kernel doesn't say what is mounted where", hint)
+            return
+        where = "the workspace" if name == "." else name
+        seen.setdefault(f"{mount.type} ({mount.point})", []).append(where)
+        yield from _doubts(name, mount)
+    yield ok(" · ".join(f"{', '.join(names)} on {what}" for what, names in seen.items()))
+    if len(seen) > 1:
+        yield ok(f"what goes stays on its filesystem: each has its own {STATE}/trash")
+
+
+def _doubts(name: str, mount: Mount) -> Iterator[Found]:
+    where = "the workspace" if name == "." else name
+    if mount.read_only:
+        what = f"{where} is read-only: {mount.point}"
+        hint = f"mount -o remount,rw {mount.point}"
+        own = name in (".", STATE)
+        yield problem(what, hint, name) if own else warning(what, hint, name)
+    if mount.type in NETWORK or mount.type.startswith("fuse"):
+        what = f"{where} is on {mount.type}: a writer on another host leaves no trace here"
+        hint = "leave grace at a day or more, and run the janitor where the training runs"
+        yield warning(what, hint, name)
+    if mount.type in _VOLATILE:
+        what = f"{where} is on {mount.type}: it is gone with the next reboot, its trash too"
+        yield warning(what, "keep nothing there that matters", name)
+
+
+def leases(place: Place) -> Iterator[Found]:
+    """Whether the kernel says who has a file open for writing."""
+    enabled = Path("/proc/sys/fs/leases-enable")
+    if enabled.exists() and enabled.read_text("ascii").strip() == "0":
+        hint = "sysctl fs.leases-enable=1"
+        yield warning("leases are switched off: a writer of another user can't be seen", hint)
+        return
+    works = []
+    for root in place.roots:
+        answers = {lease(os.path.join(place.base, each)) for each in place.contents[root].samples}
+        if answers & {0, errno.EAGAIN}:
+            works.append(root)
+        elif refused := answers - {errno.ENOENT, errno.EACCES}:
+            what = f"no leases on {root} ({os.strerror(refused.pop())})"
+            hint = "only open files of our own processes are seen there; leave grace at a day"
+            yield warning(what, hint, root)
+    if works:
+        yield ok(f"work on {', '.join(works)}")
+    elif not place.roots or not any(each.samples for each in place.contents.values()):
+        yield ok("no file of ours to ask for one")
+
+
+def permissions(place: Place) -> Iterator[Found]:
+    """What we may not read, move, or ask about."""
+    doubts = [*_of_workspace(place)]
+    yield from doubts
+    for root, found in place.contents.items():
+        if found.shut:
+            what = f"we may not change {some(found.shut, 'folder')} in {root}: {found.a_shut}"
+            yield warning(f"{what}; what they hold stays", "run as their owner, or as root", root)
+        if found.foreign:
+            what = f"another user's: {some(found.foreign, 'file')} in {root}, {found.a_foreign}"
+            hint = "run as their owner, or as root: what holds them may stay, as unknown"
+            yield warning(what, hint, root)
+        if found.unreadable:
+            folder = found.an_unreadable
+            what = f"can't be read: {some(found.unreadable, 'folder')} in {root}, {folder}"
+            yield warning(f"{what}; what can't be seen stays", "run as their owner, or root", root)
+    counts = place.contents.values()
+    if not doubts and not any(each.shut or each.foreign or each.unreadable for each in counts):
+        who = "root" if os.geteuid() == 0 else f"uid {os.geteuid()}"
+        yield ok(f"{who} may move all that is there: {some(sum(c.files for c in counts), 'file')}")
+
+
+def _of_workspace(place: Place) -> Iterator[Found]:
+    """Root may do all of it, but not on a filesystem that is read-only."""
+    own = place.state.folder
+    target = own if own.is_dir() else place.settings.workspace
+    if not os.access(target, os.W_OK | os.X_OK, effective_ids=True):
+        what = f"{target} can't be written to: there is no place for the journal and the trash"
+        yield problem(what, "check its owner and mode, or run as its owner", str(target))
+
+
+def disk(place: Place) -> Iterator[Found]:
+    """Room for bytes, and for files: each rename into the trash may take a folder."""
+    seen: dict[int, str] = {}
+    for name, real in place.grounds.items():
+        try:
+            device, status = os.stat(real).st_dev, os.statvfs(real)
+        except OSError:
+            continue  # it went while we looked
+        if device in seen:
+            continue
+        seen[device] = name
+        free, total = status.f_bavail * status.f_frsize, status.f_blocks * status.f_frsize
+        where = "the workspace" if name == "." else name
+        if total and free < _LEAST * total:
+            what = f"{format_size(free)} of {format_size(total)} free on the disk of {where}"
+            yield warning(what, "janitor du, janitor plan", name)
+        elif status.f_files and status.f_favail < _LEAST * status.f_files:
+            what = f"{status.f_favail} of {status.f_files} inodes free on the disk of {where}"
+            yield warning(what, "janitor plan: runs of many small files take them", name)
+        else:
+            inodes = f", {status.f_favail} inodes" if status.f_files else ""
+            yield ok(f"{format_size(free)}{inodes} free on the disk of {where}", name)
+
+
+def future(place: Place) -> Iterator[Found]:
+    """Files from the future: either their clock was wrong, or ours is."""
+    for root, found in place.contents.items():
+        if found.newest > place.now + 60 * SECOND:
+            ahead = format_duration(found.newest - place.now)
+            what = f"{found.the_newest} is dated {ahead} in the future"
+            hint = f"date, which says {format_when(place.now, 0)}; if that is right: touch the file"
+            yield warning(f"{what}: it stays until then", hint, root)
