@@ -19,7 +19,7 @@ from typer.models import ArgumentInfo, OptionInfo
 
 from artifact_janitor.cli.app import COMMANDS
 from artifact_janitor.cli.options import OPTIONS
-from artifact_janitor.config.commented import _toml
+from artifact_janitor.config.commented import literal
 from artifact_janitor.config.schema import (
     LATER_KEYS,
     LATER_THEN,
@@ -116,9 +116,9 @@ def _value(field: FieldInfo) -> Iterator[str]:
     if field.is_required():
         yield "required"
     elif default is not None:
-        yield f"default `{_toml(default)}`"
+        yield f"default `{literal(default)}`"
     if example != default:
-        yield f"such as `{_toml(example)}`"
+        yield f"such as `{literal(example)}`"
 
 
 def _inner(field: FieldInfo) -> str:
