@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from artifact_janitor.core.model import KINDS
 from artifact_janitor.core.policy import pattern
+from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.units import parse_duration, quoted
 
 PREFIX = "JANITOR_"
@@ -34,7 +35,8 @@ MOST = 1_000_000_000
 LONGEST_NAME = 200
 """Letters in the name of a metric."""
 
-LATER_THEN = ("archive", "slim", "compress")
+THEN = ("trash", SLIM)
+LATER_THEN = ("archive", "compress")
 LATER_KEYS = {
     "max_size": "use keep_last or keep_within",
     "expire": "remove the line, there are no archives to expire",
@@ -138,9 +140,9 @@ def _then(value: object) -> str:
     if value in LATER_THEN:
         advice = 'write "trash" (janitor undo brings it back), or remove the policy'
         raise ValueError(f"{said(value)} is not in this version yet: {advice}")
-    if value != "trash":
-        raise ValueError(f'{said(value)} is nothing to do; write "trash"')
-    return "trash"
+    if value not in THEN:
+        raise ValueError(f'{said(value)} is nothing to do; write "trash" or "slim"')
+    return str(value)
 
 
 def glob(value: object) -> str:
@@ -286,7 +288,11 @@ class PolicyTable(Table):
         {"metric": "val_f1", "direction": "max", "n": 3, "missing": "ignore"},
     )
     then: Annotated[str, PlainValidator(_then)] = setting(
-        "trash", "What becomes of the others; janitor undo brings back what is in the trash."
+        "trash",
+        'What becomes of the others: "trash", or for kinds that hold checkpoints "slim". A run'
+        " that is slimmed stays, and its checkpoints go to the trash, but for the best, final,"
+        " last and newest valid ones, and what is pinned or referred to; keep_ rules for"
+        " checkpoints don't count in it. janitor undo brings back what is in the trash.",
     )
 
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain, islice
 
-from artifact_janitor.core.model import Artifact, Catalogue, Evidence, Refusal, Tally, Trashed
+from artifact_janitor.core.model import (
+    Artifact,
+    Catalogue,
+    Evidence,
+    Kind,
+    Refusal,
+    Tally,
+    Trashed,
+)
 from artifact_janitor.core.policy import Policy, Safety
 from artifact_janitor.core.protection import Protections, only_copies, protections
 from artifact_janitor.core.retention import LocalTime, Verdict, judge
+from artifact_janitor.core.slimming import SLIM, Slimming, as_planned, overruled, slimmings, told
 from artifact_janitor.units import duration_literal
 
 EXEMPT_BELOW = 10
@@ -20,19 +29,38 @@ EXEMPT_BELOW = 10
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change: a unit that goes to the trash, or leaves it for good."""
+    """One change: a unit that goes to the trash, or leaves it for good, or a run that stays
+    and is slimmed: then only what is `inside` goes, and is all that the artifact frees."""
 
     do: str
     artifact: Artifact
     reasons: tuple[str, ...]
     inside: tuple[Artifact, ...] = ()
-    """Units that leave with it; their bytes are in it."""
+    """Units that leave with it, or of it; their bytes are in it."""
     trashed: Trashed | None = None
     """What a purge takes."""
 
     @property
     def path(self) -> str:
         return self.artifact.path
+
+    @property
+    def kind(self) -> Kind:
+        """What the guards count it as: slimming takes checkpoints."""
+        return "checkpoint" if self.do == SLIM else self.artifact.kind
+
+    @property
+    def leaving(self) -> tuple[Artifact, ...]:
+        """All units that leave their place."""
+        return self.inside if self.do == SLIM else (self.artifact, *self.inside)
+
+    @property
+    def parts(self) -> tuple[Step, ...]:
+        """What is tried and journalled one by one: a slimmed run's checkpoints."""
+        if self.do != SLIM:
+            return (self,)
+        why = (f"{self.path} is slimmed", *self.reasons)
+        return tuple(Step(SLIM, each, why) for each in self.inside)
 
     @property
     def frees_now(self) -> int:
@@ -67,7 +95,7 @@ class Plan:
         """The refusal that keeps a step from being carried out, if there is one."""
         codes = GUARDS - OVERRIDABLE if by_person else GUARDS
         blocking = (each for each in self.refused if each.code in codes)
-        kinds = ("",) if step.do == "purge" else ("", step.artifact.kind)
+        kinds = ("",) if step.do == "purge" else ("", step.kind)
         return next((each for each in blocking if each.kind in kinds), None)
 
 
@@ -84,29 +112,68 @@ def plan(
     """Facts and policies in, steps with reasons out. `now` in nanoseconds."""
     verdicts = judge(catalogue.artifacts, policies, now, local)
     protected = protections(catalogue)
-    unkept = (each.artifact for each in verdicts.values() if not each.kept)
-    going = [artifact for artifact in unkept if artifact.path not in protected]
-    protected |= only_copies(catalogue, going)
-    retention = [*_retention(catalogue, verdicts, protected)]
+    protected |= only_copies(catalogue, _going(verdicts, protected).values())
+    slimmed = [*slimmings(catalogue, verdicts, protected, now)]
+    verdicts |= overruled(slimmed)
+    retention = _retention(catalogue, verdicts, protected, slimmed)
     steps = (*retention, *_purges(catalogue, safety, now))
     kept = tuple(_kept(catalogue, verdicts, protected, retention))
     refused = (*catalogue.refusals, *_overdrawn(catalogue, retention, safety.max_share))
     return Plan(_id(steps), now, steps, kept, refused)
 
 
+def _going(verdicts: Mapping[str, Verdict], protected: Protections) -> dict[str, Artifact]:
+    """The units that go as a whole: no rule and nothing else keeps them."""
+    return {
+        path: each.artifact
+        for path, each in verdicts.items()
+        if each.policy and each.policy.then != SLIM and not each.kept and path not in protected
+    }
+
+
 def _retention(
-    catalogue: Catalogue, verdicts: dict[str, Verdict], protected: Protections
-) -> Iterator[Step]:
-    """The outermost units that go, oldest first; what is inside leaves with them."""
-    going = {path for path, each in verdicts.items() if not each.kept and path not in protected}
-    for artifact in sorted(catalogue.artifacts, key=lambda each: (each.time, each.path)):
-        around = [*catalogue.up_from(artifact)][1:]
-        if artifact.path in going and going.isdisjoint(around):
-            verdict = verdicts[artifact.path]
-            proof = tuple(each.why for each in artifact.evidence if each.fact == "uploaded")
-            then = verdict.policy.then if verdict.policy else ""
-            inside = tuple(catalogue.below(artifact.path))
-            yield Step(then, artifact, verdict.reasons + proof, inside)
+    catalogue: Catalogue,
+    verdicts: Mapping[str, Verdict],
+    protected: Protections,
+    slimmed: Iterable[Slimming],
+) -> list[Step]:
+    """The outermost units that go, and the runs that are slimmed, oldest first.
+
+    A slimmed run comes before what goes of it by itself, as long as it is what was seen.
+    """
+    going = _going(verdicts, protected)
+    outermost = {
+        path: each
+        for path, each in going.items()
+        if going.keys().isdisjoint([*catalogue.up_from(each)][1:])
+    }
+    slims = {each.run.path: each for each in slimmed if each.leave}
+    apart = outermost.keys() | slims.keys()
+    steps = [_step(catalogue, verdicts[path]) for path in outermost]
+    steps += [_slim(each, _bytes_of(catalogue, path, apart)) for path, each in slims.items()]
+    return sorted(steps, key=lambda step: _turn(catalogue, step.artifact, slims))
+
+
+def _turn(
+    catalogue: Catalogue, artifact: Artifact, slims: Mapping[str, Slimming]
+) -> tuple[int, str, str]:
+    """By the age of the outermost step's unit, from the outside in."""
+    around = [path for path in catalogue.up_from(artifact) if path in slims]
+    outer = catalogue.by_path[around[-1]] if around else artifact
+    return outer.time, outer.path, artifact.path
+
+
+def _step(catalogue: Catalogue, verdict: Verdict) -> Step:
+    artifact = verdict.artifact
+    proof = tuple(each.why for each in artifact.evidence if each.fact == "uploaded")
+    then = verdict.policy.then if verdict.policy else ""
+    inside = tuple(catalogue.below(artifact.path))
+    return Step(then, artifact, verdict.reasons + proof, inside)
+
+
+def _slim(slimming: Slimming, apart: int) -> Step:
+    reasons = (*slimming.why, told(slimming))
+    return Step(SLIM, as_planned(slimming, apart), reasons, slimming.leave)
 
 
 def _purges(catalogue: Catalogue, safety: Safety, now: int) -> Iterator[Step]:
@@ -120,41 +187,40 @@ def _purges(catalogue: Catalogue, safety: Safety, now: int) -> Iterator[Step]:
 
 def _kept(
     catalogue: Catalogue,
-    verdicts: dict[str, Verdict],
+    verdicts: Mapping[str, Verdict],
     protected: Protections,
     steps: Iterable[Step],
 ) -> Iterator[Kept]:
-    leaving = {each.path for step in steps for each in (step.artifact, *step.inside)}
+    told_of = {each.path for step in steps for each in (step.artifact, *step.inside)}
     for artifact in catalogue.artifacts:
-        if artifact.path not in leaving:
+        if artifact.path not in told_of:
             verdict, why = verdicts[artifact.path], protected.get(artifact.path, ())
             by_rule = verdict.reasons if verdict.kept else ()
             reasons = (*by_rule, *(each.why for each in why))
             otherwise = () if verdict.kept else verdict.reasons
-            size = _stays(catalogue, artifact, leaving)
+            size = 0
+            if artifact.parent is None:
+                size = artifact.bytes - _bytes_of(catalogue, artifact.path, told_of)
             yield Kept(artifact, size, reasons, why, otherwise, artifact.parent)
 
 
-def _stays(catalogue: Catalogue, artifact: Artifact, leaving: set[str]) -> int:
-    """Bytes count once: in the outermost kept unit, less what leaves it."""
-    if artifact.parent is not None:
-        return 0
-    gone, stack = 0, list(catalogue.children.get(artifact.path, ()))
+def _bytes_of(catalogue: Catalogue, path: str, apart: Collection[str]) -> int:
+    """Of the units inside the one at `path`, the bytes of the outermost that are `apart`."""
+    size, stack = 0, list(catalogue.children.get(path, ()))
     while stack:
         child = stack.pop()
-        if child.path in leaving:
-            gone += child.bytes
+        if child.path in apart:
+            size += child.bytes
         else:
             stack += catalogue.children.get(child.path, ())
-    return artifact.bytes - gone
+    return size
 
 
 def _overdrawn(catalogue: Catalogue, steps: Sequence[Step], max_share: float) -> Iterator[Refusal]:
     """S8: within 24 h no more than `max_share` of a kind goes without a person's yes."""
-    for kind in sorted({step.artifact.kind for step in steps}):
+    for kind in sorted({step.kind for step in steps}):
         here = _tally(catalogue, (each for each in catalogue.artifacts if each.kind == kind))
-        taken = (step for step in steps if step.artifact.kind == kind)
-        leave = chain.from_iterable((step.artifact, *step.inside) for step in taken)
+        leave = chain.from_iterable(step.leaving for step in steps if step.kind == kind)
         going = _tally(catalogue, (each for each in leave if each.kind == kind))
         recent = catalogue.recent.get(kind, Tally())
         units, size = here.units + recent.units, here.bytes + recent.bytes
@@ -189,6 +255,8 @@ def _id(steps: Iterable[Step]) -> str:
     seen = blake2b(digest_size=2)
     for step in steps:
         marks = [step.do, step.path, step.artifact.fingerprint]
+        if step.do == SLIM:
+            marks += [mark for each in step.inside for mark in (each.path, each.fingerprint)]
         seen.update(json.dumps(marks).encode())
     return seen.hexdigest()
 
@@ -196,4 +264,4 @@ def _id(steps: Iterable[Step]) -> str:
 def leaving(plan: Plan) -> Iterator[Artifact]:
     """All units that would leave their place, those inside others too."""
     retention = (step for step in plan.steps if step.do != "purge")
-    return chain.from_iterable((step.artifact, *step.inside) for step in retention)
+    return chain.from_iterable(step.leaving for step in retention)

@@ -52,7 +52,7 @@ def judge(
         policy = governing(artifact, policies)
         if policy is None:
             verdicts[artifact.path] = Verdict(artifact, None, True, (_ungoverned(artifact),))
-        elif why := _misdated(artifact, now):
+        elif why := misdated(artifact, now):
             verdicts[artifact.path] = Verdict(artifact, policy, True, (why,))
         else:
             groups[policy, artifact.within].append(artifact)
@@ -66,7 +66,7 @@ def governing(artifact: Artifact, policies: Sequence[Policy]) -> Policy | None:
     return next((policy for policy in policies if policy.governs(artifact)), None)
 
 
-def _misdated(artifact: Artifact, now: int) -> str:
+def misdated(artifact: Artifact, now: int) -> str:
     """Why no age can be told from its date (S7), or ""."""
     if artifact.time > now:
         return "its newest file is dated in the future"
