@@ -7,12 +7,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
 
 from artifact_janitor import clock
 from artifact_janitor.config import Settings
 from artifact_janitor.core.model import Artifact, Catalogue, Refusal
 from artifact_janitor.core.plan import Plan, leaving, plan
+from artifact_janitor.core.policy import Policy
+from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.execution import Execution, Options, Outcome
 from artifact_janitor.journal import Journal, open_journal
 from artifact_janitor.observe.examine import examine
@@ -22,7 +23,7 @@ from artifact_janitor.observe.survey import Survey, opened, survey
 from artifact_janitor.observe.workers import uncollected
 from artifact_janitor.recovery import recover
 from artifact_janitor.state import State
-from artifact_janitor.units import DAY
+from artifact_janitor.units import DAY, LONGEST
 from artifact_janitor.workplace import ground_of, workplace
 
 Tick = Callable[[str, int, int], None]
@@ -74,7 +75,7 @@ def look(
     with reading(settings) as journal:
         known = journalled(journal, settings, now)
         memory = memory_of(settings, journal, now).without(also)
-    policies = [each for each in settings.policies if not kinds or each.kind in kinds]
+    policies = [*_asked(settings.policies, kinds)]
     decide = partial(plan, policies=policies, safety=settings.safety, now=now, local=clock.local)
     with uncollected():
         seen = survey(settings, known, memory)
@@ -84,13 +85,32 @@ def look(
             seen = survey(settings, known, memory)
             found = decide(seen.catalogue)
     memory.save(State(settings.workspace).journal)
-    around = (seen.catalogue.up_from(each) for each in leaving(found))
-    if candidates := {*also, *chain.from_iterable(around)}:
+    if candidates := {*also, *_concerned(seen.catalogue, found)}:
         seen = opened(seen, settings, candidates)
         moment = Moment(settings.workspace, now, settings.safety.grace, activity())
         seen = examine(seen, candidates, moment, _counting(tick, "looking at", len(candidates)))
         found = decide(seen.catalogue)
     return Look(seen, _narrowed(found, kinds))
+
+
+def _asked(policies: Iterable[Policy], kinds: Collection[str]) -> Iterator[Policy]:
+    """The policies of these kinds; a checkpoint policy says what is best of a run that is
+    slimmed, and takes nothing itself where it isn't asked."""
+    for each in policies:
+        if not kinds or each.kind in kinds:
+            yield each
+        elif each.kind == "checkpoint":
+            yield replace(each, keep_within=LONGEST)
+
+
+def _concerned(catalogue: Catalogue, found: Plan) -> Iterator[str]:
+    """The units that a plan touches, those around them, and all inside a run that is slimmed:
+    what protects one of these protects the run."""
+    for each in leaving(found):
+        yield from catalogue.up_from(each)
+    for step in found.steps:
+        if step.do == SLIM:
+            yield from (each.path for each in catalogue.below(step.path))
 
 
 def journalled(journal: Journal | None, settings: Settings, now: int) -> Catalogue:
@@ -118,11 +138,13 @@ def _counting(tick: Tick | None, what: str, total: int) -> Callable[[Artifact], 
 def _narrowed(whole: Plan, kinds: Collection[str]) -> Plan:
     if not kinds:
         return whole
+    steps = tuple(each for each in whole.steps if each.artifact.kind in kinds)
+    concern = {"", *kinds, *(each.kind for each in steps)}
     return replace(
         whole,
-        steps=tuple(each for each in whole.steps if each.artifact.kind in kinds),
+        steps=steps,
         kept=tuple(each for each in whole.kept if each.artifact.kind in kinds),
-        refused=tuple(each for each in whole.refused if each.kind in ("", *kinds)),
+        refused=tuple(each for each in whole.refused if each.kind in concern),
     )
 
 

@@ -291,8 +291,9 @@ class PolicyTable(Table):
         "trash",
         'What becomes of the others: "trash", or for kinds that hold checkpoints "slim". A run'
         " that is slimmed stays, and its checkpoints go to the trash, but for the best, final,"
-        " last and newest valid ones, and what is pinned or referred to; keep_ rules for"
-        " checkpoints don't count in it. janitor undo brings back what is in the trash.",
+        " last and newest valid ones, and what is pinned or referred to; of the keep_ rules for"
+        " checkpoints only keep_best counts in it. janitor undo brings back what is in the"
+        " trash.",
     )
 
 

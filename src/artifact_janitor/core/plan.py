@@ -20,7 +20,16 @@ from artifact_janitor.core.model import (
 from artifact_janitor.core.policy import Policy, Safety
 from artifact_janitor.core.protection import Protections, only_copies, protections
 from artifact_janitor.core.retention import LocalTime, Verdict, judge
-from artifact_janitor.core.slimming import SLIM, Slimming, as_planned, overruled, slimmings, told
+from artifact_janitor.core.slimming import (
+    SLIM,
+    Slimming,
+    as_planned,
+    overruled,
+    slimmings,
+    slims,
+    spared,
+    told,
+)
 from artifact_janitor.units import duration_literal
 
 EXEMPT_BELOW = 10
@@ -112,53 +121,51 @@ def plan(
     """Facts and policies in, steps with reasons out. `now` in nanoseconds."""
     verdicts = judge(catalogue.artifacts, policies, now, local)
     protected = protections(catalogue)
-    protected |= only_copies(catalogue, _going(verdicts, protected).values())
-    slimmed = [*slimmings(catalogue, verdicts, protected, now)]
-    verdicts |= overruled(slimmed)
-    retention = _retention(catalogue, verdicts, protected, slimmed)
+    protected |= only_copies(catalogue, _leaving_whole(verdicts, protected))
+    going = {path for path, each in verdicts.items() if not each.kept and path not in protected}
+    spare = spared(catalogue, policies, now, local)
+    slimmed = [*slimmings(catalogue, verdicts, going, protected, spare)]
+    verdicts |= overruled(slimmed, spare)
+    retention = _retention(catalogue, verdicts, going, slimmed)
     steps = (*retention, *_purges(catalogue, safety, now))
     kept = tuple(_kept(catalogue, verdicts, protected, retention))
     refused = (*catalogue.refusals, *_overdrawn(catalogue, retention, safety.max_share))
     return Plan(_id(steps), now, steps, kept, refused)
 
 
-def _going(verdicts: Mapping[str, Verdict], protected: Protections) -> dict[str, Artifact]:
-    """The units that go as a whole: no rule and nothing else keeps them."""
-    return {
-        path: each.artifact
-        for path, each in verdicts.items()
-        if each.policy and each.policy.then != SLIM and not each.kept and path not in protected
-    }
+def _leaving_whole(verdicts: Mapping[str, Verdict], protected: Protections) -> Iterator[Artifact]:
+    """What takes its models along; a run that is slimmed doesn't."""
+    for path, each in verdicts.items():
+        if not each.kept and path not in protected and not slims(each):
+            yield each.artifact
 
 
 def _retention(
     catalogue: Catalogue,
     verdicts: Mapping[str, Verdict],
-    protected: Protections,
+    going: Collection[str],
     slimmed: Iterable[Slimming],
 ) -> list[Step]:
     """The outermost units that go, and the runs that are slimmed, oldest first.
 
     A slimmed run comes before what goes of it by itself, as long as it is what was seen.
     """
-    going = _going(verdicts, protected)
-    outermost = {
-        path: each
-        for path, each in going.items()
-        if going.keys().isdisjoint([*catalogue.up_from(each)][1:])
-    }
-    slims = {each.run.path: each for each in slimmed if each.leave}
-    apart = outermost.keys() | slims.keys()
-    steps = [_step(catalogue, verdicts[path]) for path in outermost]
-    steps += [_slim(each, _bytes_of(catalogue, path, apart)) for path, each in slims.items()]
-    return sorted(steps, key=lambda step: _turn(catalogue, step.artifact, slims))
+    whole = {path for path in going if not slims(verdicts[path])}
+    outer = [
+        path
+        for path in whole
+        if whole.isdisjoint([*catalogue.up_from(catalogue.by_path[path])][1:])
+    ]
+    slim = {each.run.path: each for each in slimmed if each.leave}
+    steps = [_step(catalogue, verdicts[path]) for path in outer]
+    apart = {*outer, *slim}
+    steps += [_slim(each, _bytes_of(catalogue, path, apart)) for path, each in slim.items()]
+    return sorted(steps, key=lambda step: _turn(catalogue, step.artifact, slim))
 
 
-def _turn(
-    catalogue: Catalogue, artifact: Artifact, slims: Mapping[str, Slimming]
-) -> tuple[int, str, str]:
+def _turn(catalogue: Catalogue, artifact: Artifact, slim: Collection[str]) -> tuple[int, str, str]:
     """By the age of the outermost step's unit, from the outside in."""
-    around = [path for path in catalogue.up_from(artifact) if path in slims]
+    around = [path for path in catalogue.up_from(artifact) if path in slim]
     outer = catalogue.by_path[around[-1]] if around else artifact
     return outer.time, outer.path, artifact.path
 
@@ -172,7 +179,7 @@ def _step(catalogue: Catalogue, verdict: Verdict) -> Step:
 
 
 def _slim(slimming: Slimming, apart: int) -> Step:
-    reasons = (*slimming.why, told(slimming))
+    reasons = (*slimming.verdict.reasons, told(slimming))
     return Step(SLIM, as_planned(slimming, apart), reasons, slimming.leave)
 
 

@@ -17,10 +17,11 @@ from typing import Any, cast
 
 from artifact_janitor.core.model import Pin, Tally, Trashed, is_within
 from artifact_janitor.journal.file import connect, told
-from artifact_janitor.journal.records import Intent, Move, State, Step, Sweep
+from artifact_janitor.journal.records import TO_TRASH, Intent, Move, State, Step, Sweep
 
 __all__ = ["Intent", "Journal", "Move", "State", "Step", "Sweep", "open_journal"]
 
+_TOOK = f'"do" IN {TO_TRASH}'
 _STEP = 'id, sweep, "do", kind, path, bytes, frees, fingerprint, reasons, about, state, why, at'
 
 
@@ -142,7 +143,7 @@ class Journal:
 
     def trashed(self) -> list[Trashed]:
         """What lies in the trash."""
-        rows = self._rows(f"SELECT {_STEP} FROM step WHERE state = 'done' AND \"do\" = 'trash'")
+        rows = self._rows(f"SELECT {_STEP} FROM step WHERE state = 'done' AND {_TOOK}")
         return [self._trashed(_step(row)) for row in rows]
 
     def _trashed(self, step: Step) -> Trashed:
@@ -155,7 +156,7 @@ class Journal:
         """What went by policy alone since then, by kind; a person's yes doesn't count."""
         rows = self._rows(
             "SELECT kind, count(*), sum(bytes) FROM step JOIN sweep ON sweep.id = step.sweep "
-            "WHERE \"do\" = 'trash' AND state IN ('done', 'purged') AND at >= ? AND NOT by_person "
+            f"WHERE {_TOOK} AND state IN ('done', 'purged') AND at >= ? AND NOT by_person "
             "GROUP BY kind",
             since,
         )
