@@ -162,7 +162,7 @@ class Execution:
 
     def _stranded(self, outcome: Outcome, moves: tuple[Move, ...]) -> Result:
         """A unit that could not be put back is in the trash all the same: undo must find it."""
-        if not trash.holds(self.place.ground, moves):
+        if not trash.arrived(self.place.ground, moves):
             return outcome, ()
         why = f"it is in the trash, and could not be put back: {outcome.why}"
         return replace(outcome, outcome="failed", why=why), moves

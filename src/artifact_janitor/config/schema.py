@@ -289,11 +289,10 @@ class PolicyTable(Table):
     )
     then: Annotated[str, PlainValidator(_then)] = setting(
         "trash",
-        'What becomes of the others: "trash", or for kinds that hold checkpoints "slim". A run'
-        " that is slimmed stays, and its checkpoints go to the trash, but for the best, final,"
-        " last and newest valid ones, and what is pinned or referred to; of the keep_ rules for"
-        " checkpoints only keep_best counts in it. janitor undo brings back what is in the"
-        " trash.",
+        'The others go to the trash; janitor undo brings them back. With "slim" a run or sweep'
+        " stays, and only its checkpoints go, but for the best, final, last and newest valid one"
+        " and what is pinned or referred to. Of a checkpoint policy's rules only keep_best counts"
+        " then.",
     )
 
 
