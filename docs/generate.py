@@ -7,7 +7,6 @@ key, an option or a default is said once. tests/test_docs.py holds the files aga
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from typer.models import ArgumentInfo, OptionInfo
 
 from artifact_janitor.cli.app import COMMANDS
 from artifact_janitor.cli.options import OPTIONS
+from artifact_janitor.config.commented import toml
 from artifact_janitor.config.schema import (
     LATER_KEYS,
     LATER_THEN,
@@ -116,9 +116,9 @@ def _value(field: FieldInfo) -> Iterator[str]:
     if field.is_required():
         yield "required"
     elif default is not None:
-        yield f"default `{_toml(default)}`"
+        yield f"default `{toml(default)}`"
     if example != default:
-        yield f"such as `{_toml(example)}`"
+        yield f"such as `{toml(example)}`"
 
 
 def _inner(field: FieldInfo) -> str:
@@ -130,12 +130,6 @@ def _inner(field: FieldInfo) -> str:
             )
             return " Its keys: " + ", ".join(keys) + "."
     return ""
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml(each)}" for key, each in value.items()) + " }"
-    return json.dumps(value)
 
 
 def _later() -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Literal
 
 from artifact_janitor import clock
 from artifact_janitor.apply import trash
 from artifact_janitor.apply.mlflow import forget
-from artifact_janitor.core.model import Trashed, is_within
+from artifact_janitor.core.model import Artifact, Trashed, is_within
 from artifact_janitor.core.plan import Plan, Step
+from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.errors import Locked, StepFailed, StepSkipped
 from artifact_janitor.journal import Intent, Move
 from artifact_janitor.observe import mlflow, recheck
@@ -44,6 +46,28 @@ class Outcome:
     outcome: Literal["done", "skipped", "failed"]
     why: str = ""
     code: str = ""
+    parts: tuple[Outcome, ...] = ()
+    """Of a run that was slimmed: how it came out for each of its checkpoints."""
+
+    @property
+    def took(self) -> tuple[Artifact, ...]:
+        """What is in the trash by it now; units inside these are not named."""
+        if self.step.do == SLIM and self.parts:
+            return tuple(each.step.artifact for each in self.parts if each.outcome == "done")
+        return (self.step.artifact,) if self.outcome == "done" and self.step.do == "trash" else ()
+
+
+Result = tuple[Outcome, tuple[Move, ...]]
+"""How something came out, and the renames that stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A step, or a part of one, as it stands in the journal."""
+
+    step: Step
+    number: int
+    moves: tuple[Move, ...]
 
 
 class Execution:
@@ -69,25 +93,28 @@ class Execution:
 
     def _all(self, steps: list[Step], stop: Callable[[], bool]) -> Iterator[Outcome]:
         """Write all intents down at once, then carry them out one by one."""
-        intents = [self._intent(step) for step in steps]
-        now = clock.read().wall
-        configs = self._configs(steps, now)
-        numbers = self.place.journal.intend(
-            self.sweep, intents, now, configs.configs, configs.bodies
-        )
         locked: Locked | None = None
-        for step, number, intent in zip(steps, numbers, intents, strict=True):
+        for step, parts in zip(steps, self._written([each.parts for each in steps]), strict=True):
             if locked or stop():
                 why = locked.message if locked else "interrupted before it began"
-                yield self._settled(
-                    number, Outcome(step, "skipped", why, "locked" if locked else "")
-                )
+                yield self._settled(step, parts, _skipped(parts, why, "locked" if locked else ""))
                 continue
             try:
-                yield self._settled(number, *self._one(step, number, intent.moves))
+                yield self._settled(step, parts, self._tried(step, parts))
             except Locked as error:
                 locked = error
-                yield self._settled(number, Outcome(step, "skipped", error.message, "locked"))
+                yield self._settled(step, parts, _skipped(parts, error.message, "locked"))
+
+    def _written(self, steps: Sequence[Sequence[Step]]) -> list[list[_Part]]:
+        intents = [[self._intent(part) for part in parts] for parts in steps]
+        every, now = [*chain.from_iterable(intents)], clock.read().wall
+        found = self._configs(chain.from_iterable(steps), now)
+        configs = (found.configs, found.bodies)
+        numbers = iter(self.place.journal.intend(self.sweep, every, now, *configs))
+        return [
+            [_Part(part, next(numbers), intent.moves) for part, intent in zip(*both, strict=True)]
+            for both in zip(steps, intents, strict=True)
+        ]
 
     def _configs(self, steps: Iterable[Step], now: int) -> Read:
         """What the runs that are to leave were configured with, which must outlive them."""
@@ -120,16 +147,21 @@ class Execution:
         except StepSkipped:
             return ()
 
-    def _settled(self, number: int, outcome: Outcome, moves: tuple[Move, ...] = ()) -> Outcome:
-        """`moves` are the renames that stand: what is in the trash is journalled so."""
+    def _settled(self, step: Step, parts: Sequence[_Part], results: Sequence[Result]) -> Outcome:
+        """What is in the trash, because a rename stands, is journalled so."""
         now = clock.read().wall
-        state = "done" if moves else outcome.outcome
-        self.place.journal.settle(number, state, outcome.why, now, moves)
-        return outcome
+        for part, (outcome, moves) in zip(parts, results, strict=True):
+            state = "done" if moves else outcome.outcome
+            self.place.journal.settle(part.number, state, outcome.why, now, moves)
+        outcomes = [outcome for outcome, _ in results]
+        return _summed(step, outcomes) if step.do == SLIM else outcomes[0]
 
-    def _one(
-        self, step: Step, number: int, moves: tuple[Move, ...]
-    ) -> tuple[Outcome, tuple[Move, ...]]:
+    def _tried(self, step: Step, parts: Sequence[_Part]) -> list[Result]:
+        if step.do == SLIM:
+            return self._slim(step, parts)
+        return [self._one(each.step, each.number, each.moves) for each in parts]
+
+    def _one(self, step: Step, number: int, moves: tuple[Move, ...]) -> Result:
         try:
             with self.place.state.step():
                 if step.trashed:
@@ -142,11 +174,9 @@ class Execution:
             outcome = Outcome(step, "failed", error.message)
         return self._stranded(outcome, moves)
 
-    def _stranded(
-        self, outcome: Outcome, moves: tuple[Move, ...]
-    ) -> tuple[Outcome, tuple[Move, ...]]:
+    def _stranded(self, outcome: Outcome, moves: tuple[Move, ...]) -> Result:
         """A unit that could not be put back is in the trash all the same: undo must find it."""
-        if not trash.holds(self.place.ground, moves):
+        if not trash.arrived(self.place.ground, moves):
             return outcome, ()
         why = f"it is in the trash, and could not be put back: {outcome.why}"
         return replace(outcome, outcome="failed", why=why), moves
@@ -158,17 +188,61 @@ class Execution:
         if not moves:
             trash.moves_for(self.place.ground, self.sweep, [step.path])  # raises, and says why
             raise StepSkipped("it was away for a moment; the next sweep looks again")
-        moment = self._moment()
-        why = recheck.objection(step.artifact, content, moment)
-        why = why or recheck.life_around(step.artifact, self.survey.catalogue, moment)
-        settings = self.place.settings
-        if why := why or mlflow.objection(step.artifact, settings.workspace, settings.folders):
-            raise StepSkipped(why)
+        self._recheck(step)
         moved = trash.carry_out(self.place.ground, moves)
         if why := in_use(content, self._look_again()):
             trash.put_back(self.place.ground, moved)
             raise StepSkipped(f"live: {why}; put back at once")
         return moved
+
+    def _recheck(self, step: Step) -> None:
+        moment = self._moment()
+        why = recheck.objection(step.artifact, self.survey.contents[step.path], moment)
+        catalogue, slims = self.survey.catalogue, step.do == SLIM
+        why = why or recheck.life_around(step.artifact, catalogue, moment, slims=slims)
+        settings = self.place.settings
+        if why := why or mlflow.objection(step.artifact, settings.workspace, settings.folders):
+            raise StepSkipped(why)
+
+    def _slim(self, step: Step, parts: Sequence[_Part]) -> list[Result]:
+        """Look at the whole run; then all that leaves it goes at once, and comes back if
+        somebody used the run meanwhile."""
+        with self.place.state.step():
+            try:
+                self._check_pins(step.path)
+                self._recheck(step)
+            except StepSkipped as error:
+                return _skipped(parts, error.message)
+            results = [*self._each(parts)]
+            if why := in_use(self.survey.contents[step.path], self._look_again()):
+                results = [self._back(each, why) for each in reversed(results)][::-1]
+            return results
+
+    def _each(self, parts: Sequence[_Part]) -> Iterator[Result]:
+        """What can't be moved stays behind; where something was exchanged, all that follows."""
+        skipped = ""
+        for part in parts:
+            try:
+                if skipped or not part.moves:
+                    raise StepSkipped(skipped or "it was away for a moment")
+                moves = trash.carry_out(self.place.ground, part.moves)
+                yield Outcome(part.step, "done"), moves
+            except StepSkipped as error:
+                skipped = error.message
+                yield self._stranded(Outcome(part.step, "skipped", skipped), part.moves)
+            except StepFailed as error:
+                yield self._stranded(Outcome(part.step, "failed", error.message), part.moves)
+
+    def _back(self, result: Result, why: str) -> Result:
+        outcome, moves = result
+        if not moves:
+            return result
+        try:
+            trash.put_back(self.place.ground, moves)
+        except (StepSkipped, StepFailed) as error:
+            why = f"live: {why}; {error.message}"
+            return self._stranded(replace(outcome, outcome="failed", why=why), moves)
+        return replace(outcome, outcome="skipped", why=f"live: {why}; put back at once"), ()
 
     def _check_pins(self, path: str) -> None:
         """A pin that was made in mid-sweep counts for the steps to come (S13)."""
@@ -221,3 +295,18 @@ def _check_configs(path: str, unread: dict[str, str]) -> None:
     for run, why in unread.items():
         if is_within(run, path):
             raise StepSkipped(f"its configuration can't be read, and would be lost: {why}")
+
+
+def _skipped(parts: Sequence[_Part], why: str, code: str = "") -> list[Result]:
+    return [(Outcome(each.step, "skipped", why, code), ()) for each in parts]
+
+
+def _summed(step: Step, parts: Sequence[Outcome]) -> Outcome:
+    """How it came out for the run, of which a part may have gone."""
+    went = sum(each.outcome == "done" for each in parts)
+    odd = [each for each in parts if each.outcome != "done"]
+    if not odd:
+        return Outcome(step, "done", parts=tuple(parts))
+    worst = next((each for each in odd if each.outcome == "failed"), odd[0])
+    why = f"{went} of {len(parts)} checkpoints went; {worst.why}" if went else worst.why
+    return Outcome(step, worst.outcome, why, worst.code, tuple(parts))
