@@ -48,7 +48,7 @@ def elsewhere(
     names, skip = Names(), {*roots}
     known = {*roots, *others}
     closed = known.union(_real_places(base, known))
-    apart = closed.union(mounts_below(base, "", mount_points()))
+    apart = closed.union(mounts_below(base, "", mount_points())) - {""}
     stack = [("", True)]
     while stack:
         folder, is_open = stack.pop()

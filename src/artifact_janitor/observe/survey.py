@@ -194,13 +194,14 @@ class _Look:
 
     def _caches(self) -> Iterator[Whole]:
         """Those outside the roots."""
+        ground = _outside(self.settings)
         for path in self.names.caches:
             with suppress(OSError):  # it went while we looked
                 child = tree.unread(self.base, path)
                 if whole := self.memory.recall(child, self.base):
                     yield whole
                 elif stat.S_ISDIR(child.entry.mode):
-                    self.parts.append(_Part(_outside(self.settings), child, child))
+                    self.parts.append(_Part(ground, child, child))
 
     def _listed(self, ground: _Ground, child: Folder) -> Folder | None:
         """A folder with units in it that are remembered, to be looked through one by one."""
