@@ -65,7 +65,7 @@ def _open(path: Path) -> int:
     return open_regular(path)
 
 
-def _of_image(image: bytes | None) -> sqlite3.Connection:
+def _of_image(image: bytearray | None) -> sqlite3.Connection:
     if image is None:
         raise Unreadable("it is written to all the time")
     if not hasattr(sqlite3.Connection, "deserialize"):
