@@ -36,6 +36,15 @@ def is_used(start: bytes) -> bool:
     return start[18:20] == b"\2\2"
 
 
+def size(file: BufferedReader, path: Path) -> int:
+    """Bytes of a database and its log, the moment before they are read."""
+    try:
+        log = _beside(path).stat().st_size
+    except FileNotFoundError:
+        log = 0
+    return os.fstat(file.fileno()).st_size + log
+
+
 def image(file: BufferedReader, path: Path) -> bytearray | None:
     """What was last committed, as a database that needs no log; None where it never stands
     still. `file` is the open database at `path`. Raises OSError."""
@@ -67,10 +76,14 @@ def _state(file: BufferedReader, path: Path) -> _State:
 
 def _log(path: Path, limit: int = -1) -> bytes:
     try:
-        with os.fdopen(open_regular(path.with_name(path.name + "-wal")), "rb") as file:
+        with os.fdopen(open_regular(_beside(path)), "rb") as file:
             return file.read(limit)
     except FileNotFoundError:
         return b""
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
 
 
 def _applied(content: bytearray, log: bytes) -> bytearray:
