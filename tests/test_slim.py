@@ -306,6 +306,17 @@ def test_undo_brings_all_back_and_pins_it(bring: Bring, run: str) -> None:
     assert done(work.janitor("run", "--yes")) == gone
 
 
+def test_names_that_are_no_text_are_slimmed_and_undone_like_others(bring: Bring) -> None:
+    work = bring()
+    run = "training/runs/caf\udce9\n\x1b[1m"
+    bulk = work.training(60, run)
+    before = snapshot(work.root)
+    assert done(work.janitor("run", "--yes")) == {run, *bulk}
+    assert "caf\\xe9\\n" in work.said("why", bulk[0])
+    assert work.janitor("undo").code == 0
+    assert difference(before, snapshot(work.root)) == []
+
+
 def test_one_checkpoint_comes_back_by_its_number(bring: Bring) -> None:
     work = bring(PLAIN)
     sweep = work.janitor("run", "--yes").facts["sweep"]
@@ -498,6 +509,18 @@ def test_the_guard_counts_checkpoints_even_of_one_kind_only(bring: Bring) -> Non
         assert (held.code, done(held)) == (4, set())
         assert "checkpoint units" in held.said["errors"][0]["message"]
     assert len(done(work.janitor("run", "--override-guards"))) == 9
+
+
+def test_what_was_slimmed_away_today_counts_for_the_guard(bring: Bring, trained: Path) -> None:
+    """Nine checkpoints would be exempt, if three had not gone today."""
+    work = bring(PLAIN)
+    work.configure(SLIMMING.partition("[safety]")[0])
+    assert len(done(work.janitor("run", "--yes"))) == 4
+    shutil.copytree(trained / TRAINER, work.root / TRAINER)
+    wandb_runs.backdate(work.root / TRAINER, 60)
+    held = work.janitor("run", "--yes")
+    assert (held.code, done(held)) == (4, set())
+    assert "3 gone in the last 24 hours included" in held.said["errors"][0]["message"]
 
 
 def test_only_names_the_kinds_of_runs(bring: Bring) -> None:
