@@ -16,7 +16,7 @@ WRITTEN = [page for page in PAGES if page.name not in ("commands.md", "benchmark
 
 _BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`\n]+)`")
-_COMMAND = re.compile(r"(?:^|[&|;] *|\* +)((?:[A-Z_]+=\S+ +)*)(?:\S*/)?janitor(?= |$)([^&|;#]*)")
+_COMMAND = re.compile(r"(?:^|[&|;] *|\* +)((?:[A-Z_]+=\S+ +)*)(?:\S*/)?janitor(?= |$)([^&|;#>]*)")
 """As typed, after `&&`, or in a line of a crontab; with variables before it."""
 
 

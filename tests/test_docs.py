@@ -106,6 +106,7 @@ def _is_known(command: Command) -> bool:
         ("0 3 * * *   cd /x && .venv/bin/janitor run --yes", "janitor run --yes"),
         ("JANITOR_SAFETY__GRACE=1h janitor plan", "JANITOR_SAFETY__GRACE=1h janitor plan"),
         ("janitor undo [ID]", "janitor undo ID"),
+        ("janitor plan --json > plan.json", "janitor plan --json"),
         ("cd demo-janitor && make", ""),
         ("pip install artifact-janitor", ""),
     ],
