@@ -21,7 +21,6 @@ from pathlib import Path
 
 from artifact_janitor.core.model import Evidence
 from artifact_janitor.observe import wandb
-from artifact_janitor.observe.reading import open_regular
 from artifact_janitor.observe.tree import Entry, Folder
 from artifact_janitor.units import format_duration
 
@@ -208,15 +207,11 @@ def _started_before(pid: int, moment: int) -> bool:
 
 def _leased(content: Folder | Entry, path: str, moment: Moment) -> str:
     """Ask for a read lease on every file: the kernel refuses while anyone may write to it."""
-    files: Iterable[tuple[str, Entry]] = (
-        [(path, content)] if isinstance(content, Entry) else content.all_files()
-    )
-    base = os.fspath(moment.base)
-    for name, _ in files:
-        refused, hidden = _lease(f"{base}/{name}"), moment.activity.hidden
+    hidden = moment.activity.hidden
+    for name, refused in _refusals(content, path, os.fspath(moment.base)):
         if refused == errno.EAGAIN:
             return f"{name} is open for writing"
-        if refused and hidden:
+        if hidden:
             return (
                 f"unknown: no lease on {name} ({os.strerror(refused)}), and {hidden} "
                 "processes of other users can't be looked into"
@@ -224,21 +219,53 @@ def _leased(content: Folder | Entry, path: str, moment: Moment) -> str:
     return ""
 
 
-def _lease(path: str) -> int:
+def _refusals(content: Folder | Entry, path: str, base: str) -> Iterator[tuple[str, int]]:
+    """The files on which no lease is given, each with the error number."""
+    if isinstance(content, Entry):
+        above, _, name = path.rpartition("/")
+        yield from _refused_in(base, above, [name])
+    else:
+        for folder in content.walk():
+            if folder.files:
+                yield from _refused_in(base, folder.path, folder.files)
+
+
+def _refused_in(base: str, folder: str, names: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """The same for files of one folder: opened from there, each by its name alone."""
+    try:
+        fd = os.open(f"{base}/{folder}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        code = error.errno or errno.EIO
+        yield from ((f"{folder}/{name}", code) for name in names)
+        return
+    try:
+        for name in names:
+            if refused := _lease(name, fd):
+                yield f"{folder}/{name}", refused
+    finally:
+        os.close(fd)
+
+
+def _lease(name: str, folder: int) -> int:
     """0 where nobody has the file open for writing, else the error number.
 
-    Closing the file gives the lease back.
+    Closing the file gives the lease back. Only regular files have leases: what is none any
+    more is refused by the kernel itself, and ``O_NONBLOCK`` lets no pipe hold us up.
     """
-    fd = -1
     try:
-        fd = open_regular(path)
+        fd = os.open(name, _FOR_LEASE, dir_fd=folder)
+    except OSError as error:
+        return error.errno or errno.EIO
+    try:
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except OSError as error:
         return error.errno or errno.EIO
     finally:
-        if fd >= 0:
-            os.close(fd)
+        os.close(fd)
     return 0
+
+
+_FOR_LEASE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def ignore_lease_breaks() -> None:
