@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 from artifact_janitor.state import STATE
 
-
 BLOCK = 512
 """Bytes that ``st_blocks`` counts, whatever the filesystem's own blocks are."""
 
