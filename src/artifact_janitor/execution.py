@@ -1,8 +1,18 @@
-"""Carry out the steps of a plan, each under the lock, each looked at again first."""
+"""Carry out the steps of a plan, each under the lock, each looked at again first.
+
+A unit is looked at again in full immediately before its rename. After the rename, which
+no path leads round, all processes are looked at once more, and what one of them holds is
+put back. One such look serves all units that were renamed within `TOGETHER`: it is later
+than every rename among them, so whoever got hold of a unit before it went still shows.
+Until then nothing is reported as done, and a janitor that is killed leaves what it always
+could: a unit in the trash whose step is still intended, which the next start finishes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,7 +22,7 @@ from artifact_janitor.core.model import Trashed, is_within
 from artifact_janitor.core.plan import Plan, Step
 from artifact_janitor.errors import Locked, StepFailed, StepSkipped
 from artifact_janitor.journal import Intent, Move
-from artifact_janitor.observe import recheck
+from artifact_janitor.observe import recheck, workers
 from artifact_janitor.observe.examine import fingerprint_of
 from artifact_janitor.observe.liveness import Activity, Moment, activity, in_use
 from artifact_janitor.observe.survey import Survey
@@ -21,7 +31,11 @@ from artifact_janitor.units import SECOND
 from artifact_janitor.workplace import Workplace
 
 FRESH = SECOND
-"""How old a look at all processes may be before a step; after each rename comes a new one."""
+"""How old a look at a unit or at all processes may be before a step, in nanoseconds."""
+TOGETHER = SECOND // 4
+"""How long units that were renamed may wait for the next look at all processes."""
+MANY = 32
+"""How many of them may wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +56,16 @@ class Outcome:
     code: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A step that was tried; `moves` are the renames that stand, `at` is since boot."""
+
+    number: int
+    outcome: Outcome
+    moves: tuple[Move, ...]
+    at: int
+
+
 class Execution:
     """One sweep that is being carried out under the name `sweep`."""
 
@@ -50,7 +74,8 @@ class Execution:
         self.survey = survey
         self.sweep = sweep
         self.options = options
-        self._activity: tuple[int, Activity] = (0, Activity())
+        self._activity: tuple[int, Activity] = (-FRESH, Activity())
+        """The last look at all processes, and when that was, since boot."""
 
     def of(self, plan: Plan, stop: Callable[[], bool]) -> Iterator[Outcome]:
         """Try each step of the plan, in order."""
@@ -63,22 +88,58 @@ class Execution:
         yield from self._all(free, stop)
 
     def _all(self, steps: list[Step], stop: Callable[[], bool]) -> Iterator[Outcome]:
-        """Write all intents down at once, then carry them out one by one."""
+        """Write all intents down at once, then carry them out, some of them together."""
         intents = [self._intent(step) for step in steps]
         numbers = self.place.journal.intend(self.sweep, intents, clock.read().wall)
+        together: list[_Tried] = []
+        for tried in self._tried(steps, numbers, [each.moves for each in intents], stop):
+            together.append(tried)
+            if _is_due(together):
+                yield from self._confirmed(together)
+                together = []
+        yield from self._confirmed(together)
+
+    def _tried(
+        self,
+        steps: Sequence[Step],
+        numbers: Sequence[int],
+        moves: Sequence[tuple[Move, ...]],
+        stop: Callable[[], bool],
+    ) -> Iterator[_Tried]:
         locked: Locked | None = None
-        for step, number, intent in zip(steps, numbers, intents, strict=True):
-            if locked or stop():
-                why = locked.message if locked else "interrupted before it began"
-                yield self._settled(
-                    number, Outcome(step, "skipped", why, "locked" if locked else "")
-                )
-                continue
-            try:
-                yield self._settled(number, *self._one(step, number, intent.moves))
-            except Locked as error:
-                locked = error
-                yield self._settled(number, Outcome(step, "skipped", error.message, "locked"))
+        with closing(workers.answers(self._objections, steps)) as said:
+            for step, number, planned in zip(steps, numbers, moves, strict=True):
+                stood: tuple[Move, ...] = ()
+                if locked or stop():
+                    why = locked.message if locked else "interrupted before it began"
+                    outcome = Outcome(step, "skipped", why, "locked" if locked else "")
+                else:
+                    try:
+                        outcome, stood = self._one(step, number, planned, next(said))
+                    except Locked as error:
+                        locked = error
+                        outcome = Outcome(step, "skipped", error.message, "locked")
+                yield _Tried(number, outcome, stood, clock.awake())
+
+    def _confirmed(self, together: Sequence[_Tried]) -> Iterator[Outcome]:
+        """Look at all processes, put back what one of them holds, and write down the rest."""
+        seen = self._look_again() if any(each.moves for each in together) else Activity()
+        for each in together:
+            outcome, moves = each.outcome, each.moves
+            if moves and (why := in_use(self.survey.contents[outcome.step.path], seen)):
+                outcome, moves = self._taken_back(outcome.step, moves, why)
+            yield self._settled(each.number, outcome, moves)
+
+    def _taken_back(
+        self, step: Step, moves: tuple[Move, ...], why: str
+    ) -> tuple[Outcome, tuple[Move, ...]]:
+        try:
+            with self.place.state.step():
+                trash.put_back(self.place.ground, moves)
+            outcome = Outcome(step, "skipped", f"live: {why}; put back at once")
+        except (StepSkipped, StepFailed, Locked) as error:
+            outcome = Outcome(step, "failed", error.message)
+        return self._stranded(outcome, moves)
 
     def _intent(self, step: Step) -> Intent:
         artifact = step.artifact
@@ -112,14 +173,14 @@ class Execution:
         return outcome
 
     def _one(
-        self, step: Step, number: int, moves: tuple[Move, ...]
+        self, step: Step, number: int, moves: tuple[Move, ...], said: Sequence[str]
     ) -> tuple[Outcome, tuple[Move, ...]]:
         try:
             with self.place.state.step():
                 if step.trashed:
                     self._purge(step.trashed, number)
                     return Outcome(step, "done"), ()
-                return Outcome(step, "done"), self._trash(step, moves)
+                return Outcome(step, "done"), self._trash(step, moves, said)
         except StepSkipped as error:
             outcome = Outcome(step, "skipped", error.message)
         except StepFailed as error:
@@ -135,21 +196,31 @@ class Execution:
         why = f"it is in the trash, and could not be put back: {outcome.why}"
         return replace(outcome, outcome="failed", why=why), moves
 
-    def _trash(self, step: Step, moves: tuple[Move, ...]) -> tuple[Move, ...]:
-        content = self.survey.contents[step.path]
+    def _trash(self, step: Step, moves: tuple[Move, ...], said: Sequence[str]) -> tuple[Move, ...]:
         self._check_pins(step.path)
         if not moves:
             trash.moves_for(self.place.ground, self.sweep, [step.path])  # raises, and says why
             raise StepSkipped("it was away for a moment; the next sweep looks again")
-        moment = self._moment()
-        why = recheck.objection(step.artifact, content, moment)
-        if why := why or recheck.life_around(step.artifact, self.survey.catalogue, moment):
+        if why := self._objection(step, said):
             raise StepSkipped(why)
-        moved = trash.carry_out(self.place.ground, moves)
-        if why := in_use(content, self._look_again()):
-            trash.put_back(self.place.ground, moved)
-            raise StepSkipped(f"live: {why}; put back at once")
-        return moved
+        return trash.carry_out(self.place.ground, moves)
+
+    def _objections(self, step: Step) -> Iterator[str]:
+        """What speaks against a step at this moment, and when that was: for a worker, which
+        looks at the next units while we rename."""
+        if step.trashed is None:
+            why = self._looked_at(step)
+            yield json.dumps([why, clock.awake()])
+
+    def _objection(self, step: Step, said: Sequence[str]) -> str:
+        """What was said of a unit a moment ago; what is older than that is asked anew."""
+        why, at = json.loads(said[0])
+        return why if clock.awake() - at <= FRESH else self._looked_at(step)
+
+    def _looked_at(self, step: Step) -> str:
+        content, moment = self.survey.contents[step.path], self._moment()
+        why = recheck.objection(step.artifact, content, moment)
+        return why or recheck.life_around(step.artifact, self.survey.catalogue, moment)
 
     def _check_pins(self, path: str) -> None:
         """A pin that was made in mid-sweep counts for the steps to come (S13)."""
@@ -159,7 +230,7 @@ class Execution:
 
     def _purge(self, trashed: Trashed, number: int) -> None:
         content = self._in_trash(trashed)
-        if why := in_use(content, self._look_again()):
+        if why := in_use(content, self._seen_within(TOGETHER)):
             raise StepSkipped(f"live in the trash: {why}")
         if fingerprint_of(content) != trashed.fingerprint:
             raise StepSkipped("changed in the trash; look at it, and remove it by hand")
@@ -175,13 +246,23 @@ class Execution:
             raise StepSkipped(f"not in the trash any more ({error.strerror})") from error
 
     def _moment(self) -> Moment:
-        settings, now = self.place.settings, clock.read().wall
-        taken, seen = self._activity
-        if now - taken > FRESH:
-            seen = self._look_again()
+        settings = self.place.settings
+        now, seen = clock.read().wall, self._seen_within(FRESH)
         return Moment(settings.workspace, now, settings.safety.grace, seen)
 
+    def _seen_within(self, age: int) -> Activity:
+        taken, seen = self._activity
+        return seen if clock.awake() - taken <= age else self._look_again()
+
     def _look_again(self) -> Activity:
-        seen = activity()
-        self._activity = (clock.read().wall, seen)
+        taken, seen = clock.awake(), activity()
+        self._activity = (taken, seen)
         return seen
+
+
+def _is_due(together: Sequence[_Tried]) -> bool:
+    """Whether these steps are to be confirmed now; what renamed nothing waits for nobody."""
+    renamed = [each for each in together if each.moves]
+    if not renamed or len(renamed) == MANY:
+        return True
+    return clock.awake() - renamed[0].at > TOGETHER

@@ -66,10 +66,14 @@ def look(
     kinds: Collection[str] = (),
     also: Iterable[str] = (),
     tick: Tick | None = None,
+    *,
+    leases: bool = True,
 ) -> Look:
     """Observe and plan; changes nothing. `now` in nanoseconds.
 
-    Units that would go are examined, and those whose paths are in `also`.
+    Units that would go are examined, and those whose paths are in `also`. Without `leases`
+    the files in them are not opened: for a plan that is carried out at once, unseen, since
+    each step asks for them anyway, immediately before its rename.
     """
     with reading(settings) as journal:
         known = journalled(journal, settings, now)
@@ -87,7 +91,7 @@ def look(
     around = (seen.catalogue.up_from(each) for each in leaving(found))
     if candidates := {*also, *chain.from_iterable(around)}:
         seen = opened(seen, settings, candidates)
-        moment = Moment(settings.workspace, now, settings.safety.grace, activity())
+        moment = Moment(settings.workspace, now, settings.safety.grace, activity(), leases)
         seen = examine(seen, candidates, moment, _counting(tick, "looking at", len(candidates)))
         found = decide(seen.catalogue)
     return Look(seen, _narrowed(found, kinds))

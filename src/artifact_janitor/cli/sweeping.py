@@ -50,7 +50,7 @@ def run_command(
     """Plan, ask, carry out, report."""
     session = Session("run", asked)
     recovered = mend(session.settings)
-    seen = _look(session)
+    seen = _look(session, leases=not (yes or override))
     by_person = override or (not yes and _agreed(session, seen.plan))
     options = Options(by_person)
     with session.progress() as tick, _ends_after_a_step() as stop:
@@ -58,9 +58,10 @@ def run_command(
     return _told(session, report)
 
 
-def _look(session: Session) -> Look:
+def _look(session: Session, *, leases: bool = True) -> Look:
     with session.progress() as tick:
-        return look(session.settings, clock.read().wall, session.asked.only, tick=tick)
+        now = clock.read().wall
+        return look(session.settings, now, session.asked.only, tick=tick, leases=leases)
 
 
 def _agreed(session: Session, plan: Plan) -> bool:

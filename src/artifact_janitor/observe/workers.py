@@ -8,11 +8,12 @@ find comes back as lines of text, while they go on with the next thing.
 from __future__ import annotations
 
 import gc
+import mmap
 import os
 import select
 import signal
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from time import monotonic
@@ -39,7 +40,7 @@ def spread(work: Work[T], things: Sequence[T]) -> Iterator[str]:
     return chain.from_iterable(answers(work, things))
 
 
-def answers(work: Work[T], things: Sequence[T]) -> Iterator[list[str]]:
+def answers(work: Work[T], things: Sequence[T]) -> Generator[list[str], None, None]:
     """The lines that `work` gives for each thing, in their order, as they become known.
 
     What a worker that was lost left undone we do, and meet its error if there was one.
@@ -55,6 +56,11 @@ def answers(work: Work[T], things: Sequence[T]) -> Iterator[list[str]]:
                 yield [*work(thing)] if text is None else text.splitlines()
     else:
         yield from ([*work(each)] for each in things[at:])
+
+
+def ours() -> set[int]:
+    """The ids of this janitor's own processes: what they hold open they only look at."""
+    return {os.getpid(), *_ROLL.pids()}
 
 
 def cores() -> int:
@@ -84,32 +90,58 @@ def _team(work: Work[T], things: Sequence[T]) -> Iterator[_Team]:
     team = _Team()
     try:
         with suppress(OSError):  # as many as the machine allows; what is left we do
-            for _ in range(min(cores(), MOST, len(starts))):
-                team.hire(lambda out: _work_off(work, things, step, todo, out), todo)
+            for place in range(1, 1 + min(cores(), MOST, len(starts))):
+                team.hire(lambda out: _work_off(work, things, step, todo, out), todo, place)
         os.close(todo)
         yield team
     finally:
         team.dismiss()
 
 
+class _Roll:
+    """The process ids of a janitor and of its workers, in memory that all of them share: each
+    enrols before it opens anything, so that none takes another one's look for a sign of life."""
+
+    def __init__(self) -> None:
+        self._shared: mmap.mmap | None = None
+
+    def begin(self) -> None:
+        """Anew for each team: whoever forked us has its own."""
+        self._shared = mmap.mmap(-1, _NUMBER.size * (MOST + 1))
+        self.enrol(0, os.getpid())
+
+    def enrol(self, place: int, pid: int) -> None:
+        assert self._shared is not None
+        _NUMBER.pack_into(self._shared, place * _NUMBER.size, pid)
+
+    def pids(self) -> set[int]:
+        """Empty places are 0, which is no process."""
+        return {pid for (pid,) in _NUMBER.iter_unpack(self._shared[:] if self._shared else b"")}
+
+
+_ROLL = _Roll()
+
+
 class _Team:
     """The workers that still have something to say, and what they said."""
 
     def __init__(self) -> None:
-        self._pids: dict[int, int] = {}
-        """Who writes into a pipe that we read from."""
+        _ROLL.begin()
+        self._pids: dict[int, tuple[int, int]] = {}
+        """Who writes into a pipe that we read from, and where that one is enrolled."""
         self._unread: dict[int, bytes] = {}
         self._said: dict[int, str] = {}
         self._poll = select.poll()
 
-    def hire(self, labour: Callable[[int], None], todo: int) -> None:
+    def hire(self, labour: Callable[[int], None], todo: int, place: int) -> None:
         """A fork that does its part and ends."""
         heard, out = os.pipe()
         if pid := os.fork():
             os.close(out)
-            self._pids[heard], self._unread[heard] = pid, b""
+            self._pids[heard], self._unread[heard] = (pid, place), b""
             self._poll.register(heard, select.POLLIN)
         else:
+            _ROLL.enrol(place, os.getpid())
             _alone(labour, todo, out)
 
     def answer(self, number: int) -> str | None:
@@ -134,13 +166,15 @@ class _Team:
         self._unread[heard] = text[at:]
 
     def _dismiss(self, heard: int) -> None:
+        pid, place = self._pids.pop(heard)
         self._poll.unregister(heard)
         os.close(heard)
-        os.waitpid(self._pids.pop(heard), 0)
+        _ROLL.enrol(place, 0)  # as long as nobody waited for it, no other process has its id
+        os.waitpid(pid, 0)
 
     def dismiss(self) -> None:
         """End those whose answers nobody wants any more: they only look."""
-        for heard, pid in [*self._pids.items()]:
+        for heard, (pid, _) in [*self._pids.items()]:
             os.kill(pid, signal.SIGKILL)
             self._dismiss(heard)
 
