@@ -36,7 +36,7 @@ def plan_command(
     view = session.view(all_steps=every_step, all_kept=kept)
     notes = session.notes()
     lines = text.plan_lines(seen.plan, view, notes)
-    session.answer(facts.of_plan(seen.plan, notes), lines)
+    session.answer(lambda: facts.of_plan(seen.plan, notes), lines)
     return SOMETHING_TO_DO if exit_code and seen.plan.steps else 0
 
 
@@ -102,7 +102,7 @@ def _ends_after_a_step() -> Iterator[Callable[[], bool]]:
 def _told(session: Session, report: Report) -> int:
     lines = text.report_lines(report, session.view(), session.settings.safety.trash_keep)
     code, errors = _verdict(report)
-    session.answer(facts.of_report(report, session.notes()), lines, errors)
+    session.answer(lambda: facts.of_report(report, session.notes()), lines, errors)
     return code
 
 

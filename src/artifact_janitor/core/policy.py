@@ -43,7 +43,9 @@ class Policy:
     then: str = "trash"
 
     def governs(self, artifact: Artifact) -> bool:
-        return artifact.kind == self.kind and bool(pattern(self.path).fullmatch(artifact.path))
+        if artifact.kind != self.kind:
+            return False
+        return self.path == "**" or bool(pattern(self.path).fullmatch(artifact.path))
 
 
 @dataclass(frozen=True, slots=True)
