@@ -99,9 +99,10 @@ def _retention(
 ) -> Iterator[Step]:
     """The outermost units that go, oldest first; what is inside leaves with them."""
     going = {path for path, each in verdicts.items() if not each.kept and path not in protected}
-    for artifact in sorted(catalogue.artifacts, key=lambda each: (each.time, each.path)):
+    candidates = (each for each in catalogue.artifacts if each.path in going)
+    for artifact in sorted(candidates, key=lambda each: (each.time, each.path)):
         around = [*catalogue.up_from(artifact)][1:]
-        if artifact.path in going and going.isdisjoint(around):
+        if going.isdisjoint(around):
             verdict = verdicts[artifact.path]
             proof = tuple(each.why for each in artifact.evidence if each.fact == "uploaded")
             then = verdict.policy.then if verdict.policy else ""
@@ -139,6 +140,8 @@ def _stays(catalogue: Catalogue, artifact: Artifact, leaving: set[str]) -> int:
     """Bytes count once: in the outermost kept unit, less what leaves it."""
     if artifact.parent is not None:
         return 0
+    if not leaving:
+        return artifact.bytes
     gone, stack = 0, list(catalogue.children.get(artifact.path, ()))
     while stack:
         child = stack.pop()
