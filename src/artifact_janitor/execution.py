@@ -1,9 +1,9 @@
 """Carry out the steps of a plan, each under the lock, each looked at again first.
 
-A unit is looked at again in full immediately before its rename. After the rename, which
-no path leads round, all processes are looked at once more, and what one of them holds is
-put back. One such look serves all units that were renamed within `TOGETHER`: it is later
-than every rename among them, so whoever got hold of a unit before it went still shows.
+A unit is looked at again in full immediately before its rename. After the rename nobody
+finds it under its name any more; then all processes are looked at, and what one of them
+holds is put back. One such look serves all units that were renamed shortly before: it comes
+after each of these renames, so whoever got hold of a unit before it went still shows.
 Until then nothing is reported as done, and a janitor that is killed leaves what it always
 could: a unit in the trash whose step is still intended, which the next start finishes.
 """
@@ -31,11 +31,15 @@ from artifact_janitor.units import SECOND
 from artifact_janitor.workplace import Workplace
 
 FRESH = SECOND
-"""How old a look at a unit or at all processes may be before a step, in nanoseconds."""
-TOGETHER = SECOND // 4
-"""How long units that were renamed may wait for the next look at all processes."""
+"""How old a look at all processes may be before a step; after renames comes a new one."""
+JUST_NOW = SECOND // 4
+"""How old a worker's look at a unit may be before its rename; an older one is repeated."""
+TOGETHER = SECOND // 2
+"""How long units that were renamed may wait for the look at all processes."""
 MANY = 32
 """How many of them may wait."""
+LARGE = 10_000
+"""For a unit with more files than this they don't wait: it takes long to look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +96,12 @@ class Execution:
         intents = [self._intent(step) for step in steps]
         numbers = self.place.journal.intend(self.sweep, intents, clock.read().wall)
         together: list[_Tried] = []
-        for tried in self._tried(steps, numbers, [each.moves for each in intents], stop):
+        attempts = self._tried(steps, numbers, [each.moves for each in intents], stop)
+        for tried, upcoming in zip(attempts, [*steps[1:], None], strict=False):
             together.append(tried)
-            if _is_due(together):
+            if upcoming is None or _is_due(together, upcoming):
                 yield from self._confirmed(together)
                 together = []
-        yield from self._confirmed(together)
 
     def _tried(
         self,
@@ -215,7 +219,7 @@ class Execution:
     def _objection(self, step: Step, said: Sequence[str]) -> str:
         """What was said of a unit a moment ago; what is older than that is asked anew."""
         why, at = json.loads(said[0])
-        return why if clock.awake() - at <= FRESH else self._looked_at(step)
+        return why if clock.awake() - at <= JUST_NOW else self._looked_at(step)
 
     def _looked_at(self, step: Step) -> str:
         content, moment = self.survey.contents[step.path], self._moment()
@@ -260,9 +264,10 @@ class Execution:
         return seen
 
 
-def _is_due(together: Sequence[_Tried]) -> bool:
-    """Whether these steps are to be confirmed now; what renamed nothing waits for nobody."""
+def _is_due(together: Sequence[_Tried], upcoming: Step) -> bool:
+    """Whether these steps are to be confirmed before the next one is tried; where none of
+    them renamed anything there is nothing to wait for."""
     renamed = [each for each in together if each.moves]
-    if not renamed or len(renamed) == MANY:
+    if not renamed or len(renamed) == MANY or clock.awake() - renamed[0].at > TOGETHER:
         return True
-    return clock.awake() - renamed[0].at > TOGETHER
+    return upcoming.trashed is not None or upcoming.artifact.files > LARGE

@@ -110,16 +110,19 @@ class Moment:
     """False where each file is about to be asked for a lease once more before anything goes."""
 
 
-def live(content: Folder | Entry, path: str, moment: Moment) -> Evidence | None:
+def live(
+    content: Folder | Entry, path: str, moment: Moment, *, may_shrink: bool = False
+) -> Evidence | None:
     """Why the unit at `path` counts as live, or None.
 
-    Cheap signs first; the lease, which opens every file, comes last.
+    Cheap signs first; the lease, which opens every file, comes last. `may_shrink` says that
+    we may be taking parts of it away ourselves: a file that is gone is then no sign.
     """
     why = (
         _young(content, moment)
         or in_use(content, moment.activity)
         or _written_by_a_process(content, moment)
-        or (_leased(content, path, moment) if moment.leases else "")
+        or (_leased(content, path, moment, may_shrink) if moment.leases else "")
     )
     return Evidence("live", f"live: {why}") if why else None
 
@@ -207,13 +210,13 @@ def _started_before(pid: int, moment: int) -> bool:
     return started <= moment / 1e9 + 1
 
 
-def _leased(content: Folder | Entry, path: str, moment: Moment) -> str:
+def _leased(content: Folder | Entry, path: str, moment: Moment, may_shrink: bool) -> str:
     """Ask for a read lease on every file: the kernel refuses while anyone may write to it."""
     hidden = moment.activity.hidden
     for name, refused in _refusals(content, path, os.fspath(moment.base)):
         if refused == errno.EAGAIN:
             return f"{name} is open for writing"
-        if hidden:
+        if hidden and not (refused == errno.ENOENT and may_shrink):
             return (
                 f"unknown: no lease on {name} ({os.strerror(refused)}), and {hidden} "
                 "processes of other users can't be looked into"
