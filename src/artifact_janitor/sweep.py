@@ -70,10 +70,14 @@ def look(
     kinds: Collection[str] = (),
     also: Iterable[str] = (),
     tick: Tick | None = None,
+    *,
+    leases: bool = True,
 ) -> Look:
     """Observe and plan; changes nothing. `now` in nanoseconds.
 
-    Units that would go are examined, and those whose paths are in `also`.
+    Units that would go are examined, and those whose paths are in `also`. Without `leases`
+    the files in them are not opened: for a plan that is carried out at once, unseen, since
+    each step asks for them anyway, immediately before its rename.
     """
     with reading(settings) as journal:
         known = journalled(journal, settings, now)
@@ -98,7 +102,11 @@ def look(
     fresh = [whole for path, whole in seen.wholes.items() if not memory.recalled(path)]
     if kept_configs.keep(journal_file, settings.workspace, fresh, now):
         memory.save(journal_file)
-    seen, found = _looked_at(settings, Look(seen, found), decide, {*also}, tick)
+
+    def moment() -> Moment:
+        return Moment(settings.workspace, now, settings.safety.grace, activity(), leases)
+
+    seen, found = _looked_at(settings, Look(seen, found), decide, moment, {*also}, tick)
     return Look(seen, _narrowed(found, kinds))
 
 
@@ -106,6 +114,7 @@ def _looked_at(
     settings: Settings,
     first: Look,
     decide: Callable[[Catalogue], Plan],
+    moment: Callable[[], Moment],
     also: set[str],
     tick: Tick | None,
 ) -> tuple[Survey, Plan]:
@@ -118,11 +127,10 @@ def _looked_at(
     seen, found = first.survey, first.plan
     examined: set[str] = set()
     fresh = also | _to_examine(seen.catalogue, found, 0)
-    moment: Moment | None = None
-    while fresh:
-        moment = moment or Moment(settings.workspace, found.now, settings.safety.grace, activity())
+    asked = moment() if fresh else None
+    while fresh and asked:
         seen = opened(seen, settings, fresh)
-        seen = examine(seen, fresh, moment, _counting(tick, "looking at", len(fresh)))
+        seen = examine(seen, fresh, asked, _counting(tick, "looking at", len(fresh)))
         examined |= fresh
         found = decide(seen.catalogue)
         if fresh := _to_examine(seen.catalogue, found, 0) - examined:

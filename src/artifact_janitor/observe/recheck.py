@@ -44,7 +44,8 @@ def life_around(
         is_part = whole == artifact.parent and artifact.kind == "checkpoint"
         if slims or is_part or catalogue.by_path[whole].kind == "hydra-sweep":
             with suppress(OSError):  # then it is gone, and its parts with it
-                if alive := liveness.live(read(moment.base, whole), whole, moment):
+                content = read(moment.base, whole)
+                if alive := liveness.live(content, whole, moment, may_shrink=True):
                     return f"part of {whole}: {alive.why}"
     return ""
 
