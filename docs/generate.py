@@ -19,7 +19,7 @@ from typer.models import ArgumentInfo, OptionInfo
 
 from artifact_janitor.cli.app import COMMANDS
 from artifact_janitor.cli.options import OPTIONS
-from artifact_janitor.config.commented import literal
+from artifact_janitor.config.commented import toml
 from artifact_janitor.config.schema import (
     LATER_KEYS,
     LATER_THEN,
@@ -83,12 +83,12 @@ def pages() -> dict[str, str]:
 
 
 def config_page() -> str:
-    tables = [_table(*found) for found in tables_of_schema().values()]
+    tables = [_table(name, *found) for name, found in tables_of_schema().items()]
     return "\n".join([CONFIG.format(made=MADE), *tables, _later(), _environment()])
 
 
 def tables_of_schema() -> dict[str, tuple[str, type[Table]]]:
-    """Every table that this version acts on, by name: how it is written, and its keys."""
+    """Every table that this version acts on: its header as it is written, and its keys."""
     found = {}
     for name, field in Schema.model_fields.items():
         inner = [*get_args(field.annotation), field.annotation]
@@ -98,7 +98,7 @@ def tables_of_schema() -> dict[str, tuple[str, type[Table]]]:
     return found
 
 
-def _table(header: str, table: type[Table]) -> str:
+def _table(name: str, header: str, table: type[Table]) -> str:
     keys = [_key(key, field) for key, field in table.model_fields.items()]
     return "\n".join([f"## {header}\n", _prose(table.__doc__ or "") + "\n", *keys, ""])
 
@@ -116,9 +116,9 @@ def _value(field: FieldInfo) -> Iterator[str]:
     if field.is_required():
         yield "required"
     elif default is not None:
-        yield f"default `{literal(default)}`"
+        yield f"default `{toml(default)}`"
     if example != default:
-        yield f"such as `{literal(example)}`"
+        yield f"such as `{toml(example)}`"
 
 
 def _inner(field: FieldInfo) -> str:

@@ -249,6 +249,17 @@ def test_other_filesystems_are_left_alone(work: Small, tmp_path: Path) -> None:
         assert goes(work) == {"other/__pycache__"}
 
 
+@needs_root
+def test_a_workspace_that_is_a_mount_itself_is_one_like_any_other(tmp_path: Path) -> None:
+    """As in a container, where the project is a volume."""
+    with tmpfs(tmp_path / "project") as place:
+        work = small(place)
+        cache = compiled(work, "src/pkg")
+        assert done(work.janitor("run", "--yes")) == {cache}
+        assert work.janitor("undo").code == 0
+        assert work.there(cache)
+
+
 # ------------------------------------------------------------ what protects one
 
 

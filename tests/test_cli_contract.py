@@ -50,6 +50,8 @@ WELL: list[tuple[list[str], int]] = [
     (["why", "outputs"], 0),
     (["status"], 0),
     (["history"], 0),
+    (["history", "--config", RUN], 0),
+    (["doctor"], 0),
     (["pin", RUN], 0),
 ]
 BADLY: list[tuple[list[str], int]] = [
@@ -68,6 +70,8 @@ BADLY: list[tuple[list[str], int]] = [
     (["undo", "ffff"], 2),
     (["undo", "--last", "0"], 2),
     (["history", "ffff"], 2),
+    (["history", "ffff", "--config", RUN], 2),
+    (["history", "--config", "ffff"], 1),
 ]
 
 

@@ -110,9 +110,11 @@ def test_what_takes_the_place_of_a_live_one_was_examined_too(
 
     monkeypatch.setattr(sweep, "examine", spy)
     work.configure(config(f'max_size = "{size_of(work, *runs[2:])}B"'))
-    with held(*(work.root / run / "train.log" for run in runs[:20])):
+    in_use = [run for run in runs[:21] if run != runs[1]]
+    with held(*(work.root / run / "train.log" for run in in_use)):
         seen = work.look()
-    assert [step.path for step in seen.plan.steps] == runs[20:22]
+        assert {each.outcome for each in work.run(seen).outcomes} == {"done"}
+    assert [step.path for step in seen.plan.steps] == [runs[1], runs[21]]
     assert all(
         each.fingerprint and each.path in seen.survey.contents for each in leaving(seen.plan)
     )

@@ -262,6 +262,11 @@ def test_a_milestone_is_a_copy_that_lets_a_run_and_a_model_go(
     where = "best_models/champion/any.bin" if folder else "best_models/champion.pt"
     copied(work, saved / "best_model.pt", where)
     assert goes(work) == {RUN, MODEL}
+    seen = work.look().survey.catalogue
+    files = [*seen.published, *(file for each in seen.artifacts for file in each.models)]
+    assert sorted(file.path for file in files) == sorted(
+        [f"{RUN}/best_model.pt", f"{MODEL}/best_model.pt", where]
+    ), "each counts once"
 
 
 def test_a_policy_that_can_do_nothing_is_said(work: Small) -> None:

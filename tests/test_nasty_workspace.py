@@ -117,11 +117,13 @@ def test_bytes_count_once(story: Story) -> None:
 
 
 def test_a_second_name_frees_nothing(story: Story) -> None:
-    """The milestone's other name keeps the checkpoint's bytes on the disk."""
-    champion = "training/runs/champion"
-    row = next(row for row in story.plan.rows("steps") if row["path"] == champion)
-    milestone = story.nasty.root / "best_models" / "champion.pt"
-    assert row["bytes"] - row["frees"] == milestone.stat().st_blocks * 512
+    """The milestone keeps the checkpoint's bytes on the disk, and counts them."""
+    rows = {row["path"]: row for row in story.plan.rows("steps", "kept")}
+    run, milestone = rows["training/runs/champion"], rows["best_models/champion.pt"]
+    file = story.nasty.root / milestone["path"]
+    assert milestone["bytes"] == file.stat().st_blocks * 512
+    assert run["frees"] == run["bytes"]
+    assert file.stat().st_nlink == 2
 
 
 def test_plan_changes_nothing(story: Story) -> None:

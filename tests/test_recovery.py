@@ -20,7 +20,7 @@ import pytest
 from artifact_janitor import execution, sweep
 from artifact_janitor.observe import liveness
 from artifact_janitor.sweep import mend
-from tests.real.small import FREE, PURGING, Small, small, still
+from tests.real.small import FREE, PURGING, SLIMMING, Small, small, still
 from tests.real.snapshot import Snapshot, difference, snapshot
 
 ON_DISK = "mkdir mkdirat rename renameat renameat2 unlink unlinkat rmdir utimensat symlink link"
@@ -47,9 +47,32 @@ def to_undo(work: Small) -> tuple[str, ...]:
     return ("undo",)
 
 
-def workspace(root: Path) -> tuple[Small, list[str]]:
+def to_slim(work: Small) -> tuple[str, ...]:
+    """One run loses three checkpoints, in as many journalled steps."""
+    return "run", "--yes"
+
+
+def to_undo_that(work: Small) -> tuple[str, ...]:
+    return to_undo(work)
+
+
+def to_purge_that(work: Small) -> tuple[str, ...]:
+    work.run()
+    work.configure(SLIMMING + 'trash_keep = "0s"\n')
+    return "run", "--yes"
+
+
+SLIMS = (to_slim, to_undo_that, to_purge_that)
+PURGES = (to_purge, to_purge_that)
+PHASES = (to_trash, to_purge, to_undo, *SLIMS)
+
+
+def workspace(root: Path, phase: Phase) -> tuple[Small, list[str]]:
     root.mkdir()
     work = small(root)
+    if phase in SLIMS:
+        work.configure(SLIMMING)
+        return work, work.training(30)
     cache = work.write("src/pkg/__pycache__/a.pyc", days=32).parent.relative_to(root)
     runs = [work.hydra(30, "outputs/a/one"), work.hydra(31, "outputs/two"), work.wandb(40)]
     return work, [str(cache), *runs]
@@ -66,7 +89,7 @@ def strace(pid: int, *options: str) -> subprocess.Popen[bytes]:
 
 def points(root: Path, phase: Phase) -> list[tuple[str, int]]:
     """All moments of a phase in the order of time: (call, which one of its kind)."""
-    work, _ = workspace(root / "baseline")
+    work, _ = workspace(root / "baseline", phase)
     running = work.start(*phase(work), traced=True, first=nobody_else)
     trace = root / "trace"
     with strace(running.pid, "-o", str(trace), "-e", "trace=" + ",".join(f"?{c}" for c in CALLS)):
@@ -138,19 +161,19 @@ def outcome(work: Small, units: list[str], before: Snapshot, phase: Phase) -> li
     """Let the next janitors come: what is wrong then. The mtime that a folder had before a
     rename that was interrupted is not written down, and so not put back."""
     mend(work.settings)
-    wrong = unsound(work, units, before, purged=phase is to_purge)
+    wrong = unsound(work, units, before, purged=phase in PURGES)
     waiting = [unit for unit in units if in_trash(work, unit)]
     back = [unit for unit in units if work.there(unit)]
-    work.configure(FREE)
-    if phase is to_trash:
+    work.configure(SLIMMING if phase in SLIMS else FREE)
+    if phase in (to_trash, to_slim):
         again = work.janitor("run", "--yes")
         wrong += [f"run again: {again}"] if again.code else []
         wrong += [f"did not go: {unit}" for unit in back if work.there(unit)]
-    if phase is to_undo:
+    if phase in (to_undo, to_undo_that):
         steps = work.janitor("plan").rows("steps")
         wrong += [f"would go again: {row['path']}" for row in steps]
     undone = work.janitor("undo", "--last", "9")
-    if phase is to_purge:
+    if phase in PURGES:
         wrong += [f"lost: {unit}" for unit in waiting if not work.there(unit)]
         wrong += work.leftovers()
     else:
@@ -162,7 +185,7 @@ def outcome(work: Small, units: list[str], before: Snapshot, phase: Phase) -> li
 def sweep_of_kills(root: Path, phase: Phase, moments: Iterable[tuple[str, int]]) -> list[str]:
     wrong = []
     for call, k in moments:
-        work, units = workspace(root / f"{call}-{k}")
+        work, units = workspace(root / f"{call}-{k}", phase)
         before = snapshot(work.root)
         killed_at(work, phase(work), call, k)
         wrong += [f"{call} {k}: {each}" for each in outcome(work, units, before, phase)]
@@ -171,7 +194,7 @@ def sweep_of_kills(root: Path, phase: Phase, moments: Iterable[tuple[str, int]])
 
 
 @needs_strace
-@pytest.mark.parametrize("phase", [to_trash, to_purge, to_undo])
+@pytest.mark.parametrize("phase", PHASES)
 def test_nothing_is_lost_by_a_kill(phase: Phase, tmp_path: Path) -> None:
     moments = chosen(points(tmp_path, phase))
     assert len(moments) > 10
@@ -180,6 +203,6 @@ def test_nothing_is_lost_by_a_kill(phase: Phase, tmp_path: Path) -> None:
 
 @needs_strace
 @pytest.mark.proof
-@pytest.mark.parametrize("phase", [to_trash, to_purge, to_undo])
+@pytest.mark.parametrize("phase", PHASES)
 def test_nothing_is_lost_by_a_kill_at_any_moment(phase: Phase, tmp_path: Path) -> None:
     assert sweep_of_kills(tmp_path, phase, points(tmp_path, phase)) == []

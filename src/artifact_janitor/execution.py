@@ -1,19 +1,31 @@
-"""Carry out the steps of a plan, each under the lock, each looked at again first."""
+"""Carry out the steps of a plan, each under the lock, each looked at again first.
+
+A unit is looked at again in full immediately before its rename. After the rename nobody
+finds it under its name any more; then all processes are looked at, and what one of them
+holds is put back. One such look serves all units that were renamed shortly before: it comes
+after each of these renames, so whoever got hold of a unit before it went still shows.
+Until then nothing is reported as done, and a janitor that is killed leaves what it always
+could: a unit in the trash whose step is still intended, which the next start finishes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Literal
 
 from artifact_janitor import clock
 from artifact_janitor.apply import trash
 from artifact_janitor.apply.mlflow import forget
-from artifact_janitor.core.model import Trashed, is_within
+from artifact_janitor.core.model import Artifact, Trashed, is_within
 from artifact_janitor.core.plan import Plan, Step
+from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.errors import Locked, StepFailed, StepSkipped
 from artifact_janitor.journal import Intent, Move
-from artifact_janitor.observe import mlflow, recheck
+from artifact_janitor.observe import mlflow, recheck, workers
 from artifact_janitor.observe.configs import Read
 from artifact_janitor.observe.examine import fingerprint_of
 from artifact_janitor.observe.kept_configs import newest_in, of_leaving
@@ -25,7 +37,15 @@ from artifact_janitor.units import SECOND
 from artifact_janitor.workplace import Workplace
 
 FRESH = SECOND
-"""How old a look at all processes may be before a step; after each rename comes a new one."""
+"""How old a look at all processes may be before a step; after renames comes a new one."""
+JUST_NOW = SECOND // 4
+"""How old a worker's look at a unit may be before its rename; an older one is repeated."""
+TOGETHER = SECOND // 2
+"""How long units that were renamed may wait for the look at all processes."""
+MANY = 32
+"""How many of them may wait."""
+LARGE = 10_000
+"""For a unit with more files than this they don't wait: it takes long to look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +64,42 @@ class Outcome:
     outcome: Literal["done", "skipped", "failed"]
     why: str = ""
     code: str = ""
+    parts: tuple[Outcome, ...] = ()
+    """Of a run that was slimmed: how it came out for each of its checkpoints."""
+
+    @property
+    def took(self) -> tuple[Artifact, ...]:
+        """What is in the trash by it now; units inside these are not named."""
+        if self.step.do == SLIM and self.parts:
+            return tuple(each.step.artifact for each in self.parts if each.outcome == "done")
+        return (self.step.artifact,) if self.outcome == "done" and self.step.do == "trash" else ()
+
+
+Result = tuple[Outcome, tuple[Move, ...]]
+"""How something came out, and the renames that stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A step, or a part of one, as it stands in the journal."""
+
+    step: Step
+    number: int
+    moves: tuple[Move, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A step that was tried, and how it came out for each part; `at` is since boot."""
+
+    step: Step
+    parts: Sequence[_Part]
+    results: Sequence[Result]
+    at: int
+
+    @property
+    def has_renamed(self) -> bool:
+        return any(moves for _, moves in self.results)
 
 
 class Execution:
@@ -54,7 +110,8 @@ class Execution:
         self.survey = survey
         self.sweep = sweep
         self.options = options
-        self._activity: tuple[int, Activity] = (0, Activity())
+        self._activity: tuple[int, Activity] = (-FRESH, Activity())
+        """The last look at all processes, and when that was, since boot."""
         self._unread: dict[str, str] = {}
 
     def of(self, plan: Plan, stop: Callable[[], bool]) -> Iterator[Outcome]:
@@ -68,26 +125,64 @@ class Execution:
         yield from self._all(free, stop)
 
     def _all(self, steps: list[Step], stop: Callable[[], bool]) -> Iterator[Outcome]:
-        """Write all intents down at once, then carry them out one by one."""
-        intents = [self._intent(step) for step in steps]
-        now = clock.read().wall
-        configs = self._configs(steps, now)
-        numbers = self.place.journal.intend(
-            self.sweep, intents, now, configs.configs, configs.bodies
-        )
+        """Write all intents down at once, then carry them out, some of them together."""
+        together: list[_Tried] = []
+        attempts = self._attempts(steps, self._written([each.parts for each in steps]), stop)
+        for tried, upcoming in zip(attempts, [*steps[1:], None], strict=False):
+            together.append(tried)
+            if upcoming is None or _is_due(together, upcoming):
+                yield from self._confirmed(together)
+                together = []
+
+    def _attempts(
+        self, steps: Sequence[Step], written: Sequence[Sequence[_Part]], stop: Callable[[], bool]
+    ) -> Iterator[_Tried]:
         locked: Locked | None = None
-        for step, number, intent in zip(steps, numbers, intents, strict=True):
-            if locked or stop():
-                why = locked.message if locked else "interrupted before it began"
-                yield self._settled(
-                    number, Outcome(step, "skipped", why, "locked" if locked else "")
-                )
-                continue
-            try:
-                yield self._settled(number, *self._one(step, number, intent.moves))
-            except Locked as error:
-                locked = error
-                yield self._settled(number, Outcome(step, "skipped", error.message, "locked"))
+        with closing(workers.answers(self._objections, steps)) as said:
+            for step, parts in zip(steps, written, strict=True):
+                if locked or stop():
+                    why = locked.message if locked else "interrupted before it began"
+                    results = _skipped(parts, why, "locked" if locked else "")
+                else:
+                    try:
+                        results = self._tried(step, parts, next(said))
+                    except Locked as error:
+                        locked = error
+                        results = _skipped(parts, error.message, "locked")
+                yield _Tried(step, parts, results, clock.awake())
+
+    def _confirmed(self, together: Sequence[_Tried]) -> Iterator[Outcome]:
+        """Look at all processes, put back what one of them holds, and write down the rest."""
+        renamed = any(each.has_renamed for each in together)
+        seen = self._look_again() if renamed else Activity()
+        for each in together:
+            results = each.results
+            if each.has_renamed and (why := in_use(self.survey.contents[each.step.path], seen)):
+                results = [self._back(result, why) for result in reversed(results)][::-1]
+            yield self._settled(each.step, each.parts, results)
+
+    def _back(self, result: Result, why: str) -> Result:
+        outcome, moves = result
+        if not moves:
+            return result
+        try:
+            with self.place.state.step():
+                trash.put_back(self.place.ground, moves)
+        except (StepSkipped, StepFailed, Locked) as error:
+            why = f"live: {why}; {error.message}"
+            return self._stranded(replace(outcome, outcome="failed", why=why), moves)
+        return replace(outcome, outcome="skipped", why=f"live: {why}; put back at once"), ()
+
+    def _written(self, steps: Sequence[Sequence[Step]]) -> list[list[_Part]]:
+        intents = [[self._intent(part) for part in parts] for parts in steps]
+        every, now = [*chain.from_iterable(intents)], clock.read().wall
+        found = self._configs(chain.from_iterable(steps), now)
+        configs = (found.configs, found.bodies)
+        numbers = iter(self.place.journal.intend(self.sweep, every, now, *configs))
+        return [
+            [_Part(part, next(numbers), intent.moves) for part, intent in zip(*both, strict=True)]
+            for both in zip(steps, intents, strict=True)
+        ]
 
     def _configs(self, steps: Iterable[Step], now: int) -> Read:
         """What the runs that are to leave were configured with, which must outlive them."""
@@ -120,55 +215,95 @@ class Execution:
         except StepSkipped:
             return ()
 
-    def _settled(self, number: int, outcome: Outcome, moves: tuple[Move, ...] = ()) -> Outcome:
-        """`moves` are the renames that stand: what is in the trash is journalled so."""
+    def _settled(self, step: Step, parts: Sequence[_Part], results: Sequence[Result]) -> Outcome:
+        """What is in the trash, because a rename stands, is journalled so."""
         now = clock.read().wall
-        state = "done" if moves else outcome.outcome
-        self.place.journal.settle(number, state, outcome.why, now, moves)
-        return outcome
+        for part, (outcome, moves) in zip(parts, results, strict=True):
+            state = "done" if moves else outcome.outcome
+            self.place.journal.settle(part.number, state, outcome.why, now, moves)
+        outcomes = [outcome for outcome, _ in results]
+        return _summed(step, outcomes) if step.do == SLIM else outcomes[0]
 
-    def _one(
-        self, step: Step, number: int, moves: tuple[Move, ...]
-    ) -> tuple[Outcome, tuple[Move, ...]]:
+    def _tried(self, step: Step, parts: Sequence[_Part], said: Sequence[str]) -> list[Result]:
+        if step.do == SLIM:
+            return self._slim(step, parts, said)
+        return [self._one(each.step, each.number, each.moves, said) for each in parts]
+
+    def _one(self, step: Step, number: int, moves: tuple[Move, ...], said: Sequence[str]) -> Result:
         try:
             with self.place.state.step():
                 if step.trashed:
                     self._purge(step.trashed, number)
                     return Outcome(step, "done"), ()
-                return Outcome(step, "done"), self._trash(step, moves)
+                return Outcome(step, "done"), self._trash(step, moves, said)
         except StepSkipped as error:
             outcome = Outcome(step, "skipped", error.message)
         except StepFailed as error:
             outcome = Outcome(step, "failed", error.message)
         return self._stranded(outcome, moves)
 
-    def _stranded(
-        self, outcome: Outcome, moves: tuple[Move, ...]
-    ) -> tuple[Outcome, tuple[Move, ...]]:
+    def _stranded(self, outcome: Outcome, moves: tuple[Move, ...]) -> Result:
         """A unit that could not be put back is in the trash all the same: undo must find it."""
-        if not trash.holds(self.place.ground, moves):
+        if not trash.arrived(self.place.ground, moves):
             return outcome, ()
         why = f"it is in the trash, and could not be put back: {outcome.why}"
         return replace(outcome, outcome="failed", why=why), moves
 
-    def _trash(self, step: Step, moves: tuple[Move, ...]) -> tuple[Move, ...]:
-        content = self.survey.contents[step.path]
+    def _trash(self, step: Step, moves: tuple[Move, ...], said: Sequence[str]) -> tuple[Move, ...]:
         self._check_pins(step.path)
         _check_configs(step.path, self._unread)
         if not moves:
             trash.moves_for(self.place.ground, self.sweep, [step.path])  # raises, and says why
             raise StepSkipped("it was away for a moment; the next sweep looks again")
-        moment = self._moment()
-        why = recheck.objection(step.artifact, content, moment)
-        why = why or recheck.life_around(step.artifact, self.survey.catalogue, moment)
-        settings = self.place.settings
-        if why := why or mlflow.objection(step.artifact, settings.workspace, settings.folders):
+        self._recheck(step, said)
+        return trash.carry_out(self.place.ground, moves)
+
+    def _recheck(self, step: Step, said: Sequence[str]) -> None:
+        """What was said of a unit a moment ago; what is older than that is asked anew."""
+        why, at = json.loads(said[0])
+        if clock.awake() - at > JUST_NOW:
+            why = self._objection(step)
+        if why:
             raise StepSkipped(why)
-        moved = trash.carry_out(self.place.ground, moves)
-        if why := in_use(content, self._look_again()):
-            trash.put_back(self.place.ground, moved)
-            raise StepSkipped(f"live: {why}; put back at once")
-        return moved
+
+    def _objections(self, step: Step) -> Iterator[str]:
+        """What speaks against a step at this moment, and when that was: for a worker, which
+        looks at the next units while we rename."""
+        if step.trashed is None:
+            why = self._objection(step)
+            yield json.dumps([why, clock.awake()])
+
+    def _objection(self, step: Step) -> str:
+        moment, settings = self._moment(), self.place.settings
+        why = recheck.objection(step.artifact, self.survey.contents[step.path], moment)
+        catalogue, slims = self.survey.catalogue, step.do == SLIM
+        why = why or recheck.life_around(step.artifact, catalogue, moment, slims=slims)
+        return why or mlflow.objection(step.artifact, settings.workspace, settings.folders)
+
+    def _slim(self, step: Step, parts: Sequence[_Part], said: Sequence[str]) -> list[Result]:
+        """Look at the whole run; then all that leaves it goes at once."""
+        with self.place.state.step():
+            try:
+                self._check_pins(step.path)
+                self._recheck(step, said)
+            except StepSkipped as error:
+                return _skipped(parts, error.message)
+            return [*self._each(parts)]
+
+    def _each(self, parts: Sequence[_Part]) -> Iterator[Result]:
+        """What can't be moved stays behind; where something was exchanged, all that follows."""
+        skipped = ""
+        for part in parts:
+            try:
+                if skipped or not part.moves:
+                    raise StepSkipped(skipped or "it was away for a moment")
+                moves = trash.carry_out(self.place.ground, part.moves)
+                yield Outcome(part.step, "done"), moves
+            except StepSkipped as error:
+                skipped = error.message
+                yield self._stranded(Outcome(part.step, "skipped", skipped), part.moves)
+            except StepFailed as error:
+                yield self._stranded(Outcome(part.step, "failed", error.message), part.moves)
 
     def _check_pins(self, path: str) -> None:
         """A pin that was made in mid-sweep counts for the steps to come (S13)."""
@@ -178,7 +313,7 @@ class Execution:
 
     def _purge(self, trashed: Trashed, number: int) -> None:
         content = self._in_trash(trashed)
-        if why := in_use(content, self._look_again()):
+        if why := in_use(content, self._seen_within(TOGETHER)):
             raise StepSkipped(f"live in the trash: {why}")
         if fingerprint_of(content) != trashed.fingerprint:
             raise StepSkipped("changed in the trash; look at it, and remove it by hand")
@@ -204,16 +339,27 @@ class Execution:
             raise StepSkipped(f"not in the trash any more ({error.strerror})") from error
 
     def _moment(self) -> Moment:
-        settings, now = self.place.settings, clock.read().wall
-        taken, seen = self._activity
-        if now - taken > FRESH:
-            seen = self._look_again()
+        settings = self.place.settings
+        now, seen = clock.read().wall, self._seen_within(FRESH)
         return Moment(settings.workspace, now, settings.safety.grace, seen)
 
+    def _seen_within(self, age: int) -> Activity:
+        taken, seen = self._activity
+        return seen if clock.awake() - taken <= age else self._look_again()
+
     def _look_again(self) -> Activity:
-        seen = activity()
-        self._activity = (clock.read().wall, seen)
+        taken, seen = clock.awake(), activity()
+        self._activity = (taken, seen)
         return seen
+
+
+def _is_due(together: Sequence[_Tried], upcoming: Step) -> bool:
+    """Whether these steps are to be confirmed before the next one is tried; where none of
+    them renamed anything there is nothing to wait for."""
+    renamed = [each for each in together if each.has_renamed]
+    if not renamed or len(renamed) == MANY or clock.awake() - renamed[0].at > TOGETHER:
+        return True
+    return upcoming.trashed is not None or upcoming.artifact.files > LARGE
 
 
 def _check_configs(path: str, unread: dict[str, str]) -> None:
@@ -221,3 +367,18 @@ def _check_configs(path: str, unread: dict[str, str]) -> None:
     for run, why in unread.items():
         if is_within(run, path):
             raise StepSkipped(f"its configuration can't be read, and would be lost: {why}")
+
+
+def _skipped(parts: Sequence[_Part], why: str, code: str = "") -> list[Result]:
+    return [(Outcome(each.step, "skipped", why, code), ()) for each in parts]
+
+
+def _summed(step: Step, parts: Sequence[Outcome]) -> Outcome:
+    """How it came out for the run, of which a part may have gone."""
+    went = sum(each.outcome == "done" for each in parts)
+    odd = [each for each in parts if each.outcome != "done"]
+    if not odd:
+        return Outcome(step, "done", parts=tuple(parts))
+    worst = next((each for each in odd if each.outcome == "failed"), odd[0])
+    why = f"{went} of {len(parts)} checkpoints went; {worst.why}" if went else worst.why
+    return Outcome(step, worst.outcome, why, worst.code, tuple(parts))

@@ -81,9 +81,8 @@ def of_database(db: sqlite3.Connection, run_id: str | None = None) -> Records:
     db.text_factory = _text
     _check(db)
     named: Named = defaultdict(list)
-    for each, evidence in (*_children(db, run_id), *_models(db)):
-        if evidence not in named[each]:
-            named[each].append(evidence)
+    for each, evidence in dict.fromkeys((*_children(db, run_id), *_models(db))):
+        named[each].append(evidence)
     return Records(_runs(db, run_id), named)
 
 
@@ -122,13 +121,14 @@ def record_of(stage: object, status: object, artifact_uri: object, deleted: obje
 
 
 def _children(db: sqlite3.Connection, run_id: str | None) -> Iterator[tuple[str, Evidence]]:
+    """One child of each parent is enough to keep it."""
     query = (
-        "SELECT tags.value, tags.run_uuid FROM tags JOIN runs USING (run_uuid) "
-        "WHERE tags.key = ? AND runs.lifecycle_stage IS NOT ?"
+        "SELECT tags.value, min(tags.run_uuid) FROM tags JOIN runs USING (run_uuid) "
+        "WHERE tags.key = ? AND runs.lifecycle_stage IS NOT ? AND tags.value IS coalesce(?, value) "
+        "GROUP BY tags.value"
     )
-    for parent, child in db.execute(query, (PARENT, DELETED)):
-        if run_id in (None, parent):
-            yield str(parent), child_of(str(child))
+    for parent, child in db.execute(query, (PARENT, DELETED, run_id)):
+        yield str(parent), child_of(str(child))
 
 
 def child_of(child: str) -> Evidence:

@@ -40,7 +40,7 @@ def recover(place: Workplace, now: int) -> list[str]:
 
 def _settle(journal: Journal, ground: Ground, sweep: str, now: int) -> Iterator[str]:
     for step in journal.steps(sweep):
-        if step.do == "trash" and step.state in ("intended", "done"):
+        if step.took and step.state in ("intended", "done"):
             yield from _settle_trash(journal, ground, step, now)
         elif step.do == "undo" and step.state in ("intended", "done"):
             yield from _settle_undo(journal, ground, step, now)

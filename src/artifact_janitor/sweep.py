@@ -13,6 +13,8 @@ from artifact_janitor import clock
 from artifact_janitor.config import Settings
 from artifact_janitor.core.model import Artifact, Catalogue, Refusal
 from artifact_janitor.core.plan import Plan, leaving, plan
+from artifact_janitor.core.policy import Policy
+from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.execution import Execution, Options, Outcome
 from artifact_janitor.journal import Journal, open_journal
 from artifact_janitor.observe import kept_configs
@@ -24,7 +26,7 @@ from artifact_janitor.observe.survey import Survey, opened, survey
 from artifact_janitor.observe.workers import uncollected
 from artifact_janitor.recovery import recover
 from artifact_janitor.state import State
-from artifact_janitor.units import DAY
+from artifact_janitor.units import DAY, LONGEST
 from artifact_janitor.workplace import ground_of, workplace
 
 Tick = Callable[[str, int, int], None]
@@ -68,15 +70,19 @@ def look(
     kinds: Collection[str] = (),
     also: Iterable[str] = (),
     tick: Tick | None = None,
+    *,
+    leases: bool = True,
 ) -> Look:
     """Observe and plan; changes nothing. `now` in nanoseconds.
 
-    Units that would go are examined, and those whose paths are in `also`.
+    Units that would go are examined, and those whose paths are in `also`. Without `leases`
+    the files in them are not opened: for a plan that is carried out at once, unseen, since
+    each step asks for them anyway, immediately before its rename.
     """
     with reading(settings) as journal:
         known = journalled(journal, settings, now)
         memory = memory_of(settings, journal, now).without(also)
-    policies = [each for each in settings.policies if not kinds or each.kind in kinds]
+    policies = [*_asked(settings.policies, kinds)]
     decide = partial(
         plan,
         policies=policies,
@@ -96,7 +102,11 @@ def look(
     fresh = [whole for path, whole in seen.wholes.items() if not memory.recalled(path)]
     if kept_configs.keep(journal_file, settings.workspace, fresh, now):
         memory.save(journal_file)
-    seen, found = _looked_at(settings, Look(seen, found), decide, {*also}, tick)
+
+    def moment() -> Moment:
+        return Moment(settings.workspace, now, settings.safety.grace, activity(), leases)
+
+    seen, found = _looked_at(settings, Look(seen, found), decide, moment, {*also}, tick)
     return Look(seen, _narrowed(found, kinds))
 
 
@@ -104,6 +114,7 @@ def _looked_at(
     settings: Settings,
     first: Look,
     decide: Callable[[Catalogue], Plan],
+    moment: Callable[[], Moment],
     also: set[str],
     tick: Tick | None,
 ) -> tuple[Survey, Plan]:
@@ -116,11 +127,10 @@ def _looked_at(
     seen, found = first.survey, first.plan
     examined: set[str] = set()
     fresh = also | _to_examine(seen.catalogue, found, 0)
-    moment: Moment | None = None
-    while fresh:
-        moment = moment or Moment(settings.workspace, found.now, settings.safety.grace, activity())
+    asked = moment() if fresh else None
+    while fresh and asked:
         seen = opened(seen, settings, fresh)
-        seen = examine(seen, fresh, moment, _counting(tick, "looking at", len(fresh)))
+        seen = examine(seen, fresh, asked, _counting(tick, "looking at", len(fresh)))
         examined |= fresh
         found = decide(seen.catalogue)
         if fresh := _to_examine(seen.catalogue, found, 0) - examined:
@@ -129,11 +139,24 @@ def _looked_at(
 
 
 def _to_examine(catalogue: Catalogue, found: Plan, reserve: int) -> set[str]:
-    """The units that would leave, and so many that would be next, with those around them."""
+    """The units that would leave, and so many that would be next, with those around them; and
+    all inside a run that is slimmed: what protects one of these protects the run."""
     further = (catalogue.by_path[path] for path in found.reserve[:reserve])
     inside = chain.from_iterable((each, *catalogue.below(each.path)) for each in further)
-    units = chain(leaving(found), inside)
-    return {*chain.from_iterable(catalogue.up_from(each) for each in units)}
+    around = (catalogue.up_from(each) for each in chain(leaving(found), inside))
+    slim = (catalogue.below(step.path) for step in found.steps if step.do == SLIM)
+    parts = (each.path for each in chain.from_iterable(slim))
+    return {*chain.from_iterable(around), *parts}
+
+
+def _asked(policies: Iterable[Policy], kinds: Collection[str]) -> Iterator[Policy]:
+    """The policies of these kinds; a checkpoint policy says what is best of a run that is
+    slimmed, and takes nothing itself where it isn't asked."""
+    for each in policies:
+        if not kinds or each.kind in kinds:
+            yield each
+        elif each.kind == "checkpoint":
+            yield replace(each, keep_within=LONGEST, max_size=None)
 
 
 def journalled(journal: Journal | None, settings: Settings, now: int) -> Catalogue:
@@ -164,11 +187,13 @@ def _counting(tick: Tick | None, what: str, total: int) -> Callable[[Artifact], 
 def _narrowed(whole: Plan, kinds: Collection[str]) -> Plan:
     if not kinds:
         return whole
+    steps = tuple(each for each in whole.steps if each.artifact.kind in kinds)
+    concern = {"", *kinds, *(each.kind for each in steps)}
     return replace(
         whole,
-        steps=tuple(each for each in whole.steps if each.artifact.kind in kinds),
+        steps=steps,
         kept=tuple(each for each in whole.kept if each.artifact.kind in kinds),
-        refused=tuple(each for each in whole.refused if each.kind in ("", *kinds)),
+        refused=tuple(each for each in whole.refused if each.kind in concern),
     )
 
 

@@ -41,7 +41,7 @@ def last(journal: Journal, count: int = 1) -> list[str]:
 
 def _taken(journal: Journal, sweep: Sweep) -> bool:
     states = ("done", "purged")
-    return any(each.do == "trash" and each.state in states for each in journal.steps(sweep.id))
+    return any(each.took and each.state in states for each in journal.steps(sweep.id))
 
 
 def chosen(journal: Journal, names: Iterable[str]) -> list[Done]:
@@ -56,7 +56,7 @@ def chosen(journal: Journal, names: Iterable[str]) -> list[Done]:
         steps = journal.steps(_named(journal, sweep).id)
         if number:
             steps = _numbered(steps, name, number)
-        found |= {step.id: step for step in steps if step.do == "trash"}
+        found |= {step.id: step for step in steps if step.took}
     return [found[number] for number in sorted(found, reverse=True)]
 
 

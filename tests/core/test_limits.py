@@ -324,6 +324,13 @@ def test_the_word_frees_what_is_around_the_run_and_is_told_there() -> None:
     assert seen.steps[0].reasons == ("older than 24h", said)
 
 
+def test_the_word_does_not_reach_what_bears_no_date() -> None:
+    """Files without a date in a run that has one: nobody meant those (S7)."""
+    outer = Artifact("outputs/0", "hydra-run", at(OLD), GB, GB)
+    inner = wandb_run("outputs/0/wandb/run-a", "1999-12-31 12:00:00", parent="outputs/0")
+    assert going(planned([outer, inner], Policy("hydra-run", keep_within=DAY), WORD)) == []
+
+
 def test_the_word_of_the_policy_that_governs_counts() -> None:
     elsewhere = replace(WORD, path="outputs/**")
     kept = Policy("wandb-run", keep_last=9)

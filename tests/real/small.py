@@ -21,11 +21,12 @@ from pathlib import Path
 
 from artifact_janitor.cli.main import answer
 from artifact_janitor.config import Settings, load
+from artifact_janitor.core.slimming import SLIMMABLE
 from artifact_janitor.execution import Options
 from artifact_janitor.journal import Journal, open_journal
 from artifact_janitor.state import State
 from artifact_janitor.sweep import Look, Report, look, mend, run
-from tests.real import hydra_runs, wandb_runs
+from tests.real import hydra_runs, training, wandb_runs
 from tests.real.account import Account, clean_environment
 from tests.real.command import Answer
 from tests.real.snapshot import Snapshot
@@ -36,6 +37,12 @@ FREE = CONFIG + "[safety]\nmax_share = 1.0\n"
 """What is older than a week goes, and no share of a kind is too much."""
 PURGING = FREE + 'trash_keep = "0s"\n'
 """The same, and what is in the trash leaves it with the next sweep."""
+SLIMMING = "".join(
+    f'[[policy]]\nkind = "{kind}"\nkeep_within = "7d"\nthen = "slim"\n\n' for kind in SLIMMABLE
+)
+SLIMMING += "[safety]\nmax_share = 1.0\n"
+"""Runs older than a week lose their bulk."""
+EPOCHS = tuple(f"model_epoch_{epoch}.pt" for epoch in (1, 2, 9, 10))
 
 
 @cache
@@ -50,6 +57,14 @@ def hydra_run() -> Path:
     project = Path(_shelf().name, "project")
     hydra_runs.write_program(project)
     return hydra_runs.run(project, "outputs/template")
+
+
+@cache
+def training_run() -> Path:
+    """A best model and four epochs, saved by real torch."""
+    run = Path(_shelf().name, "training")
+    training.torch_run(run, [*EPOCHS, "best_model.pt"])
+    return run
 
 
 @dataclass(frozen=True)
@@ -70,6 +85,12 @@ class Small:
         shutil.copytree(hydra_run(), self.root / path)
         wandb_runs.backdate(self.root / path, days)
         return path
+
+    def training(self, days: float, path: str = "training/runs/a") -> list[str]:
+        """A training run that ended `days` ago; the three checkpoints that are its bulk."""
+        shutil.copytree(training_run(), self.root / path)
+        wandb_runs.backdate(self.root / path, days)
+        return [f"{path}/{name}" for name in EPOCHS[:3]]
 
     def wandb(self, days: float) -> str:
         """A W&B run that was synced in full `days` ago, with the links that W&B left.

@@ -21,7 +21,10 @@ from typing import Literal
 from tests.real import hydra_runs
 from tests.real.account import Account, clean_environment
 
-KINDS = ("hydra-run", "hydra-sweep", "wandb-run", "training-run", "checkpoint", "log")
+KINDS = (
+    *("hydra-run", "hydra-sweep", "wandb-run", "training-run", "checkpoint", "log"),
+    *("cache", "study", "milestone"),
+)
 CONFIG = (
     "".join(f'[[policy]]\nkind = "{kind}"\nkeep_last = 1\nthen = "trash"\n\n' for kind in KINDS)
     + "[safety]\nmax_share = 1.0\n"

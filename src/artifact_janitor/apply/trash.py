@@ -142,6 +142,14 @@ def holds(ground: Ground, moves: Sequence[Move]) -> bool:
     return bool(moves) and ground.has(moves[0].target)
 
 
+def arrived(ground: Ground, moves: Sequence[Move]) -> bool:
+    """Whether what a step that was just tried took is there, and not something else."""
+    if not holds(ground, moves):
+        return False
+    status = ground.stat(moves[0].target)
+    return (status.st_dev, status.st_ino) == (moves[0].dev, moves[0].ino)
+
+
 def purge_target(target: str, step: int) -> str:
     """Where a unit waits for its removal, once it can't be brought back any more.
 

@@ -67,7 +67,7 @@ def _units(seen: Look, place: str) -> list[str]:
 def _past(session: Session, place: str) -> list[Step]:
     """What was done to this path before, newest first."""
     with reading(session.settings) as journal:
-        return [step for step in journal.about(place) if step.do == "trash"] if journal else []
+        return [step for step in journal.about(place) if step.took] if journal else []
 
 
 def _is_ours(session: Session, place: str) -> bool:

@@ -58,11 +58,17 @@ class Session:
                 self.screen.print(each, soft_wrap=True)
 
     def answer(
-        self, found: Mapping[str, Any], lines: Iterable[Text], errors: Iterable[dict[str, str]] = ()
+        self,
+        found: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+        lines: Iterable[Text],
+        errors: Iterable[dict[str, str]] = (),
     ) -> None:
-        """The command's result: one JSON object, or these lines."""
+        """The command's result: one JSON object, or these lines.
+
+        `found` may be a call that makes it: a plan's can be large, and most read the lines.
+        """
         if self.asked.as_json:
-            emit(facts.answer(self.command, found, errors))
+            emit(facts.answer(self.command, found() if callable(found) else found, errors))
         else:
             self.say(lines)
 

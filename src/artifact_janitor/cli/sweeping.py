@@ -36,7 +36,7 @@ def plan_command(
     view = session.view(all_steps=every_step, all_kept=kept)
     notes = session.notes()
     lines = text.plan_lines(seen.plan, view, notes)
-    session.answer(facts.of_plan(seen.plan, notes), lines)
+    session.answer(lambda: facts.of_plan(seen.plan, notes), lines)
     return SOMETHING_TO_DO if exit_code and seen.plan.steps else 0
 
 
@@ -50,7 +50,7 @@ def run_command(
     """Plan, ask, carry out, report."""
     session = Session("run", asked)
     recovered = mend(session.settings)
-    seen = _look(session)
+    seen = _look(session, leases=not (yes or override))
     by_person = override or (not yes and _agreed(session, seen.plan))
     options = Options(by_person)
     with session.progress() as tick, _ends_after_a_step() as stop:
@@ -58,9 +58,10 @@ def run_command(
     return _told(session, report)
 
 
-def _look(session: Session) -> Look:
+def _look(session: Session, *, leases: bool = True) -> Look:
     with session.progress() as tick:
-        return look(session.settings, clock.read().wall, session.asked.only, tick=tick)
+        now = clock.read().wall
+        return look(session.settings, now, session.asked.only, tick=tick, leases=leases)
 
 
 def _agreed(session: Session, plan: Plan) -> bool:
@@ -101,7 +102,7 @@ def _ends_after_a_step() -> Iterator[Callable[[], bool]]:
 def _told(session: Session, report: Report) -> int:
     lines = text.report_lines(report, session.view(), session.settings.safety.trash_keep)
     code, errors = _verdict(report)
-    session.answer(facts.of_report(report, session.notes()), lines, errors)
+    session.answer(lambda: facts.of_report(report, session.notes()), lines, errors)
     return code
 
 

@@ -31,6 +31,7 @@ from artifact_janitor.config.schema import (
     said,
 )
 from artifact_janitor.core.model import KINDS, is_within
+from artifact_janitor.core.slimming import SLIM, SLIMMABLE
 from artifact_janitor.errors import Problem
 
 TABLES: dict[str, type[Table]] = {
@@ -124,6 +125,7 @@ def _policy_problems(given: Given, today: date) -> Iterator[Problem]:
             (whole, _keeps_nothing(policy)),
             ((*whole, "path"), _nowhere(given, policy)),
             ((*whole, "uploaded_before"), _no_word(policy, today)),
+            ((*whole, "then"), _cannot_slim(policy)),
             (whole, _eclipsed(given, index)),
         ):
             if what:
@@ -167,6 +169,14 @@ def _nowhere(given: Given, policy: dict[str, object]) -> str:
     guess = meant(start, roots)
     advice = f"did you mean {said(guess + '/**')}?" if guess else "look at [folders]"
     return f"{said(path)} lies in none of the folders that policies take from; {advice}"
+
+
+def _cannot_slim(policy: dict[str, object]) -> str:
+    kind = policy.get("kind")
+    if policy.get("then") != SLIM or kind not in KINDS or kind in SLIMMABLE:
+        return ""
+    some = ", ".join(SLIMMABLE)
+    return f'"slim" is for kinds that hold checkpoints ({some}); write "trash"'
 
 
 def _eclipsed(given: Given, index: int) -> str:

@@ -74,15 +74,15 @@ def _keys(table: type[Table], keys: Iterable[str]) -> Iterator[str]:
 
 
 def _example(field: FieldInfo) -> str:
-    return literal((field.examples or [field.default])[0])
+    return toml((field.examples or [field.default])[0])
 
 
-def literal(value: object) -> str:
-    """A value as TOML: the strings, numbers and switches of the schema JSON writes the same."""
+def toml(value: object) -> str:
+    """For the strings, numbers and switches of the schema, JSON writes the same."""
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {literal(value[key])}" for key in value) + " }"
+        return "{ " + ", ".join(f"{key} = {toml(value[key])}" for key in value) + " }"
     return json.dumps(value)
 
 

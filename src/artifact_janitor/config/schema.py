@@ -25,6 +25,7 @@ from pydantic_settings import (
 
 from artifact_janitor.core.model import KINDS
 from artifact_janitor.core.policy import pattern
+from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.units import parse_duration, parse_size, quoted
 
 PREFIX = "JANITOR_"
@@ -35,7 +36,8 @@ MOST = 1_000_000_000
 LONGEST_NAME = 200
 """Letters in the name of a metric."""
 
-LATER_THEN = ("archive", "slim", "compress")
+THEN = ("trash", SLIM)
+LATER_THEN = ("archive", "compress")
 LATER_KEYS = {
     "expire": "remove the line, there are no archives to expire",
 }
@@ -185,9 +187,9 @@ def _then(value: object) -> str:
     if value in LATER_THEN:
         advice = 'write "trash" (janitor undo brings it back), or remove the policy'
         raise ValueError(f"{said(value)} is not in this version yet: {advice}")
-    if value != "trash":
-        raise ValueError(f'{said(value)} is nothing to do; write "trash"')
-    return "trash"
+    if value not in THEN:
+        raise ValueError(f'{said(value)} is nothing to do; write "trash" or "slim"')
+    return str(value)
 
 
 def glob(value: object) -> str:
@@ -355,7 +357,11 @@ class PolicyTable(Table):
         {"metric": "val_f1", "direction": "max", "n": 3, "missing": "ignore"},
     )
     then: Annotated[str, PlainValidator(_then)] = setting(
-        "trash", "What becomes of the others; janitor undo brings back what is in the trash."
+        "trash",
+        'The others go to the trash; janitor undo brings them back. With "slim" a run or sweep'
+        " stays, and only its checkpoints go, but for the best, final, last and newest valid one"
+        " and what is pinned or referred to. Of a checkpoint policy's rules only keep_best counts"
+        " then.",
     )
     max_size: Annotated[int | None, PlainValidator(_max_size)] = setting(
         None,

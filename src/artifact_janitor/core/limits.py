@@ -6,14 +6,15 @@ they yield, oldest first and no unit more than it takes; what anything protects 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from artifact_janitor.core.model import Artifact, Catalogue, Refusal
 from artifact_janitor.core.policy import Policy
 from artifact_janitor.core.protection import Copies, Protections, only_copies, protections
 from artifact_janitor.core.retention import Verdict
+from artifact_janitor.core.slimming import Slimming, slimmings, slims
 from artifact_janitor.units import format_size
 
 
@@ -25,23 +26,55 @@ class Decision:
     protected: Protections
     going: set[str]
     """Units that leave by themselves; what is in them leaves with them."""
+    slim: set[str] = field(default_factory=set)
+    """Runs that stay, and lose their bulk."""
+    bulk: dict[str, tuple[Artifact, ...]] = field(default_factory=dict)
+    """What each run would lose that a policy may slim."""
+
+    def parts(self, artifact: Artifact) -> tuple[Artifact, ...]:
+        """What leaves its place where this unit has its turn."""
+        return self.bulk.get(artifact.path, ()) if artifact.path in self.slim else (artifact,)
+
+    def leave(self) -> set[str]:
+        """The paths of all that leaves by itself."""
+        return self.going.union(each.path for path in self.slim for each in self.bulk.get(path, ()))
+
+    def spare(self, paths: Iterable[str]) -> None:
+        self.going.difference_update(paths)
+        self.slim.difference_update(paths)
+
+    def slimmed(self, catalogue: Catalogue, kept_back: Mapping[str, str]) -> Iterator[Slimming]:
+        """What each run that is slimmed loses; see `slimmings`."""
+        going = self.going | self.slim if self.slim else ()
+        return slimmings(catalogue, self.verdicts, going, self.protected, kept_back)
 
 
 def decide(
-    catalogue: Catalogue, verdicts: dict[str, Verdict], policies: Sequence[Policy]
+    catalogue: Catalogue,
+    verdicts: dict[str, Verdict],
+    policies: Sequence[Policy],
+    kept_back: Mapping[str, str],
 ) -> tuple[Decision, list[Refusal]]:
     """What goes by rule and by limit, and where a limit could not be held.
 
-    Policies have their turns in order: each counts what those before it leave.
+    Policies have their turns in order: each counts what those before it leave. Checkpoints
+    that slimming leaves alone are `kept_back`, path → why.
     """
     protected, copies = protections(catalogue), Copies(catalogue)
-    unkept = [each.artifact for path, each in verdicts.items() if not each.kept]
-    free = [artifact for artifact in unkept if artifact.path not in protected]
-    protected |= only_copies(copies, free)
-    going = {artifact.path for artifact in free if artifact.path not in protected}
+    unkept = {path: each for path, each in verdicts.items() if not each.kept}
+    whole = [
+        each.artifact for path, each in unkept.items() if path not in protected and not slims(each)
+    ]
+    protected |= only_copies(copies, whole)
+    going = {artifact.path for artifact in whole if artifact.path not in protected}
     decision = Decision(dict(verdicts), protected, going)
+    free = {path: each for path, each in verdicts.items() if path not in protected}
+    decision.slim = {path for path, each in free.items() if slims(each)}
+    decision.bulk = {each.run.path: each.leave for each in decision.slimmed(catalogue, kept_back)}
+    decision.slim &= unkept.keys()
     limited = (policy for policy in policies if policy.max_size is not None)
     found = [_held(catalogue, decision, policy, copies) for policy in limited]
+    decision.bulk = {each.run.path: each.leave for each in decision.slimmed(catalogue, kept_back)}
     return decision, [refusal for refusal in found if refusal]
 
 
@@ -51,7 +84,7 @@ def _held(
     """Let the rules of one policy yield until its limit is held; what is said if it isn't."""
     limit = policy.max_size or 0
     governed = [each for each in decision.verdicts.values() if each.policy is policy]
-    size = _staying(catalogue, [each.artifact for each in governed], decision.going)
+    size = _staying(catalogue, [each.artifact for each in governed], decision.leave())
     for verdict in sorted(governed, key=lambda each: (each.artifact.time, each.artifact.path)):
         if size <= limit:
             return None
@@ -73,17 +106,28 @@ def _staying(catalogue: Catalogue, governed: Sequence[Artifact], going: set[str]
 
 def _yielded(catalogue: Catalogue, decision: Decision, verdict: Verdict, copies: Copies) -> int:
     """The bytes that go if a unit yields: none where that changes nothing, or it may not."""
-    artifact, going, protected = verdict.artifact, decision.going, decision.protected
-    gain = left(catalogue, artifact, going)
-    if gain <= 0 or not going.isdisjoint(catalogue.up_from(artifact)):
+    artifact, protected = verdict.artifact, decision.protected
+    gain = _gain(catalogue, decision, verdict)
+    if gain <= 0:
         return 0
     decision.verdicts[artifact.path] = _beyond(verdict)
-    if artifact.path not in protected and (why := copies.take(artifact)):
+    whole = not slims(verdict)
+    if whole and artifact.path not in protected and (why := copies.take(artifact)):
         protected[artifact.path] = why
     if artifact.path in protected:
         return 0
-    going.add(artifact.path)
+    (decision.going if whole else decision.slim).add(artifact.path)
     return gain
+
+
+def _gain(catalogue: Catalogue, decision: Decision, verdict: Verdict) -> int:
+    artifact, going = verdict.artifact, decision.going
+    if not going.isdisjoint(catalogue.up_from(artifact)):
+        return 0
+    if slims(verdict):
+        bulk = decision.bulk.get(artifact.path, ())
+        return sum(each.bytes for each in bulk if each.path not in going)
+    return left(catalogue, artifact, decision.leave())
 
 
 def _beyond(verdict: Verdict) -> Verdict:

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain, islice
 
 from artifact_janitor.core.limits import Decision, decide, in_turn, left
-from artifact_janitor.core.model import Artifact, Catalogue, Evidence, Refusal, Tally, Trashed
+from artifact_janitor.core.model import (
+    Artifact,
+    Catalogue,
+    Evidence,
+    Kind,
+    Refusal,
+    Tally,
+    Trashed,
+)
 from artifact_janitor.core.policy import Disk, Policy, Safety
 from artifact_janitor.core.protection import WORD, trusting
-from artifact_janitor.core.retention import LocalTime, judge
+from artifact_janitor.core.retention import LocalTime, Verdict, judge
 from artifact_janitor.core.room import Room, early, holder, rooms, spare
+from artifact_janitor.core.slimming import (
+    SLIM,
+    Slimming,
+    as_planned,
+    not_bulk,
+    overruled,
+    slims,
+    told,
+)
 from artifact_janitor.units import duration_literal
 
 EXEMPT_BELOW = 10
@@ -25,19 +42,38 @@ PROOFS = ("uploaded", WORD, "deleted")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change: a unit that goes to the trash, or leaves it for good."""
+    """One change: a unit that goes to the trash, or leaves it for good, or a run that stays
+    and is slimmed: then only what is `inside` goes, and is all that the artifact frees."""
 
     do: str
     artifact: Artifact
     reasons: tuple[str, ...]
     inside: tuple[Artifact, ...] = ()
-    """Units that leave with it; their bytes are in it."""
+    """Units that leave with it, or of it; their bytes are in it."""
     trashed: Trashed | None = None
     """What a purge takes."""
 
     @property
     def path(self) -> str:
         return self.artifact.path
+
+    @property
+    def kind(self) -> Kind:
+        """What the guards count it as: slimming takes checkpoints."""
+        return "checkpoint" if self.do == SLIM else self.artifact.kind
+
+    @property
+    def leaving(self) -> tuple[Artifact, ...]:
+        """All units that leave their place."""
+        return self.inside if self.do == SLIM else (self.artifact, *self.inside)
+
+    @property
+    def parts(self) -> tuple[Step, ...]:
+        """What is tried and journalled one by one: a slimmed run's checkpoints."""
+        if self.do != SLIM:
+            return (self,)
+        why = (f"{self.path} is slimmed", *self.reasons)
+        return tuple(Step(SLIM, each, why) for each in self.inside)
 
     @property
     def frees_now(self) -> int:
@@ -76,7 +112,7 @@ class Plan:
         """The refusal that keeps a step from being carried out, if there is one."""
         codes = GUARDS - OVERRIDABLE if by_person else GUARDS
         blocking = (each for each in self.refused if each.code in codes)
-        kinds = ("",) if step.do == "purge" else ("", step.artifact.kind)
+        kinds = ("",) if step.do == "purge" else ("", step.kind)
         return next((each for each in blocking if each.kind in kinds), None)
 
 
@@ -98,32 +134,37 @@ def plan(
     """Facts and policies in, steps with reasons out. `now` in nanoseconds."""
     catalogue = trusting(catalogue, policies, now, local)
     verdicts = judge(catalogue.artifacts, policies, now, local)
-    decision, beyond = decide(catalogue, verdicts, policies)
-    there, spared = _spared(catalogue, decision, policies, rooms(catalogue, safety, disk or Disk()))
-    decision.going -= spared.keys()
-    retention = [*_retention(catalogue, decision)]
+    kept_back = not_bulk(catalogue, policies, now, local)
+    decision, beyond = decide(catalogue, verdicts, policies, kept_back)
+    space = rooms(catalogue, safety, disk or Disk())
+    there, unneeded = _unneeded(catalogue, decision, policies, space)
+    decision.spare(unneeded)
+    slimmed = [*decision.slimmed(catalogue, kept_back)]
+    decision.verdicts |= overruled(slimmed, kept_back)
+    retention = _retention(catalogue, decision, slimmed)
     steps = (*retention, *_purges(catalogue, safety, now, there))
-    kept = tuple(_kept(catalogue, decision, spared, retention))
+    kept = tuple(_kept(catalogue, decision, unneeded, retention))
     overdrawn = _overdrawn(catalogue, retention, safety.max_share)
     refused = (*catalogue.refusals, *overdrawn, *beyond)
     reserve = tuple(_reserve(decision, policies))
     return Plan(_id(steps), now, steps, kept, refused, there, reserve)
 
 
-def _spared(
+def _unneeded(
     catalogue: Catalogue, decision: Decision, policies: Sequence[Policy], there: tuple[Room, ...]
 ) -> tuple[tuple[Room, ...], dict[str, str]]:
     """The rooms with what is done about them, and which units need not go for that: path → why."""
-    spared: dict[str, str] = {}
-    told = []
-    going = in_turn((decision.verdicts[path] for path in decision.going), policies)
+    unneeded: dict[str, str] = {}
+    settled = []
+    chosen = decision.going | decision.slim
+    going = in_turn((decision.verdicts[path] for path in chosen), policies)
     for room in there:
         if room.is_short:
             here = (each for each in going if holder(each, there) is room)
-            room, more = spare(catalogue, room, here)
-            spared |= more
-        told.append(room)
-    return tuple(told), spared
+            room, more = spare(catalogue, room, ((each, decision.parts(each)) for each in here))
+            unneeded |= more
+        settled.append(room)
+    return tuple(settled), unneeded
 
 
 def _reserve(decision: Decision, policies: Sequence[Policy]) -> Iterator[str]:
@@ -131,22 +172,47 @@ def _reserve(decision: Decision, policies: Sequence[Policy]) -> Iterator[str]:
     could = (
         each
         for path, each in decision.verdicts.items()
-        if each.policy and path not in decision.going and path not in decision.protected
+        if each.policy and path not in decision.protected
+        if path not in decision.going and path not in decision.slim
         if not each.kept or (each.policy.max_size is not None and not each.firm)
     )
     return (each.path for each in in_turn(could, policies))
 
 
-def _retention(catalogue: Catalogue, decision: Decision) -> Iterator[Step]:
-    """The outermost units that go, oldest first; what is inside leaves with them."""
-    going = decision.going
-    for artifact in sorted(catalogue.artifacts, key=lambda each: (each.time, each.path)):
-        around = [*catalogue.up_from(artifact)][1:]
-        if artifact.path in going and going.isdisjoint(around):
-            verdict = decision.verdicts[artifact.path]
-            then = verdict.policy.then if verdict.policy else ""
-            inside = tuple(catalogue.below(artifact.path))
-            yield Step(then, artifact, verdict.reasons + _proof(artifact, inside), inside)
+def _retention(catalogue: Catalogue, decision: Decision, slimmed: Iterable[Slimming]) -> list[Step]:
+    """The outermost units that go, and the runs that are slimmed, oldest first.
+
+    A slimmed run comes before what goes of it by itself, as long as it is what was seen.
+    """
+    whole = {path for path in decision.going if not slims(decision.verdicts[path])}
+    outer = [
+        path
+        for path in whole
+        if whole.isdisjoint(islice(catalogue.up_from(catalogue.by_path[path]), 1, None))
+    ]
+    slim = {each.run.path: each for each in slimmed if each.leave}
+    apart = {*outer, *slim}
+    steps = [_step(catalogue, decision.verdicts[path]) for path in outer]
+    steps += [_slim(each, left(catalogue, each.run, apart)) for each in slim.values()]
+    return sorted(steps, key=lambda step: _turn(catalogue, step.artifact, slim))
+
+
+def _turn(catalogue: Catalogue, artifact: Artifact, slim: Collection[str]) -> tuple[int, str, str]:
+    """By the age of the outermost step's unit, from the outside in."""
+    around = [path for path in catalogue.up_from(artifact) if path in slim]
+    outer = catalogue.by_path[around[-1]] if around else artifact
+    return outer.time, outer.path, artifact.path
+
+
+def _step(catalogue: Catalogue, verdict: Verdict) -> Step:
+    artifact, inside = verdict.artifact, tuple(catalogue.below(verdict.artifact.path))
+    then = verdict.policy.then if verdict.policy else ""
+    return Step(then, artifact, verdict.reasons + _proof(artifact, inside), inside)
+
+
+def _slim(slimming: Slimming, size: int) -> Step:
+    reasons = (*slimming.verdict.reasons, told(slimming))
+    return Step(SLIM, as_planned(slimming, size), reasons, slimming.leave)
 
 
 def _proof(artifact: Artifact, inside: Iterable[Artifact]) -> tuple[str, ...]:
@@ -175,28 +241,27 @@ def _purge(trashed: Trashed, why: str) -> Step:
 
 
 def _kept(
-    catalogue: Catalogue, decision: Decision, spared: Mapping[str, str], steps: Iterable[Step]
+    catalogue: Catalogue, decision: Decision, unneeded: Mapping[str, str], steps: Iterable[Step]
 ) -> Iterator[Kept]:
-    leaving = {each.path for step in steps for each in (step.artifact, *step.inside)}
+    told_of = {each.path for step in steps for each in (step.artifact, *step.inside)}
     for artifact in catalogue.artifacts:
         path = artifact.path
-        if path not in leaving:
+        if path not in told_of:
             verdict, why = decision.verdicts[path], decision.protected.get(path, ())
             by_rule = verdict.reasons if verdict.kept else ()
-            by_room = (spared[path],) if path in spared else ()
+            by_room = (unneeded[path],) if path in unneeded else ()
             reasons = (*by_rule, *by_room, *(each.why for each in why))
             otherwise = () if verdict.kept else verdict.reasons
             # bytes count once: in the outermost kept unit, less what leaves it
-            size = 0 if artifact.parent else left(catalogue, artifact, leaving)
+            size = 0 if artifact.parent else left(catalogue, artifact, told_of)
             yield Kept(artifact, size, reasons, why, otherwise, artifact.parent)
 
 
 def _overdrawn(catalogue: Catalogue, steps: Sequence[Step], max_share: float) -> Iterator[Refusal]:
     """S8: within 24 h no more than `max_share` of a kind goes without a person's yes."""
-    for kind in sorted({step.artifact.kind for step in steps}):
+    for kind in sorted({step.kind for step in steps}):
         here = _tally(catalogue, (each for each in catalogue.artifacts if each.kind == kind))
-        taken = (step for step in steps if step.artifact.kind == kind)
-        leave = chain.from_iterable((step.artifact, *step.inside) for step in taken)
+        leave = chain.from_iterable(step.leaving for step in steps if step.kind == kind)
         going = _tally(catalogue, (each for each in leave if each.kind == kind))
         recent = catalogue.recent.get(kind, Tally())
         units, size = here.units + recent.units, here.bytes + recent.bytes
@@ -231,6 +296,8 @@ def _id(steps: Iterable[Step]) -> str:
     seen = blake2b(digest_size=2)
     for step in steps:
         marks = [step.do, step.path, step.artifact.fingerprint]
+        if step.do == SLIM:
+            marks += [mark for each in step.inside for mark in (each.path, each.fingerprint)]
         seen.update(json.dumps(marks).encode())
     return seen.hexdigest()
 
@@ -238,4 +305,4 @@ def _id(steps: Iterable[Step]) -> str:
 def leaving(plan: Plan) -> Iterator[Artifact]:
     """All units that would leave their place, those inside others too."""
     retention = (step for step in plan.steps if step.do != "purge")
-    return chain.from_iterable((step.artifact, *step.inside) for step in retention)
+    return chain.from_iterable(step.leaving for step in retention)

@@ -52,7 +52,9 @@ class Policy:
         return any(getattr(self, each.name) is not None for each in _RULES)
 
     def governs(self, artifact: Artifact) -> bool:
-        return artifact.kind == self.kind and bool(pattern(self.path).fullmatch(artifact.path))
+        if artifact.kind != self.kind:
+            return False
+        return self.path == "**" or bool(pattern(self.path).fullmatch(artifact.path))
 
 
 _RULES = tuple(each for each in fields(Policy) if each.name.startswith("keep_"))

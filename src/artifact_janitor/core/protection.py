@@ -68,7 +68,8 @@ def protections(catalogue: Catalogue) -> Protections:
     """All that protects each unit: its own, its role in its run, pins, and what it holds."""
     own: defaultdict[str, list[Evidence]] = defaultdict(list)
     for artifact in catalogue.artifacts:
-        own[artifact.path] += artifact.protections
+        if artifact.protections:
+            own[artifact.path] += artifact.protections
     for path, evidence in chain(_pinned(catalogue), _roles(catalogue.artifacts)):
         own[path].append(evidence)
     found = _risen(catalogue, own)
@@ -128,8 +129,9 @@ def _risen(
     """S4: what is protected inside protects the units around it; never the other way."""
     risen = {path: list(dict.fromkeys(found)) for path, found in own.items()}
     for artifact in catalogue.artifacts:
-        rising = [each for each in own[artifact.path] if each.fact != STAYS_WHEN_THINNED]
-        for around in [*catalogue.up_from(artifact)][1:]:
+        mine = own.get(artifact.path, ())
+        rising = [each for each in mine if each.fact != STAYS_WHEN_THINNED]
+        for around in [*catalogue.up_from(artifact)][1:] if rising else ():
             above = [each for each in rising if not is_within(each.source or ".", around)]
             one_each = {each.fact: each for each in reversed(above)}.values()
             risen.setdefault(around, []).extend(_inside(artifact, each) for each in one_each)

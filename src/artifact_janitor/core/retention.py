@@ -52,8 +52,11 @@ def judge(
     """One verdict for each unit, by path. The order of `artifacts` doesn't matter."""
     verdicts = {}
     groups: dict[tuple[Policy, str], list[Artifact]] = defaultdict(list)
+    of_kind: defaultdict[str, list[Policy]] = defaultdict(list)
+    for each in policies:
+        of_kind[each.kind].append(each)
     for artifact in artifacts:
-        policy = governing(artifact, policies)
+        policy = governing(artifact, of_kind[artifact.kind])
         if policy is None:
             verdicts[artifact.path] = Verdict(artifact, None, True, (_ungoverned(artifact),))
         elif why := misdated(artifact, now):
@@ -67,7 +70,10 @@ def judge(
 
 def governing(artifact: Artifact, policies: Sequence[Policy]) -> Policy | None:
     """The first policy that matches a unit governs it."""
-    return next((policy for policy in policies if policy.governs(artifact)), None)
+    for policy in policies:
+        if policy.governs(artifact):
+            return policy
+    return None
 
 
 def misdated(artifact: Artifact, now: int) -> str:

@@ -7,7 +7,7 @@ it is purged before its time, as much of it as it takes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from artifact_janitor.core.limits import leaving_it
@@ -78,9 +78,10 @@ def holder(artifact: Artifact, rooms: Iterable[Room]) -> Room | None:
 
 
 def spare(
-    catalogue: Catalogue, room: Room, in_turn: Iterable[Artifact]
+    catalogue: Catalogue, room: Room, in_turn: Iterable[tuple[Artifact, Sequence[Artifact]]]
 ) -> tuple[Room, dict[str, str]]:
-    """Which of the units that would go on a filesystem, told in their turn, need not: path → why.
+    """Which of the units that would go on a filesystem need not: path → why. They are told in
+    their turn, each with what leaves its place: itself, or the bulk of a run that is slimmed.
 
     The one that covers what is missing is the last that goes.
     """
@@ -88,21 +89,25 @@ def spare(
     spared: dict[str, str] = {}
     taken = 0
     limit = f"keep_free {format_size(room.keep_free)}"
-    for artifact in in_turn:
-        if not going.isdisjoint(catalogue.up_from(artifact)):
+    for artifact, parts in in_turn:
+        leave = [each for each in parts if going.isdisjoint(catalogue.up_from(each))]
+        if not leave:
             continue
-        inside = leaving_it(catalogue, artifact, going)
-        gain = artifact.frees - sum(each.frees for each in inside)
+        gain = sum(_gain(catalogue, each, going) for each in leave)
         if taken >= room.missing:
             spared[artifact.path] = f"not needed to reach {limit}"
         elif gain <= 0:
             spared[artifact.path] = f"would free nothing, which is all that {limit} asks for"
         else:
-            going.add(artifact.path)
+            going.update(each.path for each in leave)
             taken += gain
     by_path, above = catalogue.by_path, catalogue.up_from
     stay = {path: why for path, why in spared.items() if going.isdisjoint(above(by_path[path]))}
     return replace(room, taken=taken, spared=len(stay)), stay
+
+
+def _gain(catalogue: Catalogue, artifact: Artifact, going: set[str]) -> int:
+    return artifact.frees - sum(each.frees for each in leaving_it(catalogue, artifact, going))
 
 
 def early(

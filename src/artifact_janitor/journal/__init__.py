@@ -20,7 +20,16 @@ from typing import Any, cast
 from artifact_janitor.core.model import Pin, Tally, Trashed, is_within
 from artifact_janitor.journal import configs as kept
 from artifact_janitor.journal.file import WITH_CONFIGS, connect, damaged, told, version_of
-from artifact_janitor.journal.records import Config, ConfigFile, Intent, Move, State, Step, Sweep
+from artifact_janitor.journal.records import (
+    TO_TRASH,
+    Config,
+    ConfigFile,
+    Intent,
+    Move,
+    State,
+    Step,
+    Sweep,
+)
 
 __all__ = [
     "Config",
@@ -34,6 +43,7 @@ __all__ = [
     "open_journal",
 ]
 
+_TOOK = f'"do" IN {TO_TRASH}'
 _STEP = 'id, sweep, "do", kind, path, bytes, frees, fingerprint, reasons, about, state, why, at'
 
 
@@ -166,7 +176,7 @@ class Journal:
 
     def trashed(self) -> list[Trashed]:
         """What lies in the trash."""
-        rows = self._rows(f"SELECT {_STEP} FROM step WHERE state = 'done' AND \"do\" = 'trash'")
+        rows = self._rows(f"SELECT {_STEP} FROM step WHERE state = 'done' AND {_TOOK}")
         return [self._trashed(_step(row)) for row in rows]
 
     def expected_in_trash(self) -> list[str]:
@@ -187,7 +197,7 @@ class Journal:
         """What went by policy alone since then, by kind; a person's yes doesn't count."""
         rows = self._rows(
             "SELECT kind, count(*), sum(bytes) FROM step JOIN sweep ON sweep.id = step.sweep "
-            "WHERE \"do\" = 'trash' AND state IN ('done', 'purged') AND at >= ? AND NOT by_person "
+            f"WHERE {_TOOK} AND state IN ('done', 'purged') AND at >= ? AND NOT by_person "
             "GROUP BY kind",
             since,
         )

@@ -7,6 +7,9 @@ from typing import Literal
 
 from artifact_janitor.core.model import Kind
 
+TO_TRASH = ("trash", "slim")
+"""Steps that put a unit into the trash; slimming journals one for each checkpoint."""
+
 State = Literal["intended", "done", "skipped", "failed", "undone", "purged"]
 
 
@@ -51,6 +54,11 @@ class Step:
     state: State
     why: str
     at: int
+
+    @property
+    def took(self) -> bool:
+        """Whether its unit was to go to the trash."""
+        return self.do in TO_TRASH
 
 
 @dataclass(frozen=True, slots=True)

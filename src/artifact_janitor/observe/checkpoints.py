@@ -175,7 +175,7 @@ def _all(run: Folder, base: Path, skip: Container[str]) -> Iterator[Found]:
         for child in folder.folders.values():
             if child.path not in skip and checkpoint_folders.is_one(child):
                 yield _folder(run, folder, child, base)
-        for name in filter(modelnames.suffix, folder.files):
+        for name in modelnames.suffixed(folder.files):
             if (one := _file(run, folder, name, folder.files[name], base)) is not None:
                 yield one
 

@@ -12,8 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from posixpath import normpath
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from artifact_janitor.core.model import Artifact, is_within, upward
 from artifact_janitor.journal import Config, ConfigFile
@@ -146,9 +145,15 @@ def _in(run: Run, folder: str) -> Iterator[Place]:
     elif depth == 0:
         names = _BESIDE_HYDRA
     elif name == ".hydra" and (depth == 1 or run.kind == "hydra-sweep"):
-        names = (*_HYDRA, "../config_used.yaml") if depth > 1 else _HYDRA
-    paths = (normpath(f"{folder}/{each}") for each in names)
-    return (Place(each, each[len(run.path) + 1 :]) for each in paths)
+        names = _HYDRA
+        if depth > 1:  # a job's, which has no unit of its own
+            yield _place(run, f"{folder.removesuffix('/.hydra')}/config_used.yaml")
+    for each in names:
+        yield _place(run, f"{folder}/{each}")
+
+
+def _place(run: Run, path: str) -> Place:
+    return Place(path, path[len(run.path) + 1 :])
 
 
 # ---------------------------------------------------------------- what is in them
@@ -199,7 +204,7 @@ class _Reader:
         bodies: dict[str, bytes],
         limit: int | None,
     ) -> None:
-        self.base = base
+        self.base = os.fspath(base)
         self.run = run
         self.known = {each.name: each for each in before.files} if before else {}
         self.bodies = bodies
@@ -213,32 +218,35 @@ class _Reader:
             if name in names or (is_log and _FROM_SERVER in names):
                 continue
             try:
-                fd = open_regular(self.base / path)
+                fd = open_regular(f"{self.base}/{path}")
             except OSError as error:
                 if error.errno in _ABSENT:
                     continue
                 error.filename = path
                 raise
-            if file := self._file(fd, name, is_log=is_log):
+            with os.fdopen(fd, "rb", -1 if is_log else 0) as opened:
+                file = self._file(opened, name, is_log=is_log)
+            if file:
                 names.add(name)
                 yield file
 
-    def _file(self, fd: int, name: str, *, is_log: bool) -> ConfigFile | None:
-        with os.fdopen(fd, "rb") as file:
-            status = os.fstat(fd)
-            mark = f"{status.st_ino}.{status.st_size}.{status.st_mtime_ns}"
-            if is_log and self.limit is not None and status.st_size > self.limit:
-                mark += ".cut"
-            before = self.known.get(name)
-            if before and before.mark == mark:
-                return before
-            body = _of_log(wandb_log.config(file, self.limit)) if is_log else file.read(LARGEST + 1)
+    def _file(self, opened: BinaryIO, name: str, *, is_log: bool) -> ConfigFile | None:
+        status = os.fstat(opened.fileno())
+        mark = f"{status.st_ino}.{status.st_size}.{status.st_mtime_ns}"
+        if is_log and self.limit is not None and status.st_size > self.limit:
+            mark += ".cut"
+        before = self.known.get(name)
+        if before and before.mark == mark:
+            return before
+        body = self._content(opened, status.st_size, is_log=is_log)
         if body is None or len(body) > LARGEST or b"\0" in body:
             return None
         digest = digest_of(body)
         self.bodies[digest] = body
         return ConfigFile(name, digest, mark)
 
-
-def _of_log(config: object) -> bytes | None:
-    return None if config is None else json.dumps(config, indent=2).encode() + b"\n"
+    def _content(self, opened: BinaryIO, size: int, *, is_log: bool) -> bytes | None:
+        if not is_log:
+            return opened.read() if size <= LARGEST else None
+        config = wandb_log.config(opened, self.limit)
+        return None if config is None else json.dumps(config, indent=2).encode() + b"\n"

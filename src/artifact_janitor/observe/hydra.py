@@ -23,11 +23,11 @@ def is_run(folder: Folder, base: Path) -> bool:
     settings = folder.folders.get(".hydra")
     if settings is None or "hydra.yaml" not in settings.files:
         return False
-    return bool(_OUTPUT_DIR.search(head(base / settings.path / "hydra.yaml", _LIMIT)))
+    return bool(_OUTPUT_DIR.search(head(f"{base}/{settings.path}/hydra.yaml", _LIMIT)))
 
 
 def is_sweep(folder: Folder, base: Path) -> bool:
     """``multirun.yaml`` with Hydra's own section; N/.hydra appears only when a job starts."""
     if "multirun.yaml" not in folder.files:
         return False
-    return bool(_SWEEP.search(head(base / folder.path / "multirun.yaml", _LIMIT)))
+    return bool(_SWEEP.search(head(f"{base}/{folder.path}/multirun.yaml", _LIMIT)))

@@ -28,7 +28,8 @@ OPAQUE: Final = object()
 """Stands for whatever in a pickle is neither text, a whole number, nor None."""
 
 _PICKLE = b"\x80"
-_END_RECORD, _TAIL = b"PK\x05\x06", (1 << 16) + 22
+_END_RECORD, _END_RECORD_SIZE = b"PK\x05\x06", 22
+_TAIL = (1 << 16) + _END_RECORD_SIZE
 _LOCAL_HEADER, _LOCAL_HEADER_SIZE = b"PK\x03\x04", 30
 _DAMAGED = (zipfile.BadZipFile, EOFError, NotImplementedError, OverflowError, ValueError)
 
@@ -118,8 +119,7 @@ def _is_whole_safetensors(file: _Bounded, size: int) -> bool:
 
 
 def _is_whole_zip(file: _Bounded, size: int) -> bool | None:
-    file.seek(max(0, size - _TAIL))
-    if _END_RECORD not in file.read(_TAIL):
+    if not _has_end_record(file, size):
         return False
     try:
         with zipfile.ZipFile(file) as archive:
@@ -131,6 +131,15 @@ def _is_whole_zip(file: _Bounded, size: int) -> bool | None:
             return archive.open(member).read(PICKLE_LIMIT)[:1] == _PICKLE
     except (*_DAMAGED, struct.error):
         return False
+
+
+def _has_end_record(file: _Bounded, size: int) -> bool:
+    """It is the last thing in a file that torch wrote; a comment may follow in others."""
+    for tail in (_END_RECORD_SIZE, _TAIL):
+        file.seek(max(0, size - tail))
+        if _END_RECORD in file.read(tail):
+            return True
+    return False
 
 
 def _members_fit(archive: zipfile.ZipFile) -> bool:

@@ -8,11 +8,14 @@ and plain ``torch.save`` loops give. A name that none of them would give is no c
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
 from itertools import pairwise
 
 from artifact_janitor.core.model import Role
 
 _SUFFIX = re.compile(r"(\.ckpt|\.pth\.tar|\.pth|\.pt|\.safetensors|\.bin)$", re.IGNORECASE)
+_MAYBE = re.compile(r"\.(ckpt|pth|pt|safetensors|bin)", re.IGNORECASE)
+"""Stands in each name that `_SUFFIX` matches: one search through all names of a folder."""
 _ENDINGS = (".ckpt", ".pth.tar", ".pth", ".pt", ".safetensors", ".bin", "\n")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _WEIGHTS = re.compile(
@@ -51,6 +54,11 @@ def suffix(name: str) -> str:
         return ""  # nearly every file: this is asked of each, and costs a third of a search
     match = _SUFFIX.search(name)
     return match[1].lower() if match else ""
+
+
+def suffixed(names: Collection[str]) -> Iterator[str]:
+    """Those of a folder's names that end like a model file: most folders have none."""
+    return filter(suffix, names) if _MAYBE.search("\n".join(names)) else iter(())
 
 
 def words(name: str) -> list[str]:

@@ -20,7 +20,7 @@ def open_regular(path: Path | str, dir_fd: int | None = None) -> int:
     return fd
 
 
-def head(path: Path, limit: int) -> bytes:
+def head(path: Path | str, limit: int) -> bytes:
     """The first `limit` bytes, or b"" where the file can't be read."""
     try:
         with os.fdopen(open_regular(path), "rb") as file:

@@ -35,13 +35,17 @@ def objection(artifact: Artifact, before: Folder | Entry, moment: Moment) -> str
     return alive.why if alive else ""
 
 
-def life_around(artifact: Artifact, catalogue: Catalogue, moment: Moment) -> str:
-    """Whether what the unit is a part of came to life: a checkpoint's run, a sweep."""
+def life_around(
+    artifact: Artifact, catalogue: Catalogue, moment: Moment, *, slims: bool = False
+) -> str:
+    """Whether what the unit is a part of came to life: a checkpoint's run, a sweep; where it
+    `slims` the unit, which takes checkpoints, whatever is around it."""
     for whole in islice(catalogue.up_from(artifact), 1, None):
         is_part = whole == artifact.parent and artifact.kind == "checkpoint"
-        if is_part or catalogue.by_path[whole].kind == "hydra-sweep":
+        if slims or is_part or catalogue.by_path[whole].kind == "hydra-sweep":
             with suppress(OSError):  # then it is gone, and its parts with it
-                if alive := liveness.live(read(moment.base, whole), whole, moment):
+                content = read(moment.base, whole)
+                if alive := liveness.live(content, whole, moment, may_shrink=True):
                     return f"part of {whole}: {alive.why}"
     return ""
 

@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 from artifact_janitor.core.model import CACHES, Artifact, Evidence, ancestors, is_within
@@ -48,7 +49,7 @@ def elsewhere(
     names, skip = Names(), {*roots}
     known = {*roots, *others}
     closed = known.union(_real_places(base, known))
-    apart = closed.union(mounts_below(base, "", mount_points()))
+    apart = closed.union(mounts_below(base, "", mount_points())) - {""}
     stack = [("", True)]
     while stack:
         folder, is_open = stack.pop()
@@ -123,30 +124,39 @@ class Index:
         """`run_ids` are W&B's names of its runs, by path."""
         self.base = base
         self.roots = tuple(roots)
-        artifacts = [*artifacts]
-        self.units = {each.path for each in artifacts if each.kind != "unknown"}
-        self.caches = {each.path for each in artifacts if each.kind == "cache"}
-        self.runs: defaultdict[str, set[str]] = defaultdict(set)
-        self.names: defaultdict[str, set[str]] = defaultdict(set)
-        for artifact in artifacts:
-            self._enter(artifact)
-        for path, run_id in run_ids.items():
-            self.runs[run_id].add(path)
+        self.artifacts = tuple(artifacts)
+        self.run_ids = run_ids
+        self.units = {each.path for each in self.artifacts if each.kind != "unknown"}
+        self.caches = {each.path for each in self.artifacts if each.kind == "cache"}
         named = (each for each in self.caches if not each.endswith("__pycache__"))
         starts = sorted({*self.roots, *named}, key=len, reverse=True)
         places = "|".join(map(re.escape, starts))
         self._mention = re.compile(f"(?<![\\w-])(?P<root>{places}){_SLASHES.pattern}")
 
-    def _enter(self, artifact: Artifact) -> None:
-        for path in (artifact.path, *ancestors(artifact.path)):
-            above, _, name = path.rpartition("/")
-            if name in self.names[above]:
-                break
-            self.names[above].add(name)
-        if artifact.kind not in ("checkpoint", "log", "cache", "unknown"):
-            names = artifact.path.split("/")
-            for start in range(len(names)):
-                self.runs["/".join(names[start:])].add(artifact.path)
+    @cached_property
+    def names(self) -> dict[str, set[str]]:
+        """What each folder holds, as far as units are in it."""
+        names: defaultdict[str, set[str]] = defaultdict(set)
+        for artifact in self.artifacts:
+            for path in (artifact.path, *ancestors(artifact.path)):
+                above, _, name = path.rpartition("/")
+                if name in names[above]:
+                    break
+                names[above].add(name)
+        return names
+
+    @cached_property
+    def runs(self) -> dict[str, set[str]]:
+        """Runs by W&B's IDs, and by the ends of their paths."""
+        runs: defaultdict[str, set[str]] = defaultdict(set)
+        for artifact in self.artifacts:
+            if artifact.kind not in ("checkpoint", "log", "cache", "unknown"):
+                parts = artifact.path.split("/")
+                for start in range(len(parts)):
+                    runs["/".join(parts[start:])].add(artifact.path)
+        for path, run_id in self.run_ids.items():
+            runs[run_id].add(path)
+        return runs
 
     def around(self, path: str) -> Iterator[str]:
         """The units that are at `path` or contain it."""

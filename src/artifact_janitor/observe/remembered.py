@@ -41,7 +41,8 @@ class Memory:
         self.form = form
         self.known = known or {}
         self.is_blank = not known
-        self._above = {above for path in self.known for above in ancestors(path)}
+        around = {path.rpartition("/")[0] for path in self.known}
+        self._above = around.union(*map(ancestors, around))
         self._kept: set[str] = set()
         self._learnt: dict[str, str] = {}
 

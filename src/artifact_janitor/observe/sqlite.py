@@ -21,7 +21,7 @@ MAGIC = b"SQLite format 3\0"
 PATIENCE = 1.0
 """Seconds to wait for a writer's lock."""
 LARGEST = 512 << 20
-"""Bytes of a database in WAL mode that are read into memory."""
+"""Bytes of a database in WAL mode, with its log, that are read into memory."""
 
 
 class Unreadable(Exception):
@@ -51,7 +51,7 @@ def _connect(path: Path) -> sqlite3.Connection:
             raise Unreadable("it is no SQLite database" if start else "it is empty")
         if not wal.is_used(start):
             uri = f"{path.absolute().as_uri()}?mode=ro"
-        elif os.fstat(file.fileno()).st_size > LARGEST:
+        elif wal.size(file, path) > LARGEST:
             raise Unreadable("it is in WAL mode, and too large to be read into memory")
         else:
             return _of_image(wal.image(file, path))
@@ -65,7 +65,7 @@ def _open(path: Path) -> int:
     return open_regular(path)
 
 
-def _of_image(image: bytes | None) -> sqlite3.Connection:
+def _of_image(image: bytearray | None) -> sqlite3.Connection:
     if image is None:
         raise Unreadable("it is written to all the time")
     if not hasattr(sqlite3.Connection, "deserialize"):

@@ -194,13 +194,14 @@ class _Look:
 
     def _caches(self) -> Iterator[Whole]:
         """Those outside the roots."""
+        ground = _outside(self.settings)
         for path in self.names.caches:
             with suppress(OSError):  # it went while we looked
                 child = tree.unread(self.base, path)
                 if whole := self.memory.recall(child, self.base):
                     yield whole
                 elif stat.S_ISDIR(child.entry.mode):
-                    self.parts.append(_Part(_outside(self.settings), child, child))
+                    self.parts.append(_Part(ground, child, child))
 
     def _listed(self, ground: _Ground, child: Folder) -> Folder | None:
         """A folder with units in it that are remembered, to be looked through one by one."""
@@ -241,21 +242,32 @@ class _Look:
             for link in artifact.links:
                 names.links.pop(link, None)
         index = Index(self.base, self.roots, artifacts, run_ids)
-        return references(index, names, self._tracked(artifacts))
+        return references(index, names, self._tracked(found))
 
-    def _tracked(self, artifacts: Iterable[Artifact]) -> list[str]:
-        """What the workspace's repository tracks, and those in folders around units."""
-        around = {above for each in artifacts for above in ancestors(each.path)}
-        nested = sorted(each for each in around if os.path.lexists(self.base / each / ".git"))
+    def _tracked(self, found: Iterable[Whole]) -> list[str]:
+        """What the workspace's repository tracks, and those in folders around units.
+
+        Within an outermost unit only one that was seen to hold a repository is looked into.
+        """
+        around: set[str] = set()
+        for whole in found:
+            around.update(ancestors(whole.path))
+            for each in whole.artifacts[1:] if _holds_git(whole) else ():
+                around.update(ancestors(each.path))
+        nested = sorted(each for each in around if os.path.lexists(f"{self.base}/{each}/.git"))
         try:
-            found = git.tracked(self.base)
+            tracked = git.tracked(self.base)
             for folder in nested:
-                found += [f"{folder}/{name}" for name in git.tracked(self.base / folder)]
-            return found
+                tracked += [f"{folder}/{name}" for name in git.tracked(self.base / folder)]
+            return tracked
         except git.GitUnknown as error:
             why = f"nobody can tell what Git tracks here: {error}"
             self.refusals.append(Refusal("git", why, "mend Git, then run again"))
             return []
+
+
+def _holds_git(whole: Whole) -> bool:
+    return any(each.fact == "git" for top in whole.artifacts[:1] for each in top.protections)
 
 
 def _grounds(settings: Settings) -> list[_Ground]:

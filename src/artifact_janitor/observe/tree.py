@@ -12,25 +12,32 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from artifact_janitor.state import STATE
 
+BLOCK = 512
+"""Bytes that ``st_blocks`` counts, whatever the filesystem's own blocks are."""
+
 
 class Entry(NamedTuple):
-    """What ``lstat`` says, in the units of the catalogue; times in nanoseconds."""
+    """What ``lstat`` says; times in nanoseconds."""
 
     mode: int
     size: int
-    bytes: int
-    """Allocated, that is ``st_blocks * 512``."""
+    blocks: int
     mtime: int
     dev: int
     ino: int
     nlink: int
-    uid: int
     ctime: int
+
+    @property
+    def bytes(self) -> int:
+        """Allocated."""
+        return self.blocks * BLOCK
 
 
 @dataclass(slots=True)
@@ -74,22 +81,19 @@ class Folder:
 
 
 def entry_of(status: os.stat_result) -> Entry:
-    return _new(
-        Entry,
-        (
-            status.st_mode,
-            status.st_size,
-            status.st_blocks * 512,
-            status.st_mtime_ns,
-            status.st_dev,
-            status.st_ino,
-            status.st_nlink,
-            status.st_uid,
-            status.st_ctime_ns,
-        ),
-    )
+    return _new(Entry, _FACTS(status))
 
 
+_FACTS = attrgetter(
+    "st_mode",
+    "st_size",
+    "st_blocks",
+    "st_mtime_ns",
+    "st_dev",
+    "st_ino",
+    "st_nlink",
+    "st_ctime_ns",
+)
 _new = tuple.__new__  # a million of them: NamedTuple's own constructor takes twice as long
 
 Skip = Callable[[str], bool]
@@ -197,7 +201,7 @@ class _Level:
             with os.scandir(self.fd) as entries:
                 for each in entries:
                     try:
-                        entry = entry_of(each.stat(follow_symlinks=False))
+                        entry = _new(Entry, _FACTS(each.stat(follow_symlinks=False)))
                     except FileNotFoundError:
                         continue  # it went while we looked; the fingerprint will tell
                     if entry[0] & _TYPE != stat.S_IFREG:
@@ -212,7 +216,7 @@ class _Level:
                         folder.shared.append(each.name)
         except OSError as error:
             folder.trouble = str(error.strerror)
-        folder.bytes, folder.newest = total, newest
+        folder.bytes, folder.newest = total * BLOCK, newest
         self.pending = list(folder.folders.values())
 
     def _add(self, name: str, entry: Entry) -> None:

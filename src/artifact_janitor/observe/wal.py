@@ -15,8 +15,9 @@ import os
 import struct
 import sys
 from array import array
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from artifact_janitor.observe.reading import open_regular
 
@@ -35,13 +36,23 @@ def is_used(start: bytes) -> bool:
     return start[18:20] == b"\2\2"
 
 
-def image(file: BinaryIO, path: Path) -> bytes | None:
+def size(file: BufferedReader, path: Path) -> int:
+    """Bytes of a database and its log, the moment before they are read."""
+    try:
+        log = _beside(path).stat().st_size
+    except FileNotFoundError:
+        log = 0
+    return os.fstat(file.fileno()).st_size + log
+
+
+def image(file: BufferedReader, path: Path) -> bytearray | None:
     """What was last committed, as a database that needs no log; None where it never stands
     still. `file` is the open database at `path`. Raises OSError."""
     for _ in range(_TRIES):
         before = _state(file, path)
+        content = bytearray(os.fstat(file.fileno()).st_size)
         file.seek(0)
-        content = bytearray(file.read())
+        del content[file.readinto(content) :]
         log = _log(path)
         if before == _state(file, path) and log[: _START.size] == before.log:
             return _applied(content, log)
@@ -57,7 +68,7 @@ class _State(NamedTuple):
     """Counts only without a log."""
 
 
-def _state(file: BinaryIO, path: Path) -> _State:
+def _state(file: BufferedReader, path: Path) -> _State:
     log, status = _log(path, _START.size), os.fstat(file.fileno())
     marks = (0, 0, 0) if log else (status.st_mtime_ns, status.st_size, status.st_ino)
     return _State(log, marks)
@@ -65,13 +76,17 @@ def _state(file: BinaryIO, path: Path) -> _State:
 
 def _log(path: Path, limit: int = -1) -> bytes:
     try:
-        with os.fdopen(open_regular(path.with_name(path.name + "-wal")), "rb") as file:
+        with os.fdopen(open_regular(_beside(path)), "rb") as file:
             return file.read(limit)
     except FileNotFoundError:
         return b""
 
 
-def _applied(content: bytearray, log: bytes) -> bytes:
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+def _applied(content: bytearray, log: bytes) -> bytearray:
     """The database with the log's pages in their places, marked as one without a log."""
     pages, size, count = _committed(log)
     if count * size > len(content) + len(log):
@@ -83,7 +98,7 @@ def _applied(content: bytearray, log: bytes) -> bytes:
         if number <= count:
             content[(number - 1) * size : number * size] = page
     content[18:20] = b"\1\1"
-    return bytes(content)
+    return content
 
 
 def _committed(log: bytes) -> tuple[dict[int, bytes], int, int]:

@@ -83,7 +83,7 @@ def _target(folder: Folder, name: str) -> str:
 
 
 def _logs(folder: Folder) -> list[str]:
-    return sorted(name for name in folder.files if _LOG.fullmatch(name))
+    return sorted(name for name in folder.files if name[-6:] == ".wandb" and _LOG.fullmatch(name))
 
 
 # ---------------------------------------------------------------- evidence of upload

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -101,17 +102,23 @@ def from_text(text: str) -> Whole:
     whole.artifacts = [_dressed(each) for each in whole.artifacts]  # type: ignore[arg-type]
     whole.shared = [Shared(*each) for each in whole.shared]
     whole.weights = {path: Weights(*each) for path, each in whole.weights.items()}
-    whole.folders = [Seen(*each) for each in whole.folders]
+    whole.folders = [*map(Seen._make, whole.folders)]
     return whole
 
 
 _PLAIN = tuple((each.name, each.default) for each in fields(Artifact))
-_NESTED: dict[str, type[Evidence | ModelFile]] = {
+_HOLDS: dict[str, type[Evidence | ModelFile]] = {
     "protections": Evidence,
     "evidence": Evidence,
     "models": ModelFile,
 }
-_PARTS = {name: tuple(each.name for each in fields(kind)) for name, kind in _NESTED.items()}
+_PARTS = {name: tuple(each.name for each in fields(kind)) for name, kind in _HOLDS.items()}
+_evidence = lru_cache(maxsize=1024)(Evidence)  # most units have the same proof of origin
+_NESTED: dict[str, Callable[..., Evidence | ModelFile]] = {
+    **_HOLDS,
+    "protections": _evidence,
+    "evidence": _evidence,
+}
 
 
 def _bare(artifact: Artifact) -> dict[str, Any]:

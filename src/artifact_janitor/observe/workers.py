@@ -2,18 +2,20 @@
 
 Reading a tree is mostly the kernel's work, and Python's on what it says: one process can
 use one core for it. Workers are forks, so that they need nothing sent to them; what they
-find comes back as lines of text.
+find comes back as lines of text, while they go on with the next thing.
 """
 
 from __future__ import annotations
 
 import gc
+import mmap
 import os
+import select
+import signal
 import struct
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import chain
 from time import monotonic
 from typing import TypeVar
 
@@ -24,25 +26,41 @@ HEAD_START = 0.05
 """Seconds of work that are done before any worker is started: most workspaces are small."""
 MOST = 8
 """Workers; more of them wait for the disk."""
+PATIENCE = 0.01
+"""Seconds for which a worker collects short answers before it sends them."""
 _NUMBER = struct.Struct("=I")
+_FRAME = struct.Struct("=II")
+"""The number of a thing, and how many bytes of text follow."""
 _SHARES = 4096
 """Into how many shares the work is split at most: their numbers must fit into a pipe."""
 
 
-class WorkerLost(Exception):
-    """A worker was killed, or fell over."""
-
-
 def spread(work: Work[T], things: Sequence[T]) -> Iterator[str]:
-    """All lines that `work` gives for the things, in no particular order."""
-    began, rest = monotonic(), deque(things)
-    while rest and monotonic() - began < HEAD_START:
-        yield from work(rest.popleft())
-    try:
-        lines = _shared_out(work, [*rest]) if len(rest) > 1 and cores() > 1 else None
-    except (WorkerLost, OSError):
-        lines = None  # what they couldn't do we do, and meet the same error if there is one
-    yield from lines if lines is not None else (line for each in rest for line in work(each))
+    """All lines that `work` gives for the things, in their order."""
+    return chain.from_iterable(answers(work, things))
+
+
+def answers(work: Work[T], things: Sequence[T]) -> Generator[list[str], None, None]:
+    """The lines that `work` gives for each thing, in their order, as they become known.
+
+    What a worker that was lost left undone we do, and meet its error if there was one.
+    """
+    began, at = monotonic(), 0
+    while at < len(things) and monotonic() - began < HEAD_START:
+        yield [*work(things[at])]
+        at += 1
+    if len(things) - at > 1 and cores() > 1:
+        with _team(work, things[at:]) as team:
+            for number, thing in enumerate(things[at:]):
+                text = team.answer(number)
+                yield [*work(thing)] if text is None else text.splitlines()
+    else:
+        yield from ([*work(each)] for each in things[at:])
+
+
+def ours() -> set[int]:
+    """The ids of this janitor's own processes: what they hold open they only look at."""
+    return {os.getpid(), *_ROLL.pids()}
 
 
 def cores() -> int:
@@ -51,61 +69,152 @@ def cores() -> int:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Without the cycle collector, which would go through a big tree again and again."""
+    """Without the cycle collector, which would go through a big tree again and again.
+
+    What was built meanwhile is no garbage and stays out of its sight, until the next time.
+    """
     was_on = gc.isenabled()
     gc.disable()
+    if gc.get_freeze_count():
+        gc.unfreeze()
+        gc.collect()
     try:
         yield
     finally:
         if was_on:
+            gc.freeze()
             gc.enable()
 
 
-def _shared_out(work: Work[T], things: Sequence[T]) -> list[str]:
-    """Each worker takes the next share as soon as it is done with one."""
+@contextmanager
+def _team(work: Work[T], things: Sequence[T]) -> Iterator[_Team]:
+    """Workers, each of which takes the next share as soon as it is done with one."""
     step = -(-len(things) // _SHARES)
-    shares = [things[start : start + step] for start in range(0, len(things), step)]
+    starts = range(0, len(things), step)
     todo, more = os.pipe()
-    os.write(more, b"".join(_NUMBER.pack(number) for number in range(len(shares))))
+    os.write(more, b"".join(map(_NUMBER.pack, starts)))
     os.close(more)
+    team = _Team()
     try:
-        workers = [_start(work, shares, todo) for _ in range(min(cores(), MOST, len(shares)))]
-    finally:
+        with suppress(OSError):  # as many as the machine allows; what is left we do
+            for place in range(1, 1 + min(cores(), MOST, len(starts))):
+                team.hire(lambda out: _work_off(work, things, step, todo, out), todo, place)
         os.close(todo)
-    found = [worker.found() for worker in workers]
-    if None in found:
-        raise WorkerLost
-    return [line for text in found if text for line in text.splitlines()]
+        yield team
+    finally:
+        team.dismiss()
 
 
-@dataclass(frozen=True, slots=True)
-class _Worker:
-    """A fork of ours, and the file in memory that it writes to."""
+class _Roll:
+    """The process ids of a janitor and of its workers, in memory that all of them share: each
+    enrols before it opens anything, so that none takes another one's look for a sign of life."""
 
-    pid: int
-    memory: int
+    def __init__(self) -> None:
+        self._shared: mmap.mmap | None = None
 
-    def found(self) -> str | None:
-        """What it wrote, once it is done; None where it fell over."""
-        with open(self.memory, encoding="ascii") as file:
-            _, status = os.waitpid(self.pid, 0)
-            file.seek(0)
-            return file.read() if status == 0 else None
+    def begin(self) -> None:
+        """Anew for each team: whoever forked us has its own."""
+        self._shared = mmap.mmap(-1, _NUMBER.size * (MOST + 1))
+        self.enrol(0, os.getpid())
+
+    def enrol(self, place: int, pid: int) -> None:
+        assert self._shared is not None
+        _NUMBER.pack_into(self._shared, place * _NUMBER.size, pid)
+
+    def pids(self) -> set[int]:
+        """Empty places are 0, which is no process."""
+        return {pid for (pid,) in _NUMBER.iter_unpack(self._shared[:] if self._shared else b"")}
 
 
-def _start(work: Work[T], shares: Sequence[Sequence[T]], todo: int) -> _Worker:
-    """The fork touches nothing of ours but the two descriptors, so that threads of the
-    parent, which a fork doesn't have, are not missed."""
-    memory = os.memfd_create("found")
-    if pid := os.fork():
-        return _Worker(pid, memory)
+_ROLL = _Roll()
+
+
+class _Team:
+    """The workers that still have something to say, and what they said."""
+
+    def __init__(self) -> None:
+        _ROLL.begin()
+        self._pids: dict[int, tuple[int, int]] = {}
+        """Who writes into a pipe that we read from, and where that one is enrolled."""
+        self._unread: dict[int, bytes] = {}
+        self._said: dict[int, str] = {}
+        self._poll = select.poll()
+
+    def hire(self, labour: Callable[[int], None], todo: int, place: int) -> None:
+        """A fork that does its part and ends."""
+        heard, out = os.pipe()
+        if pid := os.fork():
+            os.close(out)
+            self._pids[heard], self._unread[heard] = (pid, place), b""
+            self._poll.register(heard, select.POLLIN)
+        else:
+            _ROLL.enrol(place, os.getpid())
+            _alone(labour, todo, out)
+
+    def answer(self, number: int) -> str | None:
+        """What was found on one thing; None where whoever had it was lost."""
+        while number not in self._said and self._pids:
+            for heard, _ in self._poll.poll():
+                self._listen(heard)
+        return self._said.pop(number, None)
+
+    def _listen(self, heard: int) -> None:
+        said = os.read(heard, 1 << 20)
+        if not said:
+            self._dismiss(heard)
+            return
+        text, at = self._unread[heard] + said, 0
+        while len(text) - at >= _FRAME.size:
+            number, length = _FRAME.unpack_from(text, at)
+            end = at + _FRAME.size + length
+            if end > len(text):
+                break
+            self._said[number], at = text[at + _FRAME.size : end].decode("ascii"), end
+        self._unread[heard] = text[at:]
+
+    def _dismiss(self, heard: int) -> None:
+        pid, place = self._pids.pop(heard)
+        self._poll.unregister(heard)
+        os.close(heard)
+        _ROLL.enrol(place, 0)  # as long as nobody waited for it, no other process has its id
+        os.waitpid(pid, 0)
+
+    def dismiss(self) -> None:
+        """End those whose answers nobody wants any more: they only look."""
+        for heard, (pid, _) in [*self._pids.items()]:
+            os.kill(pid, signal.SIGKILL)
+            self._dismiss(heard)
+
+
+def _alone(labour: Callable[[int], None], todo: int, out: int) -> None:
+    """All that a fork does. It keeps two descriptors, so that it holds none of our locks
+    when we are gone, and calls nothing of ours that threads or an exit would."""
     code = 1
     try:
         gc.disable()
-        with open(memory, "w", encoding="ascii", closefd=False) as file:
-            while number := os.read(todo, _NUMBER.size):
-                for thing in shares[_NUMBER.unpack(number)[0]]:
-                    file.writelines(line + "\n" for line in work(thing))
+        low, high = sorted((todo, out))
+        os.closerange(3, low)
+        os.closerange(low + 1, high)
+        os.closerange(high + 1, os.sysconf("SC_OPEN_MAX"))
+        labour(out)
         code = 0
     finally:
         os._exit(code)
+
+
+def _work_off(work: Work[T], things: Sequence[T], step: int, todo: int, out: int) -> None:
+    ready, sent = bytearray(), monotonic()
+    while number := os.read(todo, _NUMBER.size):
+        (start,) = _NUMBER.unpack(number)
+        for at, thing in enumerate(things[start : start + step], start):
+            text = "".join(line + "\n" for line in work(thing)).encode("ascii")
+            ready += _FRAME.pack(at, len(text)) + text
+            if monotonic() - sent > PATIENCE:
+                _send(out, ready)
+                sent = monotonic()
+    _send(out, ready)
+
+
+def _send(out: int, ready: bytearray) -> None:
+    while ready:
+        del ready[: os.write(out, ready)]

@@ -12,6 +12,7 @@ from typing import Any
 
 from artifact_janitor.core.model import Evidence, Refusal
 from artifact_janitor.core.plan import Kept, Plan, Step
+from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.execution import Outcome
 from artifact_janitor.render.room import of_rooms
 from artifact_janitor.sweep import Report
@@ -52,6 +53,7 @@ def of_plan(plan: Plan, notes: Iterable[str] = ()) -> Facts:
 def _rows(step: Step) -> Iterable[Facts]:
     """A step, and what leaves with it: bytes count once, in the outermost unit."""
     artifact = step.artifact
+    leaves = f"{step.path} is slimmed" if step.do == SLIM else f"leaves with {step.path}"
     yield {
         "do": step.do,
         "kind": artifact.kind,
@@ -69,7 +71,7 @@ def _rows(step: Step) -> Iterable[Facts]:
             "bytes": 0,
             "frees": 0,
             "frees_now": 0,
-            "reasons": [f"leaves with {step.path}"],
+            "reasons": [leaves],
             "in": step.path,
         }
 
@@ -99,12 +101,16 @@ def _refusal(refusal: Refusal) -> Facts:
 
 
 def of_report(report: Report, notes: Iterable[str] = ()) -> Facts:
-    """The plan's rows with how each came out; what is inside a unit shares its outcome."""
+    """The plan's rows with how each came out; what is inside a unit shares its outcome,
+    unless it has one of its own, and a run of which a part went frees that part."""
     facts = of_plan(report.plan, notes)
     outcomes = {outcome.step.path: outcome for outcome in report.outcomes}
+    outcomes |= {part.step.path: part for each in report.outcomes for part in each.parts}
     for row in facts["steps"]:
-        outcome = outcomes[row.get("in", row["path"])]
+        outcome = outcomes.get(row["path"]) or outcomes[row["in"]]
         row |= {"outcome": outcome.outcome, "why": outcome.why}
+        if outcome.parts and outcome.outcome != "done":
+            row["frees"] = sum(each.frees for each in outcome.took)
     return facts | {
         "sweep": report.sweep,
         "recovered": [*report.recovered],

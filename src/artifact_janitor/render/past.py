@@ -71,8 +71,11 @@ def _sum(sweep: dict[str, Any]) -> str:
     states = Counter((step["do"], step["state"]) for step in steps)
     said = {
         ("trash", "done"): "in the trash",
+        ("slim", "done"): "slimmed into the trash",
         ("trash", "undone"): "brought back",
+        ("slim", "undone"): "brought back",
         ("trash", "purged"): "purged since",
+        ("slim", "purged"): "purged since",
         ("purge", "done"): "left the trash for good",
         ("undo", "done"): "came back",
     }

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.text import Text
 
 from artifact_janitor.config import Settings
 from artifact_janitor.core.model import Artifact, Catalogue
+from artifact_janitor.core.plan import Step
 from artifact_janitor.core.room import Room, rooms
+from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.journal import Step as Done
 from artifact_janitor.journal import Sweep
 from artifact_janitor.render.facts import of_evidence
@@ -46,14 +48,24 @@ class _Fate:
 def _fate(why: Why, path: str) -> _Fate:
     plan, artifact = why.seen.plan, why.seen.survey.catalogue.by_path[path]
     for step in plan.steps:
-        if path == step.path and step.do != "purge":
+        if step.do != "purge" and path in (step.path, *(inner.path for inner in step.inside)):
             held = plan.held_back(step)
-            reasons = (*step.reasons, *((f"held back: {held.message}",) if held else ()))
-            return _Fate(artifact, f"would go ({step.do})", reasons)
-        if any(inner.path == path for inner in step.inside):
-            return _Fate(artifact, f"would go ({step.do})", (f"leaves with {step.path}",))
+            more = (f"held back: {held.message}",) if held else ()
+            return _going(step, artifact, more)
     kept = next(each for each in plan.kept if each.artifact.path == path)
     return _Fate(artifact, "kept", kept.reasons, kept.otherwise)
+
+
+def _going(step: Step, artifact: Artifact, more: tuple[str, ...]) -> _Fate:
+    is_whole = artifact.path == step.path
+    if step.do == SLIM and is_whole:
+        slimmed = replace(artifact, frees=step.artifact.frees)
+        return _Fate(slimmed, "would be slimmed", (*step.reasons, *more))
+    if step.do == SLIM:
+        reasons = (f"{step.path} is slimmed", *step.reasons)
+    else:
+        reasons = step.reasons if is_whole else (f"leaves with {step.path}",)
+    return _Fate(artifact, f"would go ({step.do})", (*reasons, *more))
 
 
 def of_why(why: Why) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from artifact_janitor.core.model import Artifact, is_within
-from artifact_janitor.core.plan import GUARDS, Kept, Plan, Step
+from artifact_janitor.core.plan import GUARDS, Kept, Plan, Step, leaving
+from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.execution import Outcome
 from artifact_janitor.render.room import planned_lines, settled_lines
 from artifact_janitor.render.words import Row, line, plural, shown, table, together, wording
@@ -49,11 +50,12 @@ def plan_lines(plan: Plan, view: View, notes: Iterable[str] = ()) -> Iterator[Te
 def headline(plan: Plan) -> Text:
     units = [each for each in plan.kept if each.artifact.kind != "unknown"]
     going = [step for step in plan.steps if step.do != "purge"]
-    count = sum(1 + len(step.inside) for step in going)
+    slimmed = sum(step.do == SLIM for step in going)
+    count = len([*leaving(plan)])
     frees = sum(step.artifact.frees for step in plan.steps)
     if not plan.steps:
         return line(("Nothing to do", "bold"), f" · {plural(len(units), 'unit')} stay")
-    of_all = f"{count} of {plural(count + len(units), 'unit')} go"
+    of_all = f"{count} of {plural(count + slimmed + len(units), 'unit')} go"
     purges = len(plan.steps) - len(going)
     parts = [of_all] if going else []
     parts += [f"{plural(purges, 'unit')} leave the trash for good"] if purges else []
@@ -88,8 +90,10 @@ def _frees(group: Iterable[Step]) -> int:
 
 def _row(group: Sequence[Step], now: int) -> Row:
     step, newest = group[0], max((each.artifact for each in group), key=lambda each: each.time)
-    size = format_size(sum(each.artifact.bytes for each in group))
-    inside = f"; with {plural(len(step.inside), 'unit')} inside" if step.inside else ""
+    slims = step.do == SLIM
+    size = format_size(_frees(group) if slims else sum(each.artifact.bytes for each in group))
+    held = step.inside and not slims
+    inside = f"; with {plural(len(step.inside), 'unit')} inside" if held else ""
     reasons = ", ".join(map(together, zip(*(each.reasons for each in group), strict=True))) + inside
     path = step.path
     if len(group) > 1:
@@ -141,11 +145,14 @@ def _facts(kept: Kept) -> set[str]:
 
 
 def _expected(kept: Kept) -> bool:
-    """No surprise: pins, the best checkpoint of a run that stays, a part of what lives."""
+    """No surprise: pins, a part of what lives, and of a run that stays the best checkpoint,
+    or one that its own links point to."""
     expected = {"thinned", "pinned", "active"}
-    here = kept.artifact.path
+    here, run = kept.artifact.path, kept.artifact.within
     return all(
-        each.fact in expected or (each.source and is_within(here, each.source))
+        each.fact in expected
+        or (each.source and is_within(here, each.source))
+        or (run and each.source and is_within(each.source, run))
         for each in kept.protections
     )
 
@@ -194,13 +201,13 @@ def report_lines(report: Report, view: View, trash_keep: int) -> Iterator[Text]:
     yield _summary(report, trash_keep)
     yield from settled_lines(report)
     yield from outcome_lines(report.outcomes, view)
-    if report.sweep and any(each.outcome == "done" for each in report.outcomes):
+    if report.sweep and any(each.outcome == "done" or each.took for each in report.outcomes):
         yield line("Take it back: ", (f"janitor undo {report.sweep}", "bold"))
 
 
 def _summary(report: Report, trash_keep: int) -> Text:
     done = [each.step for each in report.outcomes if each.outcome == "done"]
-    trashed = [step.artifact.frees for step in done if step.do == "trash"]
+    trashed = [unit.frees for each in report.outcomes for unit in each.took]
     purged = [step.frees_now for step in done if step.do == "purge"]
     if not report.outcomes:
         return line(("Nothing to do", "bold"))

@@ -5,7 +5,7 @@ with the real tool, and says of each unit whether it ``goes`` or ``stays``, and 
 name it in the ``HAZARDS`` table at the end of its file.
 """
 
-from tests.real.hazards import hydra, living, logs, names, references, training, wandb
+from tests.real.hazards import hydra, kept, living, logs, names, references, training, wandb
 
 ALL = (
     *training.HAZARDS,  # the slowest first: several are built at once
@@ -13,6 +13,7 @@ ALL = (
     *hydra.HAZARDS,
     *logs.HAZARDS,
     *names.HAZARDS,
+    *kept.HAZARDS,
     *references.HAZARDS,
     *living.HAZARDS,
 )

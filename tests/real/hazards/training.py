@@ -93,6 +93,7 @@ def hard_link_from_outside(w: Nasty) -> None:
     (w.root / "best_models").mkdir(exist_ok=True)
     os.link(w.root / "training/runs/champion/model_epoch_9.pt", w.root / "best_models/champion.pt")
     w.goes("training/runs/champion", "training-run", "old; its chosen model has a second name")
+    w.stays("best_models/champion.pt", "milestone", "a milestone is never removed")
 
 
 def resumed(w: Nasty) -> None:
