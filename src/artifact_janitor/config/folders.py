@@ -18,10 +18,10 @@ from artifact_janitor.config.schema import FolderTable, one_folder, said, some_f
 from artifact_janitor.core.model import is_within
 from artifact_janitor.errors import Problem
 
-SEVERAL = ("training", "outputs", "multirun", "wandb", "logs")
+SEVERAL = ("training", "outputs", "multirun", "wandb", "logs", "mlruns")
 """Each of these may be several folders, or none; every other is exactly one."""
 
-ROOTS = (*SEVERAL, "models", "mlruns", "hpo_studies", "best_models")
+ROOTS = (*SEVERAL, "models", "hpo_studies", "best_models")
 """The folders that are looked at: whatever lies in one of them is a unit, or a part of one."""
 
 NEVER_TAKEN = ("hpo_studies", "best_models")
