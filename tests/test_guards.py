@@ -44,6 +44,15 @@ def test_more_than_a_fifth_is_held_back_with_4(work: Small) -> None:
     assert len(list((work.root / "logs" / "old").iterdir())) == 3
 
 
+def test_the_quiet_hear_of_it_too(work: Small) -> None:
+    """A job of cron that only ever fails must not look like one with nothing to do."""
+    logs(work, old=3, young=8)
+    running = work.start("run", "--yes", "--quiet")
+    assert running.wait() == 4
+    assert running.output.read_text() == ""
+    assert "max_share" in running.errors.read_text()
+
+
 def test_a_person_overrides_it(work: Small) -> None:
     logs(work, old=3, young=8)
     found = work.janitor("run", "--override-guards")

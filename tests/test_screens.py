@@ -6,7 +6,7 @@ from pathlib import Path
 
 from artifact_janitor.render.words import together, wording
 from tests.real import wandb_runs
-from tests.real.small import small
+from tests.real.small import PURGING, small
 from tests.real.training import torch_run
 
 BY_F1 = """\
@@ -34,3 +34,13 @@ def test_checkpoints_that_differ_in_a_value_share_a_row(tmp_path: Path) -> None:
     assert len(rows) == 1
     assert "4 checkpoints (epoch=1-val_f1=0.1.ckpt … epoch=4-val_f1=0.4.ckpt)" in rows[0]
     assert "older than 7d, val_f1 0.1 … 0.4 is not in the 2 best" in rows[0]
+
+
+def test_what_left_the_trash_for_good_is_not_offered_back(tmp_path: Path) -> None:
+    work = small(tmp_path)
+    work.hydra(30)
+    assert "Take it back: janitor undo" in work.said("run", "--yes")
+    work.configure(PURGING)
+    said = work.said("run", "--yes")
+    assert "freed" in said
+    assert "Take it back" not in said

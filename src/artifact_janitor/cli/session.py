@@ -18,7 +18,7 @@ from artifact_janitor.config import Settings, load
 from artifact_janitor.observe.liveness import ignore_lease_breaks
 from artifact_janitor.render import facts
 from artifact_janitor.render.text import View
-from artifact_janitor.render.words import console, emit
+from artifact_janitor.render.words import console, emit, line, shown
 
 Tick = Callable[[str, int, int], None]
 
@@ -71,6 +71,14 @@ class Session:
             emit(facts.answer(self.command, found() if callable(found) else found, errors))
         else:
             self.say(lines)
+            for each in errors if self.asked.quiet else ():
+                self._complain(each)
+
+    def _complain(self, error: Mapping[str, str]) -> None:
+        """What went wrong is told to those who want to hear of nothing else, too."""
+        path = f"{shown(error['path'])}: " if error["path"] else ""
+        screen = console(color=self.asked.color, stderr=True)
+        screen.print(line(path, shown(error["message"])), soft_wrap=True)
 
     @property
     def is_interactive(self) -> bool:

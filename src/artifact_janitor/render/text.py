@@ -201,7 +201,7 @@ def report_lines(report: Report, view: View, trash_keep: int) -> Iterator[Text]:
     yield _summary(report, trash_keep)
     yield from settled_lines(report)
     yield from outcome_lines(report.outcomes, view)
-    if report.sweep and any(each.outcome == "done" or each.took for each in report.outcomes):
+    if any(each.took for each in report.outcomes):
         yield line("Take it back: ", (f"janitor undo {report.sweep}", "bold"))
 
 
