@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from artifact_janitor import state
 from tests.real import hydra_runs, training, wandb_runs
 from tests.real.command import Answer
 from tests.real.small import SLIMMING, Small, done, small, why
@@ -495,6 +497,25 @@ def test_two_janitors_at_once_take_each_once(bring: Bring) -> None:
     assert not took[0] & took[1]
     assert work.trash()
     assert all(work.janitor("undo").code == 0 for _ in range(2))
+    assert difference(before, snapshot(work.root)) == []
+
+
+def test_while_another_janitor_works_nothing_is_moved(
+    bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = bring(PLAIN)
+    before, holder = snapshot(work.root), []
+
+    def take() -> bool:
+        holder.append((work.root / ".janitor" / "lock").open("r+"))
+        fcntl.flock(holder[0], fcntl.LOCK_EX)
+        return False
+
+    monkeypatch.setattr(state, "PATIENCE", 0.1)
+    (outcome,) = work.run(stop=take).outcomes
+    holder[0].close()
+    assert (outcome.outcome, outcome.code) == ("skipped", "locked")
+    assert [part.code for part in outcome.parts] == ["locked"] * 3
     assert difference(before, snapshot(work.root)) == []
 
 
