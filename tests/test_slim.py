@@ -552,6 +552,15 @@ def test_only_names_the_kinds_of_runs(bring: Bring) -> None:
     assert {row["path"] for row in plan.rows("steps") if "in" not in row} == {PLAIN}
 
 
+def test_what_is_not_asked_for_takes_nothing_from_a_run(bring: Bring) -> None:
+    """A checkpoint policy that isn't asked for only says what is best."""
+    work = bring(PLAIN)
+    keep = '[[policy]]\nkind = "checkpoint"\nkeep_last = 1\n[[policy]]\nkind = "training-run"\n'
+    work.configure(keep + "keep_last = 1\n")
+    (run,) = work.janitor("plan", "--only", "training-run").rows("kept")
+    assert run["bytes"] == size([work.root / PLAIN, *(work.root / PLAIN).rglob("*")])
+
+
 def test_why_tells_the_truth_of_a_run_and_its_checkpoints(bring: Bring) -> None:
     work = bring(PLAIN)
     names = ("", "/" + EPOCHS[0], "/best_model.pt")
