@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from artifact_janitor import state
 from tests.real import hydra_runs, training, wandb_runs
 from tests.real.command import Answer
 from tests.real.small import SLIMMING, Small, done, small, why
@@ -498,6 +500,25 @@ def test_two_janitors_at_once_take_each_once(bring: Bring) -> None:
     assert difference(before, snapshot(work.root)) == []
 
 
+def test_while_another_janitor_works_nothing_is_moved(
+    bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = bring(PLAIN)
+    before, holder = snapshot(work.root), []
+
+    def take() -> bool:
+        holder.append((work.root / ".janitor" / "lock").open("r+"))
+        fcntl.flock(holder[0], fcntl.LOCK_EX)
+        return False
+
+    monkeypatch.setattr(state, "PATIENCE", 0.1)
+    (outcome,) = work.run(stop=take).outcomes
+    holder[0].close()
+    assert (outcome.outcome, outcome.code) == ("skipped", "locked")
+    assert [part.code for part in outcome.parts] == ["locked"] * 3
+    assert difference(before, snapshot(work.root)) == []
+
+
 # ------------------------------------------------------------ guards, words
 
 
@@ -529,6 +550,15 @@ def test_only_names_the_kinds_of_runs(bring: Bring) -> None:
     assert work.janitor("plan", "--only", "checkpoint").rows("steps") == []
     plan = work.janitor("plan", "--only", "training-run")
     assert {row["path"] for row in plan.rows("steps") if "in" not in row} == {PLAIN}
+
+
+def test_what_is_not_asked_for_takes_nothing_from_a_run(bring: Bring) -> None:
+    """A checkpoint policy that isn't asked for only says what is best."""
+    work = bring(PLAIN)
+    keep = '[[policy]]\nkind = "checkpoint"\nkeep_last = 1\n[[policy]]\nkind = "training-run"\n'
+    work.configure(keep + "keep_last = 1\n")
+    (run,) = work.janitor("plan", "--only", "training-run").rows("kept")
+    assert run["bytes"] == size([work.root / PLAIN, *(work.root / PLAIN).rglob("*")])
 
 
 def test_why_tells_the_truth_of_a_run_and_its_checkpoints(bring: Bring) -> None:
