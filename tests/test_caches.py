@@ -467,6 +467,7 @@ def test_a_bind_mount_of_the_very_folder_is_another_filesystem_still(work: Small
     with mounted(work.root / "src", "--bind", str(work.root / "src")):
         (found,) = work.run(seen).outcomes
         assert found.outcome == "skipped"
+        assert "lies on another filesystem than the workspace" in found.why
     assert work.there(PYCACHE)
 
 
