@@ -381,6 +381,12 @@ def test_a_config_that_says_where_the_cache_is_keeps_nothing(work: Small) -> Non
     assert goes(work) == {STORE}
 
 
+def test_nor_does_a_sidecar_that_says_the_name_of_all_caches(work: Small) -> None:
+    found = {stored(work), compiled(work, "src/pkg")}
+    work.write("best_models/a_meta.json", '{"cache": ".cache", "left_out": ["__pycache__"]}')
+    assert goes(work) == found
+
+
 def test_a_link_to_a_folder_of_caches_keeps_none(work: Small) -> None:
     compiled(work, "src/pkg")
     (work.root / "lib").symlink_to("src")
