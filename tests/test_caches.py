@@ -381,6 +381,12 @@ def test_a_config_that_says_where_the_cache_is_keeps_nothing(work: Small) -> Non
     assert goes(work) == {STORE}
 
 
+def test_nor_does_a_sidecar_that_says_the_name_of_all_caches(work: Small) -> None:
+    found = {stored(work), compiled(work, "src/pkg")}
+    work.write("best_models/a_meta.json", '{"cache": ".cache", "left_out": ["__pycache__"]}')
+    assert goes(work) == found
+
+
 def test_a_link_to_a_folder_of_caches_keeps_none(work: Small) -> None:
     compiled(work, "src/pkg")
     (work.root / "lib").symlink_to("src")
@@ -467,6 +473,7 @@ def test_a_bind_mount_of_the_very_folder_is_another_filesystem_still(work: Small
     with mounted(work.root / "src", "--bind", str(work.root / "src")):
         (found,) = work.run(seen).outcomes
         assert found.outcome == "skipped"
+        assert "lies on another filesystem than the workspace" in found.why
     assert work.there(PYCACHE)
 
 

@@ -98,7 +98,7 @@ def test_what_is_not_proven_is_no_run(tmp_path: Path, names: list[str]) -> None:
         ("a/b/epoch=3.ckpt", True),
         ("0.123.ckpt", True),
         ("model.safetensors", True),
-        ("logs/events.out.tfevents.1795294266.vm.10469.0", True),
+        ("logs/events.out.tfevents.1795294266.vm.10469.0", False),
         ("dataset.pt", False),
         ("vocab.bin", False),
         ("metrics.csv", False),

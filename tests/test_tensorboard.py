@@ -15,6 +15,7 @@ from tests.real import wandb_runs
 from tests.real.command import Answer
 from tests.real.small import FREE, Small, done, small, still, why
 from tests.real.snapshot import difference, snapshot
+from tests.test_memory import known
 
 AT_ONCE = (
     '[[policy]]\nkind = "{kind}"\nkeep_within = "1s"\n\n[safety]\nmax_share = 1.0\ngrace = "1s"\n'
@@ -263,6 +264,20 @@ def test_those_of_the_real_client(work: Small) -> None:
 def test_other_files_there_are_unknown(work: Small, path: str) -> None:
     work.write(path, days=30)
     assert set(kinds(work.janitor("plan")).values()) == {"unknown"}
+
+
+def test_a_second_look_that_remembers_the_run_beside_it_agrees(work: Small) -> None:
+    """Then its folder is listed, as the root is, and is none all the same."""
+    run = work.root / work.wandb(30)
+    (work.root / "wandb/group").mkdir()
+    run.rename(work.root / "wandb/group" / run.name)
+    work.write("wandb/group/debug.log", days=30)
+    work.configure("")
+    work.journal().close()
+    first, second = (kinds(work.janitor("plan")) for _ in range(2))
+    assert f"wandb/group/{run.name}" in known(work)
+    assert first == second
+    assert second["wandb/group/debug.log"] == "unknown"
 
 
 def test_what_is_no_text_is_no_log(work: Small) -> None:
