@@ -452,7 +452,7 @@ YAML: dict[str, Callable[[str], str]] = {
     "another run": lambda text: text.replace("run_id: ", "run_id: 0"),
     "twice": lambda text: text + "lifecycle_stage: deleted\n",
     "odd time": lambda text: text.replace("deleted_time: ", "deleted_time: x"),
-    "folded": lambda text: text.replace("stage: deleted", "stage: >\n  deleted"),
+    "folded": lambda text: text.replace("stage: deleted", "stage: deleted\n  not yet"),
     "no YAML": lambda text: "{" + text,
     "another stage": lambda text: text.replace("stage: deleted", "stage: Deleted"),
 }
