@@ -224,10 +224,17 @@ def test_a_logged_model_keeps_the_run_that_made_it(work: Small, either: Project)
 def test_a_version_keeps_the_run_of_the_logged_model_that_it_names(
     work: Small, either: Project
 ) -> None:
-    """Even when somebody deleted the logged model: the version still stands."""
+    """Even when somebody deleted the logged model, and though the version needn't name the
+    run itself: the version still stands."""
     run = either.run(30)
     model = log_model(either, id_of(run))
     register(either, f"models:/{model}")
+    if either.store == "sqlite":
+        either.sql("UPDATE model_versions SET run_id = NULL, storage_location = NULL")
+    else:
+        meta = work.root / "mlruns/models/RM/version-1/meta.yaml"
+        lines = [each for each in meta.read_text().splitlines() if id_of(run) not in each]
+        meta.write_text("\n".join(lines) + "\n")
     either.ask("client.delete_logged_model(MODEL)", MODEL=model)
     assert going(work) == set()
     assert "registered model RM version 1 names it" in said(work, run)
@@ -392,8 +399,9 @@ def test_a_damaged_log_counts_to_its_last_whole_transaction(work: Small) -> None
     assert len(after) > len(before) > 0
     log.write_bytes(before)
     assert going(work) == {run}
-    log.write_bytes(after[:-1])
-    assert going(work) == {run}
+    for damaged in (after[:-1], after[:-1] + bytes([after[-1] ^ 1])):
+        log.write_bytes(damaged)
+        assert going(work) == {run}
     log.write_bytes(after)
     assert going(work) == set()
 
@@ -444,7 +452,7 @@ YAML: dict[str, Callable[[str], str]] = {
     "another run": lambda text: text.replace("run_id: ", "run_id: 0"),
     "twice": lambda text: text + "lifecycle_stage: deleted\n",
     "odd time": lambda text: text.replace("deleted_time: ", "deleted_time: x"),
-    "folded": lambda text: text.replace("stage: deleted", "stage: >\n  deleted"),
+    "folded": lambda text: text.replace("stage: deleted", "stage: deleted\n  not yet"),
     "no YAML": lambda text: "{" + text,
     "another stage": lambda text: text.replace("stage: deleted", "stage: Deleted"),
 }
@@ -487,6 +495,9 @@ def test_after_a_migration_both_records_must_agree(work: Small, files: Project) 
     assert going(work) == set()
     database.sql("UPDATE runs SET lifecycle_stage = 'deleted'")
     assert going(work) == {run}
+    files.ask("client.restore_run(ID)", ID=id_of(run))
+    files.age(work.root / run, 30)
+    assert going(work) == set()
 
 
 # ---------------------------------------------------------------- what lies in a run
