@@ -201,6 +201,16 @@ def test_bytes_count_once_in_the_outermost() -> None:
     assert going(planned([outer, inner], hydra(4))) == ["outputs/0"]
 
 
+def test_what_another_policy_takes_out_of_a_unit_counts_no_more() -> None:
+    """10 of its 20 GB leave it: what is left needs not yield."""
+    run = unit("training/runs/a", 1, 20, "training-run")
+    parts = [checkpoint("a", 1, 9), checkpoint("a", 2, 1)]
+    limit = Policy("training-run", max_size=10 * GB)
+    artifacts = [run, *parts]
+    assert going(planned(artifacts, limit)) == ["training/runs/a"]
+    assert going(planned(artifacts, limit, Policy("checkpoint", keep_last=1))) == [parts[0].path]
+
+
 def test_only_what_the_policy_governs_counts() -> None:
     artifacts = [
         *runs(10, 10),

@@ -279,6 +279,7 @@ def test_room_never_takes_more_than_is_missing_nor_what_rules_keep(
     seen, told = with_room(catalogue, rules, Disk(keep_free)), Told(catalogue, rules)
     steps = [each for each in seen.steps if each.do != "purge"]
     assert {each.path for each in leaving(seen)} <= gone(catalogue, rules)
+    assert all(each.reasons for each in (*seen.steps, *seen.kept))
     for room in seen.disk:
         here = {each.path for each in steps if told.disk_of(each.artifact) == room.disk}
         if room.is_short:

@@ -97,7 +97,7 @@ def spare(
         if taken >= room.missing:
             spared[artifact.path] = f"not needed to reach {limit}"
         elif gain <= 0:
-            spared[artifact.path] = f"would free nothing, which is all that {limit} asks for"
+            spared[artifact.path] = f"would free nothing, and {limit} asks for room"
         else:
             going.update(each.path for each in leave)
             taken += gain
