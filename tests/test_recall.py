@@ -210,6 +210,8 @@ def test_no_run_and_several_runs_of_a_name(watched: Small) -> None:
         assert "outputs/2026-01-01/11-00-00" in near
         assert "nearest" not in refused(watched, "xyz")["hint"]
         shutil.rmtree(watched.root / "outputs", ignore_errors=True)
+    for nothing in ("", ".", "outputs", "/etc", ".."):
+        assert "no run was ever seen" in refused(watched, nothing)["message"]
     running = watched.start("history", "--config", "xyz")
     assert (running.wait(), running.output.read_bytes()) == (1, b"")
     assert "xyz" in running.errors.read_text()
