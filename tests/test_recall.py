@@ -343,6 +343,13 @@ def test_only_the_first_part_of_a_long_log_is_read_of_a_run_that_stays(
         (kept,) = journal.configs(str(run.relative_to(watched.root)))
     assert kept.files[-1].mark.endswith(".cut")
     assert json.loads(printed(watched, "offline1")) == EXPECTED, "read in its place, to its end"
+    monkeypatch.undo()
+    watched.look()
+    monkeypatch.setattr(configs, "FIRST_PART", 40_000)
+    watched.look()
+    with closing(watched.journal()) as journal:
+        newest, _ = journal.configs(kept.path)
+    assert not newest.files[-1].mark.endswith(".cut"), "what was read whole stays so"
 
 
 def test_a_log_that_breaks_off_tells_what_stands_before(watched: Small) -> None:
