@@ -147,7 +147,7 @@ def test_a_journal_that_is_none(work: Small, content: bytes | None, tmp_path: Pa
 def test_a_journal_of_another_format(work: Small) -> None:
     with closing(sqlite3.connect(work.root / ".janitor" / "journal.db")) as journal:
         journal.execute("PRAGMA user_version = 1")
-        assert "format 1, the next" in doctor(work)["journal"][1]["what"]
+        assert "brings it to format 2" in doctor(work)["journal"][1]["what"]
         journal.execute("PRAGMA user_version = 99")
     assert "update artifact-janitor" in trouble(work, "journal", 1)
 

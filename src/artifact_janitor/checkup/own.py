@@ -45,16 +45,13 @@ def journal(place: Place) -> Iterator[Found]:
         for fault in faults:
             hint = f"the trash beside it is untouched; move {file} aside to begin a new journal"
             yield problem(f"the journal is damaged: {fault}", hint, str(file))
-        said = f"format {place.journal.version}, " + format_size(
-            sum(_size(f"{file}{end}") for end in ("", "-wal"))
-        )
+        size = format_size(sum(_size(f"{file}{end}") for end in ("", "-wal")))
         rows = [(sizes.get(name, 0), what) for name, what in _TABLES.items()]
         counts = ", ".join(f"{count} {what}" for count, what in rows)
         if not faults:
-            yield ok(f"sound, {said}: {counts}", str(file))
+            yield ok(f"sound, {size}, format {place.journal.version}: {counts}", str(file))
         if place.journal.version < VERSION:
-            older = f"format {place.journal.version}, the next janitor run makes it {VERSION}"
-            yield ok(older, str(file))
+            yield ok(f"the next janitor run brings it to format {VERSION}", str(file))
 
 
 _TABLES = {
