@@ -116,14 +116,15 @@ def test_a_note_of_the_config(work: Small) -> None:
     assert "[schedule]" in trouble(work, "config")
 
 
-def test_a_damaged_journal(work: Small) -> None:
-    """One page of an index is overwritten: it opens, and is not sound."""
+@pytest.mark.parametrize("part", ["step_by_state", "step", "clock", "memory"])
+def test_a_damaged_journal(work: Small, part: str) -> None:
+    """One page of an index or a table is overwritten: it opens, and is not sound."""
     work.janitor("run", "--yes")
     file = work.root / ".janitor" / "journal.db"
     with closing(work.journal()) as journal:
         journal._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        root = "SELECT rootpage FROM sqlite_master WHERE name = 'step_by_state'"
-        ((page,),) = journal._db.execute(root).fetchall()
+        root = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        ((page,),) = journal._db.execute(root, (part,)).fetchall()
     with file.open("r+b") as content:
         content.seek((page - 1) * 4096)
         content.write(b"\xff" * 4096)
