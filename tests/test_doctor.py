@@ -116,14 +116,15 @@ def test_a_note_of_the_config(work: Small) -> None:
     assert "[schedule]" in trouble(work, "config")
 
 
-def test_a_damaged_journal(work: Small) -> None:
-    """One page of an index is overwritten: it opens, and is not sound."""
+@pytest.mark.parametrize("part", ["step_by_state", "step", "clock", "memory"])
+def test_a_damaged_journal(work: Small, part: str) -> None:
+    """One page of an index or a table is overwritten: it opens, and is not sound."""
     work.janitor("run", "--yes")
     file = work.root / ".janitor" / "journal.db"
     with closing(work.journal()) as journal:
         journal._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        root = "SELECT rootpage FROM sqlite_master WHERE name = 'step_by_state'"
-        ((page,),) = journal._db.execute(root).fetchall()
+        root = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        ((page,),) = journal._db.execute(root, (part,)).fetchall()
     with file.open("r+b") as content:
         content.seek((page - 1) * 4096)
         content.write(b"\xff" * 4096)
@@ -147,7 +148,7 @@ def test_a_journal_that_is_none(work: Small, content: bytes | None, tmp_path: Pa
 def test_a_journal_of_another_format(work: Small) -> None:
     with closing(sqlite3.connect(work.root / ".janitor" / "journal.db")) as journal:
         journal.execute("PRAGMA user_version = 1")
-        assert "format 1, the next" in doctor(work)["journal"][1]["what"]
+        assert "brings it to format 2" in doctor(work)["journal"][1]["what"]
         journal.execute("PRAGMA user_version = 99")
     assert "update artifact-janitor" in trouble(work, "journal", 1)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import shutil
 import sqlite3
+import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from contextlib import closing
 from functools import cache
@@ -17,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from artifact_janitor.journal.file import FIRST
-from artifact_janitor.observe import configs
+from artifact_janitor.observe import configs, wandb_log
 from artifact_janitor.observe.reading import open_regular
 from tests.real import hydra_runs, training, wandb_runs
 from tests.real.account import ORDINARY, Account
@@ -115,6 +118,17 @@ def test_the_runs_in_a_run_are_found_too(watched: Small) -> None:
     assert "wandb" not in " ".join(files(watched, run))
 
 
+def test_the_runs_in_a_run_that_leaves_in_the_first_sweep(work: Small) -> None:
+    run = work.hydra(30, RUN)
+    inner = wandb_runs.place(wandb_runs.synced, work.root / run)
+    wandb_runs.backdate(inner.parent, 30)
+    name, config = str(inner.relative_to(work.root)), (inner / "files/config.yaml").read_bytes()
+    assert run in done(work.janitor("run", "--yes"))
+    shutil.rmtree(work.root / ".janitor" / "trash")
+    assert printed(work, name) == config
+    assert printed(work, inner.name.rpartition("-")[2]) == config
+
+
 def test_a_run_whose_configuration_cannot_be_read_stays(
     work: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +194,8 @@ def test_no_run_and_several_runs_of_a_name(watched: Small) -> None:
         assert "outputs/2026-01-01/11-00-00" in near
         assert "nearest" not in refused(watched, "xyz")["hint"]
         shutil.rmtree(watched.root / "outputs", ignore_errors=True)
+    for nothing in ("", ".", "outputs", "/etc", ".."):
+        assert "no run was ever seen" in refused(watched, nothing)["message"]
     running = watched.start("history", "--config", "xyz")
     assert (running.wait(), running.output.read_bytes()) == (1, b"")
     assert "xyz" in running.errors.read_text()
@@ -198,6 +214,9 @@ def test_a_run_of_no_workspace_with_a_journal_is_read_in_its_place(work: Small) 
     run = work.hydra(1, RUN)
     assert printed(work, "11-00-00") == (work.root / run / MAIN).read_bytes()
     assert not (work.root / ".janitor").exists()
+    (work.root / ".janitor").mkdir()
+    assert work.janitor("plan").code == 0
+    assert os.listdir(work.root / ".janitor") == []
 
 
 def test_a_name_that_is_no_text(watched: Small) -> None:
@@ -308,6 +327,13 @@ def test_only_the_first_part_of_a_long_log_is_read_of_a_run_that_stays(
         (kept,) = journal.configs(str(run.relative_to(watched.root)))
     assert kept.files[-1].mark.endswith(".cut")
     assert json.loads(printed(watched, "offline1")) == EXPECTED, "read in its place, to its end"
+    monkeypatch.undo()
+    watched.look()
+    monkeypatch.setattr(configs, "FIRST_PART", 40_000)
+    watched.look()
+    with closing(watched.journal()) as journal:
+        newest, _ = journal.configs(kept.path)
+    assert not newest.files[-1].mark.endswith(".cut"), "what was read whole stays so"
 
 
 def test_a_log_that_breaks_off_tells_what_stands_before(watched: Small) -> None:
@@ -316,6 +342,24 @@ def test_a_log_that_breaks_off_tells_what_stands_before(watched: Small) -> None:
     os.truncate(log, log.stat().st_size - 90_000)
     found = json.loads(printed(watched, "offline1"))
     assert (found["lr"], "late" in found) == (0.1, False)
+
+
+def test_what_a_run_took_out_of_its_configuration_is_not_in_it() -> None:
+    """The client offers no way to do so; its log has one, written here with its own classes."""
+    from wandb.proto import wandb_internal_pb2 as proto
+
+    first, second = proto.Record(), proto.Record()
+    for key in ("stays", "goes"):
+        first.run.config.update.add(key=key, value_json='{"a": 1, "b": 2}')
+    second.config.remove.add(key="goes")
+    second.config.remove.add(nested_key=["stays", "b"])
+    second.config.remove.add(nested_key=["stays", "none", "at", "all"])
+    log = wandb_log.MAGIC
+    for record in (first, second):
+        body = b"\1" + record.SerializeToString()
+        log += struct.pack("<IH", zlib.crc32(body), len(body) - 1) + body
+    assert wandb_log.config(io.BytesIO(log)) == {"stays": {"a": 1}}
+    assert wandb_log.config(io.BytesIO(log[:7])) is None
 
 
 def test_training_runs(watched: Small) -> None:
@@ -467,13 +511,12 @@ def test_what_it_was_before_is_kept(watched: Small) -> None:
 
 
 def of_format_1(work: Small) -> None:
-    """As version 1 wrote it, with a sweep, a pin, and something remembered."""
+    """As version 1 wrote it, with a sweep and a pin."""
     (work.root / ".janitor").mkdir(mode=0o700)
     with closing(sqlite3.connect(work.root / ".janitor" / "journal.db")) as db, db:
         db.executescript(f"PRAGMA journal_mode = WAL; {FIRST} PRAGMA user_version = 1;")
         db.execute("INSERT INTO sweep VALUES ('abcd', 'run', 0, 1, 2)")
         db.execute("INSERT INTO pin VALUES (?, 'mine', 1)", (b"outputs/pinned",))
-        db.execute("INSERT INTO memory VALUES (?, 'a form', 1, 'facts')", (b"outputs/x",))
 
 
 def test_a_journal_of_format_1_is_read_as_it_is(work: Small) -> None:
@@ -492,9 +535,22 @@ def test_a_journal_of_format_1_is_brought_up_to_date(work: Small) -> None:
     assert database(work, "PRAGMA user_version") == [(2,)]
     assert [row["sweep"] for row in work.janitor("history").rows("sweeps")] == ["abcd"]
     assert [row["path"] for row in work.janitor("status").rows("pins")] == ["outputs/pinned"]
-    assert (b"outputs/x",) not in database(work, "SELECT path FROM memory")
     shutil.rmtree(work.root / run)
     assert printed(work, run) == before
+
+
+def test_what_a_journal_of_format_1_remembers_is_read_once_more(watched: Small) -> None:
+    """A run that is remembered is not read, and its configuration was never written down."""
+    run = watched.hydra(30, RUN)
+    before = (watched.root / run / MAIN).read_bytes()
+    watched.janitor("plan")
+    for undoing in ("DROP TABLE config", "DROP TABLE content", "PRAGMA user_version = 1"):
+        database(watched, undoing)
+    assert (os.fsencode(run),) in database(watched, "SELECT path FROM memory")
+    watched.journal().close()
+    watched.janitor("plan")
+    shutil.rmtree(watched.root / run)
+    assert printed(watched, run) == before
 
 
 @pytest.mark.parametrize(

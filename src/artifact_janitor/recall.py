@@ -87,7 +87,8 @@ def _around(named: Iterable[str], known: Iterable[Run]) -> Meant | None:
 
 def _one(asked: str, known: Sequence[Run]) -> Meant:
     """The run with this ID, or whose path ends so. Raises Unknown unless there is just one."""
-    found = [(each, "") for each in known if each.run_id == asked] or _ending(asked, known)
+    by_id = [(each, "") for each in known if asked and each.run_id == asked]
+    found = by_id or _ending(asked, known)
     if len(found) == 1:
         return found[0]
     if not found:

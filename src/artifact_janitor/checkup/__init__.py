@@ -7,9 +7,9 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass
 
 from artifact_janitor.checkup import around, ground, own
-from artifact_janitor.checkup.check import Found, Level, Place, warning
+from artifact_janitor.checkup.check import Found, Level, Place, problem, warning
 from artifact_janitor.config import Settings
-from artifact_janitor.errors import JanitorError, Problem
+from artifact_janitor.errors import JanitorError, JournalError, Problem
 from artifact_janitor.journal import Journal, open_journal
 from artifact_janitor.state import State
 
@@ -63,6 +63,8 @@ def _asked(check: Callable[[Place], Iterator[Found]], place: Place) -> Iterator[
     """A check that can't be made is a finding itself, and ends none of the others."""
     try:
         yield from check(place)
+    except JournalError as error:
+        yield problem(error.message, error.hint, error.path)
     except (JanitorError, OSError) as error:
         hint = error.hint if isinstance(error, JanitorError) else "check its permissions"
         yield warning(f"this could not be looked at: {error}", hint)

@@ -45,14 +45,13 @@ def journal(place: Place) -> Iterator[Found]:
         for fault in faults:
             hint = f"the trash beside it is untouched; move {file} aside to begin a new journal"
             yield problem(f"the journal is damaged: {fault}", hint, str(file))
-        said = format_size(sum(_size(f"{file}{end}") for end in ("", "-wal")))
+        size = format_size(sum(_size(f"{file}{end}") for end in ("", "-wal")))
         rows = [(sizes.get(name, 0), what) for name, what in _TABLES.items()]
         counts = ", ".join(f"{count} {what}" for count, what in rows)
         if not faults:
-            yield ok(f"sound, {said}: {counts}", str(file))
+            yield ok(f"sound, {size}, format {place.journal.version}: {counts}", str(file))
         if place.journal.version < VERSION:
-            older = f"format {place.journal.version}, the next janitor run makes it {VERSION}"
-            yield ok(older, str(file))
+            yield ok(f"the next janitor run brings it to format {VERSION}", str(file))
 
 
 _TABLES = {
@@ -99,7 +98,9 @@ def trash(place: Place) -> Iterator[Found]:
     known = place.journal.trashed() if place.journal else []
     there = [each for each in known if os.path.lexists(os.path.join(place.base, each.trash))]
     if place.unreadable:
-        yield warning("without the journal nobody can tell what lies in it", "see journal")
+        yield warning(
+            "without the journal nobody can tell what lies in it", "mend the journal first"
+        )
         return
     if there:
         oldest = format_when(min(each.at for each in there), place.now)

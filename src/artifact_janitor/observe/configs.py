@@ -233,11 +233,13 @@ class _Reader:
     def _file(self, opened: BinaryIO, name: str, *, is_log: bool) -> ConfigFile | None:
         status = os.fstat(opened.fileno())
         mark = f"{status.st_ino}.{status.st_size}.{status.st_mtime_ns}"
-        if is_log and self.limit is not None and status.st_size > self.limit:
-            mark += ".cut"
         before = self.known.get(name)
         if before and before.mark == mark:
-            return before
+            return before  # and all of it, if it is a log
+        if is_log and self.limit is not None and status.st_size > self.limit:
+            mark += ".cut"
+            if before and before.mark == mark:
+                return before
         body = self._content(opened, status.st_size, is_log=is_log)
         if body is None or len(body) > LARGEST or b"\0" in body:
             return None

@@ -130,21 +130,21 @@ def _configured(before: dict[str, Any], message: bytes) -> dict[str, Any]:
     """A configuration with the changes of one record."""
     for number, item in _fields(message):
         if number in (_UPDATE, _REMOVE) and isinstance(item, bytes):
-            keys, value = _item(item)
+            (*outer, key), value = _item(item)
             inner: Any = before
-            for key in keys[:-1]:
-                inner = inner.setdefault(key, {})
-                if not isinstance(inner, dict):
-                    break
-            if keys and isinstance(inner, dict) and number == _UPDATE:
-                inner[keys[-1]] = value
-            elif keys and isinstance(inner, dict):
-                inner.pop(keys[-1], None)
+            for each in outer:
+                there = inner.setdefault(each, {}) if number == _UPDATE else inner.get(each)
+                inner = there if isinstance(there, dict) else {}  # what is no table holds no key
+            if number == _UPDATE:
+                inner[key] = value
+            else:
+                inner.pop(key, None)
     return before
 
 
 def _item(item: bytes) -> tuple[list[str], Any]:
-    """The path of a key, outermost first, and its value; what is no JSON is text."""
+    """The path of a key, outermost first and never empty, and its value; what is no JSON is
+    text."""
     keys: list[str] = []
     value = "null"
     for number, content in _fields(item):
@@ -155,9 +155,9 @@ def _item(item: bytes) -> tuple[list[str], Any]:
             elif number == _VALUE:
                 value = text
     try:
-        return keys, json.loads(value)
+        return keys or [""], json.loads(value)
     except (ValueError, RecursionError):
-        return keys, value
+        return keys or [""], value
 
 
 def _records(log: BinaryIO, longest: int = _LONGEST) -> Iterator[bytes]:
