@@ -31,7 +31,18 @@ def main() -> None:
         undo = Work("`janitor undo`", [*JANITOR, "undo"])
         works = [rm, plan, run, undo]
         in_turn(works, made.root, asked.times)
-        table(f"trash: {made}", works, [Target(run, rm, 1.0)])
+
+        def trashed() -> None:
+            """The runs in the trash, and a configuration that lets nothing stay there."""
+            afresh()
+            subprocess.run(run.command, cwd=made.root, check=True, stdout=subprocess.DEVNULL)
+            (made.root / "purge.toml").write_text(KEEP_NONE + 'trash_keep = "0s"\n')
+
+        purge = Work("its purge", [*JANITOR, "run", "--yes", "--config", "purge.toml"], trashed)
+        in_turn([purge], made.root, asked.times)
+        table(f"trash: {made}", [*works, purge], [Target(run, rm, 1.0)])
+        both, peer = run.least().cpu + purge.least().cpu, rm.least().cpu
+        print(f"\nCPU with the purge: {both:.2f} s, {both / peer:.2f} × {rm.name} (may take 2 ×)")
 
 
 def options() -> argparse.Namespace:

@@ -75,9 +75,9 @@ def look(
 ) -> Look:
     """Observe and plan; changes nothing. `now` in nanoseconds.
 
-    Units that would go are examined, and those whose paths are in `also`. Without `leases`
-    the files in them are not opened: for a plan that is carried out at once, unseen, since
-    each step asks for them anyway, immediately before its rename.
+    Units that would go are examined, and those whose paths are in `also`. `leases` False
+    spares them what each step asks anyway, immediately before its rename, where that will
+    hardly tell more: for a plan that is carried out at once, unseen. See `Moment`.
     """
     with reading(settings) as journal:
         known = journalled(journal, settings, now)

@@ -107,7 +107,13 @@ class Moment:
     grace: int
     activity: Activity
     leases: bool = True
-    """False where each file is about to be asked for a lease once more before anything goes."""
+    """False where each file is asked for a lease once more before anything goes."""
+
+    @property
+    def asks_leases(self) -> bool:
+        """Where all processes can be looked into, a lease tells only of writers beyond them, in
+        another container, say; else of many, and a plan must know what its steps will meet."""
+        return self.leases or self.activity.hidden > 0
 
 
 def live(
@@ -122,7 +128,7 @@ def live(
         _young(content, moment)
         or in_use(content, moment.activity)
         or _written_by_a_process(content, moment)
-        or (_leased(content, path, moment, may_shrink) if moment.leases else "")
+        or (_leased(content, path, moment, may_shrink) if moment.asks_leases else "")
     )
     return Evidence("live", f"live: {why}") if why else None
 
@@ -130,7 +136,7 @@ def live(
 def quiet(content: Folder | Entry, moment: Moment) -> Evidence:
     """What was asked of a unit that showed no life."""
     ago = format_duration(moment.now - newest(content))
-    asked = "no file open or mapped, " + ("no lease refused, " if moment.leases else "")
+    asked = "no file open or mapped, " + ("no lease refused, " if moment.asks_leases else "")
     return Evidence("not live", f"{asked}no process works in it; newest write {ago} ago")
 
 

@@ -88,26 +88,31 @@ def uncollected() -> Iterator[None]:
 
 @contextmanager
 def _team(work: Work[T], things: Sequence[T]) -> Iterator[_Team]:
-    """Workers, each of which takes the next share as soon as it is done with one."""
+    """Workers, each of which takes the next share as soon as it is done with one.
+
+    The first share is dealt out when all of them are enrolled: see `_Roll`.
+    """
     step = -(-len(things) // _SHARES)
     starts = range(0, len(things), step)
     todo, more = os.pipe()
-    os.write(more, b"".join(map(_NUMBER.pack, starts)))
-    os.close(more)
     team = _Team()
     try:
         with suppress(OSError):  # as many as the machine allows; what is left we do
             for place in range(1, 1 + min(cores(), MOST, len(starts))):
                 team.hire(lambda out: _work_off(work, things, step, todo, out), todo, place)
         os.close(todo)
+        with suppress(OSError):  # nobody is there to take them
+            os.write(more, b"".join(map(_NUMBER.pack, starts)))
+        os.close(more)
         yield team
     finally:
         team.dismiss()
 
 
 class _Roll:
-    """The process ids of a janitor and of its workers, in memory that all of them share: each
-    enrols before it opens anything, so that none takes another one's look for a sign of life."""
+    """The process ids of a janitor and of its workers, in memory that all of them share. All
+    are enrolled before the first of them opens anything, so that none takes another one's
+    look for a sign of life."""
 
     def __init__(self) -> None:
         self._shared: mmap.mmap | None = None
@@ -145,10 +150,10 @@ class _Team:
         heard, out = os.pipe()
         if pid := os.fork():
             os.close(out)
+            _ROLL.enrol(place, pid)
             self._pids[heard], self._unread[heard] = (pid, place), b""
             self._poll.register(heard, select.POLLIN)
         else:
-            _ROLL.enrol(place, os.getpid())
             _alone(labour, todo, out)
 
     def answer(self, number: int) -> str | None:
