@@ -389,6 +389,29 @@ def test_a_database_that_tells_nothing_keeps_every_run(
     assert DAMAGE[damage] in said(work, run)
 
 
+def before_3(path: Path) -> None:
+    """The tables of MLflow 2.22, which knew no logged models (compared with a real one)."""
+    with sqlite3.connect(path) as db:
+        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'logged_model%'"
+        for (name,) in db.execute(query).fetchall():
+            db.execute(f"DROP TABLE {name}")
+
+
+def test_the_database_of_an_older_mlflow_is_known(work: Small, plain: Project) -> None:
+    run = plain.run(30)
+    before_3(work.root / "mlflow.db")
+    assert going(work) == {run}
+
+
+def test_half_of_the_tables_of_logged_models_are_no_known_schema(
+    work: Small, plain: Project
+) -> None:
+    run = plain.run(30)
+    plain.sql("DROP TABLE logged_model_metrics")
+    assert going(work) == set()
+    assert "logged_model_metrics has no table" in said(work, run)
+
+
 def test_a_damaged_log_counts_to_its_last_whole_transaction(work: Small) -> None:
     project = Project.with_database(work.root, "WAL")
     run = project.run(30)

@@ -44,3 +44,11 @@ def test_what_left_the_trash_for_good_is_not_offered_back(tmp_path: Path) -> Non
     said = work.said("run", "--yes")
     assert "freed" in said
     assert "Take it back" not in said
+
+
+def test_everything_that_stays_is_shown_to_who_asks(tmp_path: Path) -> None:
+    work = small(tmp_path)
+    run = work.hydra(30)
+    work.janitor("pin", run)
+    assert run not in work.said("plan")
+    assert run in work.said("plan", "--kept")

@@ -1,8 +1,8 @@
 """What MLflow's database says of its runs, for whoever holds a connection to it.
 
 Both sides read it here: the one that plans, and the one that asks once more in the very
-transaction that forgets a run. The tables are those of MLflow 3 (measured with 3.17); a
-schema that lacks one of the columns is not known, and says nothing (S7).
+transaction that forgets a run. The tables are those of MLflow 3 and of late 2 (measured with
+3.17 and 2.22); a schema that lacks one of the columns is not known, and says nothing (S7).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import shlex
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from artifact_janitor.core.model import Evidence
@@ -42,6 +42,9 @@ COLUMNS = {
     "logged_model_metrics": {"model_id", "run_id"},
 }  # fmt: skip
 """All that is read, by table."""
+
+SINCE_3 = frozenset({"logged_models", "logged_model_metrics"})
+"""Where all of these are missing, no model can be logged."""
 
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
@@ -79,9 +82,10 @@ class Records:
 def of_database(db: sqlite3.Connection, run_id: str | None = None) -> Records:
     """All runs, or the one with this ID alone. Raises UnknownSchema, and sqlite3.Error."""
     db.text_factory = _text
-    _check(db)
+    tables = _known_tables(db)
+    models = _models(db) if tables >= SINCE_3 else _registered(db, {})
     named: Named = defaultdict(list)
-    for each, evidence in dict.fromkeys((*_children(db, run_id), *_models(db))):
+    for each, evidence in dict.fromkeys((*_children(db, run_id), *models)):
         named[each].append(evidence)
     return Records(_runs(db, run_id), named)
 
@@ -91,17 +95,21 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-def _check(db: sqlite3.Connection) -> None:
+def _known_tables(db: sqlite3.Connection) -> set[str]:
     """Tables, not views, with every column that is read."""
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not COLUMNS.keys() & tables:
         raise UnknownSchema("it is another program's database")
+    before_3 = SINCE_3.isdisjoint(tables)
     for table, columns in COLUMNS.items():
+        if before_3 and table in SINCE_3:
+            continue
         there = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
         if missing := sorted(columns - there if table in tables else {"table"}):
             raise UnknownSchema(f"its schema isn't one that we know: {table} has no {missing[0]}")
     if not db.execute("SELECT count(*) FROM alembic_version").fetchone()[0]:
         raise UnknownSchema("it has no version: MLflow didn't finish making it")
+    return tables
 
 
 def _runs(db: sqlite3.Connection, run_id: str | None) -> dict[str, Record]:
@@ -147,10 +155,7 @@ def _models(db: sqlite3.Connection) -> Iterator[tuple[str, Evidence]]:
     """The runs that models name: registered versions, and logged models that live."""
     query = "SELECT model_id, name, source_run_id, artifact_location, lifecycle_stage "
     logged = {str(row[0]): row[1:] for row in db.execute(query + "FROM logged_models")}
-    for who, texts in _versions(db):
-        for model in MODEL_ID.findall(" ".join(texts)):
-            texts += tuple(map(str, logged.get(model, ())))
-        yield from named_by(texts, f"{who} names it")
+    yield from _registered(db, logged)
     for model, (name, *texts, stage) in logged.items():
         if stage != DELETED:
             yield from named_by(texts, *lives(name, model))
@@ -161,6 +166,16 @@ def _models(db: sqlite3.Connection) -> Iterator[tuple[str, Evidence]]:
     for run_id, model, name in db.execute(query, (DELETED,)):
         why = f"the logged model {name} ({model}) has metrics from it"
         yield str(run_id), Evidence("reference", why)
+
+
+def _registered(
+    db: sqlite3.Connection, logged: Mapping[str, tuple[object, ...]]
+) -> Iterator[tuple[str, Evidence]]:
+    """The runs that registered versions name, by themselves or by a logged model."""
+    for who, texts in _versions(db):
+        for model in MODEL_ID.findall(" ".join(texts)):
+            texts += tuple(map(str, logged.get(model, ())))
+        yield from named_by(texts, f"{who} names it")
 
 
 def _versions(db: sqlite3.Connection) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -117,10 +117,10 @@ def _ahead(ahead: Forecast) -> Iterator[Text]:
     if not ahead.growth:
         yield Text("nothing was written here within the last 30 days")
         return
-    as_things_go = f"{format_size(round(ahead.growth))} a day: {_when(ahead.full_in)}"
-    yield line(
-        ("growing ", "bold"), f"{as_things_go}; with your policies {_when(ahead.full_under_policy)}"
-    )
+    full, under_policy = _when(ahead.full_in), _when(ahead.full_under_policy)
+    policies = "" if under_policy == full else f"; with your policies {under_policy}"
+    growth = format_size(round(ahead.growth))
+    yield line(("growing ", "bold"), f"{growth} a day: {full}{policies}")
 
 
 def _when(days: float | None) -> str:

@@ -125,7 +125,8 @@ def _refused(plan: Plan) -> Iterator[Text]:
 
 def _although(plan: Plan, view: View) -> Iterator[Text]:
     """Units that a policy would let go, and what holds them: where people look first."""
-    kept = [each for each in plan.kept if each.otherwise and not _expected(each)]
+    shown_too = plan.kept if view.all_kept else (each for each in plan.kept if not _expected(each))
+    kept = [each for each in shown_too if each.otherwise]
     kept.sort(key=lambda each: (-each.artifact.bytes, each.artifact.path))
     seen = kept if view.all_kept else kept[:FIRST]
     if seen:
