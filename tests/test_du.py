@@ -13,7 +13,7 @@ from artifact_janitor.core.model import Artifact, Catalogue
 from artifact_janitor.core.plan import Plan, plan
 from artifact_janitor.core.policy import Policy, Safety
 from artifact_janitor.units import DAY
-from tests.real.small import FREE, Small, small
+from tests.real.small import FREE, SLIMMING, Small, small
 
 NOW = 1_790_000_000 * 10**9
 SAFETY = Safety(DAY, 7 * DAY, 1.0)
@@ -33,6 +33,16 @@ def test_bytes_count_once_and_match_the_plan(work: Small) -> None:
     assert of_kinds == sum(row["bytes"] for row in planned.rows("steps", "kept"))
     could = sum(row["frees"] for row in found["kinds"])
     assert could == sum(row["frees"] for row in planned.rows("steps")) > 0
+
+
+def test_what_leaves_with_another_unit_is_counted_as_one(work: Small) -> None:
+    work.configure(SLIMMING)
+    work.training(30)
+    kinds = {row["kind"]: row["units"] for row in work.janitor("du").facts["kinds"]}
+    rows = work.janitor("plan").rows("steps", "kept")
+    assert kinds["checkpoint"] == sum(row["kind"] == "checkpoint" for row in rows) > 3
+    assert work.janitor("run", "--yes").code == 0
+    assert "3 units slimmed into the trash" in work.said("history")
 
 
 def test_biggest_first(work: Small) -> None:

@@ -68,7 +68,6 @@ def _ago(sweep: dict[str, Any], now: int) -> str:
 def _sum(sweep: dict[str, Any]) -> str:
     steps = sweep["steps"]
     size = sum(step["bytes"] for step in steps if step["state"] in ("done", "undone", "purged"))
-    states = Counter((step["do"], step["state"]) for step in steps)
     said = {
         ("trash", "done"): "in the trash",
         ("slim", "done"): "slimmed into the trash",
@@ -79,10 +78,9 @@ def _sum(sweep: dict[str, Any]) -> str:
         ("purge", "done"): "left the trash for good",
         ("undo", "done"): "came back",
     }
-    parts = [
-        f"{plural(count, 'unit')} {said.get((do, state), state)}"
-        for (do, state), count in states.items()
-    ]
+    states = ((step["do"], step["state"]) for step in steps)
+    what = Counter(said.get((do, state), state) for do, state in states)
+    parts = [f"{plural(count, 'unit')} {words}" for words, count in what.items()]
     open_still = [] if sweep["ended"] else ["interrupted: the next janitor run mends it"]
     return " · ".join([sweep["command"], *parts, format_size(size), *open_still])
 

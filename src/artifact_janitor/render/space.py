@@ -48,11 +48,11 @@ def space_of(
     """Bytes count once: what lies in a unit of another kind counts with the outermost one."""
     shares: dict[str, Share] = {}
     sizes: list[tuple[str, int]] = []
-    going = [
-        (step.artifact, step.artifact.bytes, True) for step in plan.steps if step.do != "purge"
-    ]
+    steps = [step for step in plan.steps if step.do != "purge"]
+    going = [(step.artifact, step.artifact.bytes, True) for step in steps]
+    inside = [(each, 0, False) for step in steps for each in step.inside]
     staying = [(kept.artifact, kept.bytes, False) for kept in plan.kept]
-    for artifact, size, goes in (*going, *staying):
+    for artifact, size, goes in (*going, *inside, *staying):
         before = shares.get(artifact.kind, Share(artifact.kind, 0, 0, 0))
         frees = before.frees + (artifact.frees if goes else 0)
         shares[artifact.kind] = Share(artifact.kind, before.units + 1, before.bytes + size, frees)
