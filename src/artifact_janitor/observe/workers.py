@@ -13,7 +13,7 @@ import os
 import select
 import signal
 import struct
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from time import monotonic
@@ -27,7 +27,8 @@ HEAD_START = 0.05
 MOST = 8
 """Workers; more of them wait for the disk."""
 PATIENCE = 0.01
-"""Seconds for which a worker collects short answers before it sends them."""
+"""Seconds for which a worker collects short answers before it sends them, where nobody
+waits for a single one."""
 _NUMBER = struct.Struct("=I")
 _FRAME = struct.Struct("=II")
 """The number of a thing, and how many bytes of text follow."""
@@ -97,11 +98,12 @@ def _team(work: Work[T], things: Sequence[T], *, one_by_one: bool) -> Iterator[_
     step = 1 if one_by_one else -(-len(things) // _SHARES)
     starts = range(0, len(things), step)
     todo, more = os.pipe()
-    team = _Team(starts, more)
+    shares = {start: things[start : start + step] for start in starts}
+    team, patience = _Team(starts, more), 0 if one_by_one else PATIENCE
     try:
         with suppress(OSError):  # as many as the machine allows; what is left we do
             for place in range(1, 1 + min(cores(), MOST, len(starts))):
-                team.hire(lambda out: _work_off(work, things, step, todo, out), todo, place)
+                team.hire(lambda out: _work_off(work, shares, patience, todo, out), todo, place)
         os.close(todo)
         yield team
     finally:
@@ -229,14 +231,16 @@ def _alone(labour: Callable[[int], None], todo: int, out: int) -> None:
         os._exit(code)
 
 
-def _work_off(work: Work[T], things: Sequence[T], step: int, todo: int, out: int) -> None:
+def _work_off(
+    work: Work[T], shares: Mapping[int, Sequence[T]], patience: float, todo: int, out: int
+) -> None:
     ready, sent = bytearray(), monotonic()
     while number := os.read(todo, _NUMBER.size):
         (start,) = _NUMBER.unpack(number)
-        for at, thing in enumerate(things[start : start + step], start):
+        for at, thing in enumerate(shares[start], start):
             text = "".join(line + "\n" for line in work(thing)).encode("ascii")
             ready += _FRAME.pack(at, len(text)) + text
-            if monotonic() - sent > PATIENCE:
+            if monotonic() - sent >= patience:
                 _send(out, ready)
                 sent = monotonic()
     _send(out, ready)
