@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -264,7 +264,7 @@ def test_workers_end_with_whoever_asked(two: None) -> None:
         yield str(os.getpid())
 
     began = time.monotonic()
-    found = workers.answers(work, range(9))
+    found = workers.answers(work, range(9), ahead=8)
     (pid,) = next(found)
     assert int(pid) != os.getpid()
     assert int(pid) in workers.ours()
@@ -272,6 +272,32 @@ def test_workers_end_with_whoever_asked(two: None) -> None:
     assert time.monotonic() - began < 30
     assert not os.path.exists(f"/proc/{pid}")
     assert int(pid) not in workers.ours(), "another process may get its id"
+
+
+def test_what_another_worker_holds_open_is_no_sign_of_life(two: None, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("one", "other")]
+    for file in files:
+        file.touch()
+
+    def work(number: int) -> Iterator[str]:
+        with files[number].open():
+            time.sleep(0.5)
+            yield seen_at(str(files[1 - number]))
+            time.sleep(0.5)
+
+    assert [*workers.spread(work, range(2))] == ["", ""]
+
+
+def test_workers_look_no_further_ahead_than_asked(two: None, tmp_path: Path) -> None:
+    def work(number: int) -> Iterator[str]:
+        (tmp_path / str(number)).touch()
+        yield str(number)
+
+    with closing(workers.answers(work, range(9), ahead=2)) as found:
+        assert next(found) == ["0"]
+        time.sleep(0.3)
+        assert len(os.listdir(tmp_path)) == 3
+        assert [each for (each,) in found] == [*map(str, range(1, 9))]
 
 
 def test_a_program_of_ours_that_is_no_worker_counts(two: None) -> None:

@@ -38,8 +38,10 @@ from artifact_janitor.workplace import Workplace
 
 FRESH = SECOND
 """How old a look at all processes may be before a step; after renames comes a new one."""
-JUST_NOW = SECOND // 4
+JUST_NOW = SECOND // 2
 """How old a worker's look at a unit may be before its rename; an older one is repeated."""
+AHEAD = 2
+"""How many units beyond the next one workers look at, before it is their turn."""
 TOGETHER = SECOND // 2
 """How long units that were renamed may wait for the look at all processes."""
 MANY = 32
@@ -138,7 +140,7 @@ class Execution:
         self, steps: Sequence[Step], written: Sequence[Sequence[_Part]], stop: Callable[[], bool]
     ) -> Iterator[_Tried]:
         locked: Locked | None = None
-        with closing(workers.answers(self._objections, steps)) as said:
+        with closing(workers.answers(self._objections, steps, AHEAD)) as said:
             for step, parts in zip(steps, written, strict=True):
                 if locked or stop():
                     why = locked.message if locked else "interrupted before it began"

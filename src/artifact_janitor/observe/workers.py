@@ -13,7 +13,7 @@ import os
 import select
 import signal
 import struct
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from time import monotonic
@@ -27,7 +27,8 @@ HEAD_START = 0.05
 MOST = 8
 """Workers; more of them wait for the disk."""
 PATIENCE = 0.01
-"""Seconds for which a worker collects short answers before it sends them."""
+"""Seconds for which a worker collects short answers before it sends them, where nobody
+waits for a single one."""
 _NUMBER = struct.Struct("=I")
 _FRAME = struct.Struct("=II")
 """The number of a thing, and how many bytes of text follow."""
@@ -40,18 +41,23 @@ def spread(work: Work[T], things: Sequence[T]) -> Iterator[str]:
     return chain.from_iterable(answers(work, things))
 
 
-def answers(work: Work[T], things: Sequence[T]) -> Generator[list[str], None, None]:
+def answers(
+    work: Work[T], things: Sequence[T], ahead: int | None = None
+) -> Generator[list[str], None, None]:
     """The lines that `work` gives for each thing, in their order, as they become known.
 
-    What a worker that was lost left undone we do, and meet its error if there was one.
+    `ahead` says how many things may be looked at before they are asked for, where answers
+    grow old; without it there is no limit. What a worker that was lost left undone we do,
+    and meet its error if there was one.
     """
     began, at = monotonic(), 0
     while at < len(things) and monotonic() - began < HEAD_START:
         yield [*work(things[at])]
         at += 1
     if len(things) - at > 1 and cores() > 1:
-        with _team(work, things[at:]) as team:
+        with _team(work, things[at:], one_by_one=ahead is not None) as team:
             for number, thing in enumerate(things[at:]):
+                team.deal(len(things) if ahead is None else number + 1 + ahead)
                 text = team.answer(number)
                 yield [*work(thing)] if text is None else text.splitlines()
     else:
@@ -87,23 +93,18 @@ def uncollected() -> Iterator[None]:
 
 
 @contextmanager
-def _team(work: Work[T], things: Sequence[T]) -> Iterator[_Team]:
-    """Workers, each of which takes the next share as soon as it is done with one.
-
-    The first share is dealt out when all of them are enrolled: see `_Roll`.
-    """
-    step = -(-len(things) // _SHARES)
+def _team(work: Work[T], things: Sequence[T], *, one_by_one: bool) -> Iterator[_Team]:
+    """Workers, each of which takes the next share as soon as it is done with one."""
+    step = 1 if one_by_one else -(-len(things) // _SHARES)
     starts = range(0, len(things), step)
     todo, more = os.pipe()
-    team = _Team()
+    shares = {start: things[start : start + step] for start in starts}
+    team, patience = _Team(starts, more), 0 if one_by_one else PATIENCE
     try:
         with suppress(OSError):  # as many as the machine allows; what is left we do
             for place in range(1, 1 + min(cores(), MOST, len(starts))):
-                team.hire(lambda out: _work_off(work, things, step, todo, out), todo, place)
+                team.hire(lambda out: _work_off(work, shares, patience, todo, out), todo, place)
         os.close(todo)
-        with suppress(OSError):  # nobody is there to take them
-            os.write(more, b"".join(map(_NUMBER.pack, starts)))
-        os.close(more)
         yield team
     finally:
         team.dismiss()
@@ -137,8 +138,12 @@ _ROLL = _Roll()
 class _Team:
     """The workers that still have something to say, and what they said."""
 
-    def __init__(self) -> None:
+    def __init__(self, shares: Sequence[int], more: int) -> None:
+        """`shares` are what they begin with, to be dealt out through the pipe `more`."""
         _ROLL.begin()
+        self._shares = shares
+        self._dealt = 0
+        self._more = more
         self._pids: dict[int, tuple[int, int]] = {}
         """Who writes into a pipe that we read from, and where that one is enrolled."""
         self._unread: dict[int, bytes] = {}
@@ -155,6 +160,24 @@ class _Team:
             self._poll.register(heard, select.POLLIN)
         else:
             _alone(labour, todo, out)
+
+    def deal(self, count: int) -> None:
+        """Deal out so many shares from the first, as far as that wasn't done yet.
+
+        None before all workers are enrolled: see `_Roll`.
+        """
+        new = self._shares[self._dealt : count]
+        if new and self._more >= 0:
+            self._dealt += len(new)
+            with suppress(OSError):  # nobody is there to take them
+                os.write(self._more, b"".join(map(_NUMBER.pack, new)))
+        if self._dealt == len(self._shares):
+            self._deal_no_more()
+
+    def _deal_no_more(self) -> None:
+        if self._more >= 0:
+            os.close(self._more)
+            self._more = -1
 
     def answer(self, number: int) -> str | None:
         """What was found on one thing; None where whoever had it was lost."""
@@ -186,6 +209,7 @@ class _Team:
 
     def dismiss(self) -> None:
         """End those whose answers nobody wants any more: they only look."""
+        self._deal_no_more()
         for heard, (pid, _) in [*self._pids.items()]:
             os.kill(pid, signal.SIGKILL)
             self._dismiss(heard)
@@ -207,14 +231,16 @@ def _alone(labour: Callable[[int], None], todo: int, out: int) -> None:
         os._exit(code)
 
 
-def _work_off(work: Work[T], things: Sequence[T], step: int, todo: int, out: int) -> None:
+def _work_off(
+    work: Work[T], shares: Mapping[int, Sequence[T]], patience: float, todo: int, out: int
+) -> None:
     ready, sent = bytearray(), monotonic()
     while number := os.read(todo, _NUMBER.size):
         (start,) = _NUMBER.unpack(number)
-        for at, thing in enumerate(things[start : start + step], start):
+        for at, thing in enumerate(shares[start], start):
             text = "".join(line + "\n" for line in work(thing)).encode("ascii")
             ready += _FRAME.pack(at, len(text)) + text
-            if monotonic() - sent > PATIENCE:
+            if monotonic() - sent >= patience:
                 _send(out, ready)
                 sent = monotonic()
     _send(out, ready)
