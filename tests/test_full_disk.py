@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from artifact_janitor import reserve
+from artifact_janitor import journal, reserve
 from artifact_janitor.state import MAKE_ROOM, State
 from tests.real.small import FREE, PURGING, Small, done, small, still
 from tests.real.snapshot import Snapshot, difference, snapshot
@@ -106,15 +108,15 @@ def test_reading_works_and_changes_nothing(work: Small, what: str) -> None:
 
 def test_a_log_that_a_killed_janitor_left_is_read(work: Small) -> None:
     """What is in the log only is in no other file; and nothing is written beside it."""
-    journal = work.root / ".janitor/journal.db"
+    file = work.root / ".janitor/journal.db"
     aside = work.root.parent / "aside"
     aside.mkdir()
-    with closing(sqlite3.connect(journal, isolation_level=None)) as db:
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
         db.execute("INSERT INTO pin VALUES (?, 'only in the log', 0)", (b"outputs/a/run",))
         for name in ("journal.db", "journal.db-wal"):
-            shutil.copy(journal.with_name(name), aside / name)
+            shutil.copy(file.with_name(name), aside / name)
     for name in ("journal.db", "journal.db-wal"):
-        shutil.copy(aside / name, journal.with_name(name))
+        shutil.copy(aside / name, file.with_name(name))
     fill(work.root)
     before = seen(work.root)
     assert [row["path"] for row in work.janitor("plan").rows("steps")] == ["outputs/b/run"]
@@ -122,19 +124,27 @@ def test_a_log_that_a_killed_janitor_left_is_read(work: Small) -> None:
 
 
 def test_a_log_on_a_read_only_disk_is_read(work: Small) -> None:
-    journal = work.root / ".janitor/journal.db"
-    with closing(sqlite3.connect(journal, isolation_level=None)) as db:
+    file = work.root / ".janitor/journal.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
         db.execute("INSERT INTO pin VALUES (?, 'only in the log', 0)", (b"outputs/a/run",))
-        os.link(journal.with_name("journal.db-wal"), work.root / "kept")
+        os.link(file.with_name("journal.db-wal"), work.root / "kept")
         kept = (work.root / "kept").read_bytes()
-        content = journal.read_bytes()
-    journal.write_bytes(content)
-    journal.with_name("journal.db-wal").write_bytes(kept)
+        content = file.read_bytes()
+    file.write_bytes(content)
+    file.with_name("journal.db-wal").write_bytes(kept)
     subprocess.run(["mount", "-o", "remount,ro", str(work.root)], check=True)
     try:
         assert [row["path"] for row in work.janitor("plan").rows("steps")] == ["outputs/b/run"]
     finally:
         subprocess.run(["mount", "-o", "remount,rw", str(work.root)], check=True)
+
+
+def test_where_nobody_can_ask_for_room_it_is_read_all_the_same(work: Small) -> None:
+    """As with a quota: there is room, and yet SQLite can't make its files."""
+    limit = (16_384, 16_384)
+    first = partial(resource.setrlimit, resource.RLIMIT_FSIZE, limit)
+    found = work.janitor("history", first=first)
+    assert [each["command"] for each in found.facts["sweeps"]] == ["run"], found
 
 
 # ------------------------------------------------------------ changing
@@ -169,33 +179,53 @@ def test_an_undo_brings_it_back(work: Small, what: str) -> None:
     assert work.leftovers() == []
 
 
-@pytest.mark.parametrize("moment", ["begin", "intend", "settle", "end"])
+MOMENTS = ("begin", "intend", "settle", "end")
+
+
+def killed_after(work: Small, moment: str) -> None:
+    """A run on a full disk that gets no further than what it wrote down then."""
+    real = getattr(journal.Journal, moment)
+
+    def dies(self: journal.Journal, *args: object, **how: object) -> None:
+        real(self, *args, **how)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    fill(work.root)
+    running = work.start("run", "--yes", first=lambda: setattr(journal.Journal, moment, dies))
+    assert running.wait() == -signal.SIGKILL
+    before = seen(work.root)
+    assert work.janitor("status").code == 0
+    assert difference(before, seen(work.root)) == []
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_a_janitor_that_is_killed_is_followed_by_one_that_recovers(
     work: Small, moment: str
 ) -> None:
-    """Killed before and after what it wrote down; the disk is full all the time."""
-    from artifact_janitor import journal
-
-    fill(work.root)
-    real = getattr(journal.Journal, moment)
-
-    def dies(self: journal.Journal, *args: object, **how: object) -> object:
-        found = real(self, *args, **how)
-        os.kill(os.getpid(), signal.SIGKILL)
-        return found
-
-    def first() -> None:
-        setattr(journal.Journal, moment, dies)
-
-    assert work.start("run", "--yes", first=first).wait() == -signal.SIGKILL
-    fill(work.root)
-    assert work.janitor("status").code == 0
+    before = still(seen(work.root / "outputs"))
+    killed_after(work, moment)
     found = work.janitor("run", "--yes")
     assert found.code == 0, found
-    assert not work.there("outputs/a/run") and not work.there("outputs/b/run")
+    assert not any(map(work.there, ("outputs/a/run", "outputs/b/run")))
     make_room(work.root)
-    assert work.janitor("undo", "--last", "9").code == 0
-    assert work.there("outputs/a/run", "outputs/b/run", "outputs/first/run")
+    assert work.janitor("undo", "--last", "2").code == 0
+    assert still(seen(work.root / "outputs")).items() >= before.items()
+    assert work.leftovers() == []
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_what_it_gave_up_may_be_gone_to_others(work: Small, moment: str) -> None:
+    """What is left of the reserve is for the purge, which makes room for the rest."""
+    killed_after(work, moment)
+    fill(work.root)
+    assert work.janitor("run", "--yes").code == 0
+    fill(work.root)
+    (work.root / "config.toml").unlink()
+    work.configure(PURGING)
+    for _ in range(2):
+        found = work.janitor("run", "--yes")
+        assert found.code == 0, found
+    assert not any(map(work.there, ("outputs/a/run", "outputs/b/run")))
     assert work.trash() + work.leftovers() == []
 
 
@@ -204,7 +234,7 @@ def test_a_large_plan_leaves_room_for_the_purge(disk: Path) -> None:
     work = small(disk)
     work.hydra(40, "outputs/first/run")
     work.janitor("run", "--yes")
-    for number in range(300):
+    for number in range(120):
         work.hydra(30, f"outputs/day{number}/run")
     fill(disk)
     went, held = [], False
@@ -231,10 +261,12 @@ def test_it_is_made_where_there_is_plenty_of_room_and_put_back(work: Small) -> N
     assert {each.stat().st_mode & 0o777 for each in folder.iterdir()} == {0o600}
     assert folder.stat().st_mode & 0o777 == 0o700
     fill(work.root)
-    work.janitor("pin", "outputs/a/run")
+    shutil.rmtree(folder)
     fill(work.root)
-    assert len(list(folder.iterdir())) < reserve.FILES if folder.exists() else True
+    assert work.janitor("pin", "outputs/a/run").said["errors"][0]["hint"] == MAKE_ROOM
+    assert not folder.exists()
     make_room(work.root)
+    work.janitor("pin", "outputs/a/run")
     work.janitor("unpin", "outputs/a/run")
     assert len(list(folder.iterdir())) == reserve.FILES
 
@@ -268,7 +300,7 @@ def test_the_first_run_of_all_says_how_much_room_it_needs(disk: Path, what: str)
         found = work.janitor("run", "--yes")
         assert (found.code, found.said["errors"][0]["hint"]) == (1, MAKE_ROOM), found
         assert [row["path"] for row in work.janitor("plan").rows("steps")] == [run]
-        told = [row["found"] for row in work.janitor("doctor").facts["checks"]]
+        told = [row["what"] for row in work.janitor("doctor").facts["checks"]]
         assert any("no reserve" in each for each in told)
     make_room(disk)
     assert done(work.janitor("run", "--yes")) == {run}
@@ -276,9 +308,18 @@ def test_the_first_run_of_all_says_how_much_room_it_needs(disk: Path, what: str)
     assert work.leftovers() == []
 
 
+def test_a_little_room_is_enough_for_the_first_run_of_all(disk: Path) -> None:
+    """Nothing is in the trash yet, so that nothing waits for it to be purged."""
+    work = small(disk)
+    run = work.hydra(30)
+    fill(disk, "bytes")
+    os.truncate(disk / "filler", (disk / "filler").stat().st_size - 700_000)
+    assert done(work.janitor("run", "--yes")) == {run}
+
+
 def test_doctor_says_nothing_of_a_reserve_that_is_there(work: Small) -> None:
     fill(work.root)
-    told = [row["found"] for row in work.janitor("doctor").facts["checks"]]
+    told = [row["what"] for row in work.janitor("doctor").facts["checks"]]
     assert not any("reserve" in each for each in told)
 
 

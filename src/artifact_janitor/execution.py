@@ -45,6 +45,8 @@ TOGETHER = SECOND // 2
 """How long units that were renamed may wait for the look at all processes."""
 MANY = 32
 """How many of them may wait."""
+FEW = 8
+"""Steps that are written down together where the disk is full."""
 LARGE = 10_000
 """For a unit with more files than this they don't wait: it takes long to look at."""
 NO_ROOM = "the disk is full: it waits until the trash was purged, which needs the last room"
@@ -139,7 +141,7 @@ class Execution:
         for _, alike in groupby(steps, key=lambda step: step.do == "purge"):
             rest = [*alike]
             while rest:
-                count = MANY if is_short(self.place.state.folder) else len(rest)
+                count = FEW if is_short(self.place.state.folder) else len(rest)
                 yield rest[:count]
                 rest = rest[count:]
 

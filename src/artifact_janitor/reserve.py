@@ -2,7 +2,9 @@
 
 Its renames take next to no room, but the journal does, and the folders of the trash do. So
 2 MiB lie ready in ``.janitor/reserve/``, as many small files: a disk may run out of inodes
-as well as of bytes. They are given up when room is short, and put back when there is plenty.
+as well as of bytes. Where room is short they are given up, no more of them at a time than the
+next steps need: what was given up belongs to whoever writes first, and a janitor that is
+killed leaves the rest to the one that follows. Where there is plenty they are put back.
 """
 
 from __future__ import annotations
@@ -19,18 +21,20 @@ FILES = 64
 SIZE = 2 << 20
 """Bytes in all of them."""
 _NAMES = tuple(f"{number:02}" for number in range(FILES))
+_ENOUGH = 0.5
+"""How many times its own room the next steps may need."""
 _PLENTY = 32
 """How many times its own room must be free before it is made."""
 
 
 def is_short(place: Path) -> bool:
-    """Whether the disk has so little room that the reserve is to be given up, or already was."""
+    """Whether a disk has so little room that it may take the reserve to write something down."""
     return not _has(place, 2)
 
 
 def is_used_up(place: Path) -> bool:
-    """Whether what is left of the room should be left to the next sweep, which purges."""
-    return not _has(place, 0.25)
+    """Whether the last room is in use: it should be left to the next sweep, which purges."""
+    return not is_there(place) and not _has(place, _ENOUGH)
 
 
 def is_there(place: Path) -> bool:
@@ -60,11 +64,13 @@ class Reserve:
         self._given_up = 0
 
     def at_need(self) -> bool:
-        """Give it up where room is short. Whether room is short."""
+        """Give up of it what the next steps may need. Whether room is short."""
         if not is_short(self.state.folder):
             return False
         with suppress(OSError), self._opened() as fd:
             for name in _NAMES:
+                if _has(self.state.folder, _ENOUGH):
+                    return True
                 with suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=fd)
                     self._given_up += 1
