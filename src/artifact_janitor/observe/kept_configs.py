@@ -17,7 +17,6 @@ from artifact_janitor.observe.configs import Place, Read, Run, places, read, run
 from artifact_janitor.observe.survey import Survey
 from artifact_janitor.observe.tree import Folder
 from artifact_janitor.observe.whole import Whole
-from artifact_janitor.reserve import is_short
 
 _AT_ONCE = 500
 """Runs whose configurations are held in memory."""
@@ -34,8 +33,6 @@ def keep(journal_file: Path, base: Path, wholes: Iterable[Whole], now: int) -> b
         found |= places(runs, (each.path for each in whole.folders))
     if not found or not journal_file.is_file():
         return True
-    if is_short(journal_file.parent):
-        return False
     rest = iter(found.items())
     try:
         while some := dict(islice(rest, _AT_ONCE)):

@@ -25,7 +25,6 @@ from artifact_janitor.errors import JournalError
 from artifact_janitor.journal import Journal, open_journal
 from artifact_janitor.observe.tree import Folder
 from artifact_janitor.observe.whole import FORM, Seen, Whole, as_text, from_text
-from artifact_janitor.reserve import is_short
 from artifact_janitor.units import DAY
 
 SETTLED = DAY
@@ -93,12 +92,11 @@ class Memory:
     def save(self, journal_file: Path) -> None:
         """Write down what is new, and forget what isn't there any more. A look makes no journal.
 
-        A journal that can't be written to only costs the next look its time; the last room
-        on a disk is for what matters.
+        A journal that can't be written to only costs the next look its time.
         """
         new = {path: text for path, text in self._learnt.items() if self.known.get(path) != text}
         gone = self.known.keys() - self._kept - self._learnt.keys()
-        if not (new or gone) or not journal_file.is_file() or is_short(journal_file.parent):
+        if not (new or gone) or not journal_file.is_file():
             return
         try:
             journal = open_journal(journal_file, create=True)
