@@ -88,9 +88,11 @@ def make_room(place: Path) -> None:
 
 
 def seen(place: Path) -> Snapshot:
-    """All that is there, but for what fills the disk."""
-    fillers = (b"names", b"filler")
-    return {path: mark for path, mark in snapshot(place).items() if not path.startswith(fillers)}
+    """All that is there, the janitor's own folder too, but for what fills the disk."""
+    fillers, own = (b"names", b"filler"), place / ".janitor"
+    inside = snapshot(own) if own.exists() else {}
+    found = snapshot(place) | {b".janitor/" + path: mark for path, mark in inside.items()}
+    return {path: mark for path, mark in found.items() if not path.startswith(fillers)}
 
 
 # ------------------------------------------------------------ reading
