@@ -10,7 +10,7 @@ from rich.text import Text
 from artifact_janitor.core.model import Artifact, is_within
 from artifact_janitor.core.plan import GUARDS, Kept, Plan, Step, leaving
 from artifact_janitor.core.slimming import SLIM
-from artifact_janitor.execution import Outcome
+from artifact_janitor.outcome import Outcome
 from artifact_janitor.render.room import planned_lines, settled_lines
 from artifact_janitor.render.words import Row, line, plural, shown, table, together, wording
 from artifact_janitor.sweep import Report
