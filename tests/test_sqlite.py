@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from artifact_janitor.observe import wal
+from artifact_janitor import wal
 from artifact_janitor.observe.sqlite import Unreadable, reading
 
 
