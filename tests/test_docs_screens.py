@@ -104,7 +104,8 @@ def _read(terminal: int) -> bytes:
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
     """After the last page."""
     place = tmp_path_factory.mktemp("reader")
-    env = clean_environment(place) | {"NO_COLOR": "1", "TERM": "xterm"}
+    size = {"COLUMNS": str(WIDTH), "LINES": "50"}  # xdist says something else
+    env = clean_environment(place) | {"NO_COLOR": "1", "TERM": "xterm"} | size
     env["PYTHONPATH"] = os.pathsep.join(sys.path)
     found = Reader(place, env)
     for screen in SCREENS:
