@@ -65,6 +65,12 @@ class JournalError(JanitorError):
     code = "journal"
 
 
+class ArchiveError(JanitorError):
+    """An archive is damaged, or none of ours."""
+
+    code = "archive"
+
+
 class StepSkipped(JanitorError):
     """A step is not carried out because the world is not as it was observed."""
 
