@@ -233,7 +233,7 @@ class _Below:
     def _link(self, member: Member, chosen: Selection) -> None:
         """To a file that came before; whatever else is there can't be linked to."""
         target = chosen.instead.get(member.target, member.target)
-        if target == member.path:
+        if member.target in chosen.instead and target == member.path:
             return  # it stands for the file itself
         with _Below.opened(self._fds[0]) as other:
             around, first = other._around(target)

@@ -196,12 +196,9 @@ class Stream:
             yield piece
 
     def must_end(self) -> None:
-        """After the end of a tar only zeros may follow."""
-        rest = memoryview(self._chunk)[self._at :]
-        while len(rest):
-            if any(rest):
-                raise ArchiveError("the archive goes on after its end")
-            rest = memoryview(next(self._chunks, b""))
+        """Nothing follows: we write no more zeros than the end of a tar needs."""
+        if self._at < len(self._chunk) or next(self._chunks, b""):
+            raise ArchiveError("the archive goes on after its end")
 
 
 def next_member(stream: Stream) -> Member | None:
