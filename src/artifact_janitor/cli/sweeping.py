@@ -53,7 +53,7 @@ def run_command(
     seen = _look(session)
     by_person = override or (not yes and _agreed(session, seen.plan))
     options = Options(by_person)
-    with session.progress() as tick, _ends_after_a_step() as stop:
+    with session.progress() as tick, ends_after_a_step() as stop:
         report = run(session.settings, seen, options, recovered, tick, stop)
     return _told(session, report)
 
@@ -81,7 +81,7 @@ def _agreed(session: Session, plan: Plan) -> bool:
 
 
 @contextmanager
-def _ends_after_a_step() -> Iterator[Callable[[], bool]]:
+def ends_after_a_step() -> Iterator[Callable[[], bool]]:
     """The first Ctrl-C or SIGTERM ends after the current step, the second at once."""
     asked: list[int] = []
 

@@ -18,7 +18,7 @@ from artifact_janitor.core.policy import Best, Policy, Safety
 from artifact_janitor.errors import ConfigError, Problem
 from artifact_janitor.units import DAY
 
-__all__ = ["Folders", "Settings", "load", "sample"]
+__all__ = ["Archive", "Folders", "Settings", "load", "sample"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,14 @@ class Folders:
         return {folder: key for key in RETENTION for folder in getattr(self, key)}
 
 
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """``store`` is absolute, or relative to the workspace; ``level`` is zstd's."""
+
+    store: str
+    level: int
+
+
 @dataclass(frozen=True)
 class Settings:
     """What a person decided; ``source`` is None where there is no file.
@@ -63,6 +71,7 @@ class Settings:
     folders: Folders
     policies: tuple[Policy, ...]
     safety: Safety
+    archive: Archive
     notes: tuple[str, ...]
 
 
@@ -116,6 +125,7 @@ def _settings(given: Given, workspace: Path, source: Path | None) -> Settings:
         folders=Folders(**schema.folders.model_dump()),
         policies=tuple(_policy(policy) for policy in schema.policy),
         safety=Safety(**schema.safety.model_dump()),
+        archive=Archive(**schema.archive.model_dump()),
         notes=tuple(_notes(schema, given)),
     )
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from artifact_janitor.config.folders import RETENTION, folder_problems, named
+from artifact_janitor.config.folders import RETENTION, folder_problems, named, store_problems
 from artifact_janitor.config.given import Given, Place
 from artifact_janitor.config.schema import (
     LATER_KEYS,
+    ArchiveTable,
     BestTable,
     FolderTable,
     PolicyTable,
@@ -33,6 +34,7 @@ from artifact_janitor.errors import Problem
 TABLES: dict[str, type[Table]] = {
     "folders": FolderTable,
     "safety": SafetyTable,
+    "archive": ArchiveTable,
     "policy": PolicyTable,
 }
 MISSING = {
@@ -50,6 +52,7 @@ def problems(given: Given, workspace: Path) -> list[Problem]:
         *_schema_problems(given),
         *folder_problems(given, workspace),
         *_policy_problems(given),
+        *store_problems(given, workspace),
     ]
     return sorted(set(found), key=lambda problem: (_natural(problem.where), problem.what))
 

@@ -7,7 +7,13 @@ from textwrap import fill
 
 from pydantic.fields import FieldInfo
 
-from artifact_janitor.config.schema import FolderTable, PolicyTable, SafetyTable, Table
+from artifact_janitor.config.schema import (
+    ArchiveTable,
+    FolderTable,
+    PolicyTable,
+    SafetyTable,
+    Table,
+)
 
 WIDTH = 88
 INTRODUCTION = """\
@@ -43,6 +49,7 @@ def sample() -> str:
     tables = (
         _table("[folders]", FolderTable),
         _table("[safety]", SafetyTable),
+        _table("[archive]", ArchiveTable),
         _table("#[[policy]]", PolicyTable),
         EXAMPLES,
     )

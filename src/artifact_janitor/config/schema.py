@@ -41,7 +41,7 @@ LATER_KEYS = {
     "unsynced": "remove the line, runs without proof of upload always stay",
     "uploaded_before": "remove the line, runs without proof of upload always stay",
 }
-UNVALIDATED = ("disk", "gitignore", "schedule", "archive", "retrain")
+UNVALIDATED = ("disk", "gitignore", "schedule", "retrain")
 """Tables of later versions: to leave them aside removes nothing."""
 
 
@@ -187,6 +187,31 @@ def some_folders(value: object) -> tuple[str, ...]:
     return tuple(_folder(each) for each in (value if isinstance(value, list) else [value]))
 
 
+OWN_STORE = ".janitor/archive"
+
+
+def store_place(value: object) -> str:
+    """Absolute, or in the workspace; whether it lies among the runs is checked elsewhere."""
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ValueError(f'{said(value)} is no folder; write it like "/mnt/big/archives"')
+    place = posixpath.normpath(value)
+    if place == OWN_STORE:
+        return place
+    if not place.startswith("/"):
+        return _folder(value)
+    if place.strip("/") == "":
+        raise ValueError(f"{said(value)} is the root of all; name a folder in it")
+    return place
+
+
+def _level(value: object) -> int:
+    """The environment holds text only."""
+    number = int(value) if isinstance(value, str) and value.isdecimal() else value
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 19:
+        raise ValueError(f"{said(value)} is no level of zstd; write 1 (fast) to 19 (small)")
+    return number
+
+
 def setting(default: Any, meaning: str, example: object = None) -> Any:
     """A key: its default and an example as written in the file, and what it means."""
     examples = [default if example is None else example]
@@ -238,6 +263,19 @@ class SafetyTable(Table):
         0.2,
         "How much of a kind, in units or bytes, may go within 24 hours without a person's yes:"
         " 0.2 is 20 %.",
+    )
+
+
+class ArchiveTable(Table):
+    """Where archives lie, and how hard they are compressed."""
+
+    store: Annotated[str, PlainValidator(store_place)] = setting(
+        OWN_STORE,
+        "The folder of archives; one of your own must exist, and may lie on another disk:"
+        ' "/mnt/big/archives". What is archived in .janitor goes with git clean -fdx.',
+    )
+    level: Annotated[int, PlainValidator(_level)] = setting(
+        3, "From 1 (fast) to 19 (small): what zstd calls its level."
     )
 
 
@@ -301,7 +339,7 @@ class Schema(BaseSettings):
     disk: dict[str, object] = {}
     gitignore: dict[str, object] = {}
     schedule: dict[str, object] = {}
-    archive: dict[str, object] = {}
+    archive: ArchiveTable = ArchiveTable()
     retrain: list[dict[str, object]] = []
 
     @classmethod

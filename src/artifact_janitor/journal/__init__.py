@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from artifact_janitor.core.model import Pin, Tally, Trashed, is_within
-from artifact_janitor.journal.file import connect, told
-from artifact_janitor.journal.records import Intent, Move, State, Step, Sweep
+from artifact_janitor.journal.file import VERSION, connect, told, version_of
+from artifact_janitor.journal.records import Archived, Intent, Move, State, Step, Sweep
 
-__all__ = ["Intent", "Journal", "Move", "State", "Step", "Sweep", "open_journal"]
+__all__ = ["Archived", "Intent", "Journal", "Move", "State", "Step", "Sweep", "open_journal"]
 
 _STEP = 'id, sweep, "do", kind, path, bytes, frees, fingerprint, reasons, about, state, why, at'
 
@@ -196,6 +196,46 @@ class Journal:
         with self._writing() as db:
             db.execute("DELETE FROM clock")
             db.execute("INSERT INTO clock VALUES (?,?,?)", (wall, awake, boot))
+
+    # archives
+
+    def announce(self, step: int, store: str, name: str, ino: int) -> None:
+        """An archive is about to be written under this name."""
+        with self._writing() as db:
+            row = (step, os.fsencode(store), name, ino)
+            db.execute("INSERT INTO archive (step, store, name, ino) VALUES (?,?,?,?)", row)
+
+    def index(self, step: int, size: int, members: int, digest: str, now: int) -> None:
+        """It stands, and was read back; from now on it is in the index."""
+        with self._writing() as db:
+            query = "UPDATE archive SET bytes=?, members=?, digest=?, checked=? WHERE step = ?"
+            db.execute(query, (size, members, digest, now, step))
+
+    def checked(self, step: int, now: int) -> None:
+        with self._writing(durable=False) as db:
+            db.execute("UPDATE archive SET checked = ? WHERE step = ?", (now, step))
+
+    def unindex(self, step: int) -> None:
+        """There is no such archive any more, or never was."""
+        with self._writing() as db:
+            db.execute("DELETE FROM archive WHERE step = ?", (step,))
+
+    def archive(self, step: int) -> Archived | None:
+        """The one that a step made, or is making."""
+        return next((each for each in self.archives() if each.step == step), None)
+
+    def archives(self) -> list[Archived]:
+        """All in the index, oldest first, and those that are being written."""
+        if version_of(self._db) < VERSION:
+            return []
+        rows = self._rows(
+            "SELECT step, path, kind, store, name, ino, archive.bytes, members, digest, checked "
+            "FROM archive JOIN step ON step.id = archive.step ORDER BY step"
+        )
+        return [
+            Archived(step, os.fsdecode(path), kind, os.fsdecode(store), *rest)
+            for step, path, kind, store, *rest in rows
+        ]
 
     # what earlier looks saw
 

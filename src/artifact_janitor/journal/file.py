@@ -11,7 +11,7 @@ from typing import cast
 
 from artifact_janitor.errors import JournalError
 
-VERSION = 1
+VERSION = 2
 
 SCHEMA = """
 CREATE TABLE sweep (
@@ -37,6 +37,15 @@ CREATE TABLE memory (
     path BLOB PRIMARY KEY, form TEXT NOT NULL, at INTEGER NOT NULL, facts TEXT NOT NULL
 );
 """
+
+ARCHIVES = """
+CREATE TABLE archive (
+    step INTEGER PRIMARY KEY REFERENCES step, store BLOB NOT NULL, name TEXT NOT NULL,
+    ino INTEGER NOT NULL, bytes INTEGER NOT NULL DEFAULT 0, members INTEGER NOT NULL DEFAULT 0,
+    digest TEXT NOT NULL DEFAULT '', checked INTEGER NOT NULL DEFAULT 0
+);
+"""
+"""The index of archives came with format 2. As long as its digest is "", one is being written."""
 
 
 @contextmanager
@@ -99,18 +108,19 @@ def _prepare(db: sqlite3.Connection, path: Path, *, create: bool) -> None:
     if create:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("BEGIN IMMEDIATE")
-        if _version(db) == 0:
-            for statement in SCHEMA.split(";"):
+        for statements in (SCHEMA, ARCHIVES)[max(version_of(db), 0) :]:
+            for statement in statements.split(";"):
                 db.execute(statement)
+        if version_of(db) < VERSION:
             db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
-    if (found := _version(db)) != VERSION:
+    if not 1 <= (found := version_of(db)) <= VERSION:
         raise JournalError(
-            f"the journal has format {found}, this version knows format {VERSION}",
+            f"the journal has format {found}, this version knows formats 1 to {VERSION}",
             "update artifact-janitor" if found > VERSION else f"move {path} aside",
             str(path),
         )
 
 
-def _version(db: sqlite3.Connection) -> int:
+def version_of(db: sqlite3.Connection) -> int:
     return cast(int, db.execute("PRAGMA user_version").fetchone()[0])

@@ -67,7 +67,8 @@ def _ago(sweep: dict[str, Any], now: int) -> str:
 
 def _sum(sweep: dict[str, Any]) -> str:
     steps = sweep["steps"]
-    size = sum(step["bytes"] for step in steps if step["state"] in ("done", "undone", "purged"))
+    moved = [each for each in steps if each["do"] != "archive"]  # its unit goes to the trash, too
+    size = sum(step["bytes"] for step in moved if step["state"] in ("done", "undone", "purged"))
     states = Counter((step["do"], step["state"]) for step in steps)
     said = {
         ("trash", "done"): "in the trash",
@@ -75,6 +76,8 @@ def _sum(sweep: dict[str, Any]) -> str:
         ("trash", "purged"): "purged since",
         ("purge", "done"): "left the trash for good",
         ("undo", "done"): "came back",
+        ("archive", "done"): "archived",
+        ("restore", "done"): "restored",
     }
     parts = [
         f"{plural(count, 'unit')} {said.get((do, state), state)}"
@@ -91,7 +94,7 @@ def step_lines(sweeps: Sequence[dict[str, Any]], now: int, view: View) -> Iterat
             why = step["why"] or ", ".join(step["reasons"])
             size = format_size(step["bytes"])
             yield line(
-                f"  {step['id']:<10} {step['do']:<6} {step['state']:<8} {size:>8}  ",
+                f"  {step['id']:<10} {step['do']:<7} {step['state']:<8} {size:>8}  ",
                 shown(step["path"]),
                 (f"   {shown(why)}", "dim"),
             )

@@ -55,6 +55,8 @@ class Selection:
     members: int = 0
     stored: int = 0
     """Bytes of content."""
+    beside: list[str] = field(default_factory=list)
+    """The symlinks beside the unit that come with it."""
     last: str = ""
     """The last member that is needed: what follows need not be read."""
 
@@ -91,6 +93,8 @@ def _choose(chosen: Selection, member: Member) -> None:
     if not chosen.has(member.path):
         return
     chosen.found |= chosen.wanted & {*upward(member.path)}
+    if chosen.every and not is_within(member.path, chosen.head.unit):
+        chosen.beside.append(member.path)
     chosen.members += 1
     chosen.stored += member.stored
     chosen.last = member.path

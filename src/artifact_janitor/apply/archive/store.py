@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from artifact_janitor.apply.archive.check import Files, check
 from artifact_janitor.apply.archive.flow import Compressed
-from artifact_janitor.apply.archive.manifest import Head, Writer
+from artifact_janitor.apply.archive.manifest import Head, Manifest, Writer
 from artifact_janitor.apply.archive.pack import Packer
 from artifact_janitor.apply.archive.source import Found, Seen, walk
 from artifact_janitor.apply.ground import Ground, rename
@@ -120,8 +120,8 @@ class Store:
             return []
         return sorted(each.removesuffix(ARCHIVE) for each in found if each.endswith(ARCHIVE))
 
-    def has(self, name: str) -> bool:
-        return os.path.lexists(self.place / (name + ARCHIVE))
+    def is_at(self, place: Path) -> bool:
+        return os.path.realpath(self.place) == os.path.realpath(place)
 
     def size(self, name: str) -> int:
         """Bytes of all that belongs to an archive."""
@@ -262,6 +262,17 @@ def place(store: Store, name: str) -> None:
         for suffix in IN_ORDER:
             rename((fd, name + suffix + PART), (fd, name + suffix))
         os.fsync(fd)
+
+
+def made(store: Store, name: str) -> Made | None:
+    """An archive that stands, from its manifest; None where there is none, or no whole one."""
+    try:
+        with store.opened(name) as files:
+            manifest = Manifest(files.manifest)
+            members = sum(1 for _ in manifest.members())
+            return Made(name, store.size(name), members, manifest.digest)
+    except (ArchiveError, StepFailed):
+        return None
 
 
 def discard(store: Store, name: str) -> None:
