@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from artifact_janitor import execution, sweep
+from artifact_janitor import archiving, execution, sweep
 from artifact_janitor.observe import liveness
 from artifact_janitor.sweep import mend
 from tests.real.small import FREE, PURGING, Small, small, still
@@ -55,7 +55,8 @@ def workspace(root: Path) -> tuple[Small, list[str]]:
 
 def nobody_else() -> None:
     """Thousands of reads of /proc, all traced, would only take time here."""
-    sweep.activity = execution.activity = liveness.Activity  # type: ignore[assignment]
+    for each in (sweep, execution, archiving):
+        each.activity = liveness.Activity  # type: ignore[attr-defined]
 
 
 def strace(pid: int, *options: str) -> subprocess.Popen[bytes]:
