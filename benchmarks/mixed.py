@@ -11,10 +11,12 @@ import numpy as np
 BACKBONE = 42_000_000
 """Bytes that all checkpoints of a job share; the rest of each is its own."""
 OWN = 18_000_000
+MARK = "hydra:\n  sweep:\n    dir: multirun\n"
+"""What makes a folder a Hydra sweep."""
 WORDS = "epoch step loss val_f1 lr grad_norm samples/s gpu mem saved resumed warm best".split()
 
 
-def fill(sweep: Path, jobs: int = 4, checkpoints: int = 3, small: int = 5_000) -> None:
+def fill(sweep: Path, jobs: int = 4, checkpoints: int = 4, small: int = 5_000) -> None:
     """About 1 GB in 20,000 files with the defaults, the same each time."""
     rng = np.random.default_rng(4)
     backbone = _floats(rng, BACKBONE)
@@ -30,7 +32,7 @@ def fill(sweep: Path, jobs: int = 4, checkpoints: int = 3, small: int = 5_000) -
         (run / "metrics.jsonl").write_text(_metrics(rng, 60_000))
         for number in range(small):
             (run / "samples" / f"{number:05}.json").write_text(_sample(rng, number))
-    (sweep / "multirun.yaml").write_text("hydra:\n  sweep: {}\n")
+    (sweep / "multirun.yaml").write_text(MARK)
 
 
 def _floats(rng: np.random.Generator, size: int) -> bytes:

@@ -345,6 +345,81 @@ def test_the_only_copy_of_a_model_may_be_archived(work: Small) -> None:
     assert difference(before, snapshot(work.root / run)) == []
 
 
+# ------------------------------------------------------------ by policy
+
+ARCHIVING = FREE.replace('keep_within = "7d"', 'keep_within = "7d"\nthen = "archive"')
+
+
+def test_a_policy_archives(work: Small) -> None:
+    work.configure(ARCHIVING)
+    runs = {work.hydra(30, "outputs/day/a"), work.hydra(31, "outputs/day/b")}
+    new = work.hydra(0, "outputs/day/new")
+    before = snapshot(work.root)
+    plan = work.janitor("plan")
+    assert {(row["do"], row["path"]) for row in plan.rows("steps")} == {
+        ("archive", run) for run in runs
+    }
+    answer = work.janitor("run", "--yes")
+    assert [row["outcome"] for row in answer.rows("steps")] == ["done", "done"]
+    assert work.there(new)
+    (row,) = work.janitor("archives", "outputs/day/a").rows("archives")
+    assert (row["command"], row["reasons"]) == ("run", ["older than 7d"])
+    assert work.janitor("undo").code == 0
+    assert difference(still(before), still(snapshot(work.root))) == []
+
+
+def test_the_guard_counts_archives(work: Small) -> None:
+    work.configure(ARCHIVING.replace("max_share = 1.0", "max_share = 0.2"))
+    for number in range(12):
+        work.hydra(30 + number, f"outputs/day/{number}")
+    answer = work.janitor("run", "--yes")
+    assert answer.code == 4
+    assert {row["outcome"] for row in answer.rows("steps")} == {"skipped"}
+    assert not (work.root / ".janitor" / "archive").exists()
+    answer = work.janitor("run", "--override-guards")
+    assert {row["outcome"] for row in answer.rows("steps")} == {"done"}
+
+
+def test_a_policy_archives_what_it_may_not_trash(work: Small) -> None:
+    """S6: the only copy of a model. What is not uploaded stays all the same (S3)."""
+    work.configure(ARCHIVING)
+    training.torch_run(work.root / "training/runs/only")
+    wandb_runs.backdate(work.root / "training/runs/only", 60)
+    run = wandb_runs.place(wandb_runs.offline, work.root)
+    wandb_runs.backdate(work.root / "wandb", 60)
+    rows = work.janitor("plan").rows("steps")
+    assert [(row["do"], row["path"]) for row in rows if "in" not in row] == [
+        ("archive", "training/runs/only")
+    ]
+    assert work.janitor("run", "--yes").code == 0
+    assert work.there(f"wandb/{run.name}")
+    assert work.janitor("verify").code == 0
+
+
+def test_what_changes_after_the_plan_gets_no_archive(work: Small) -> None:
+    work.configure(ARCHIVING)
+    run = work.hydra(30, RUN)
+    seen = work.look()
+    log = work.root / run / "train.log"
+    log.write_text(log.read_text() + "more\n")
+    os.utime(log, (1_700_000_000, 1_700_000_000))
+    (outcome,) = work.run(seen).outcomes
+    assert outcome.outcome == "skipped"
+    assert "train.log grew" in outcome.why
+    assert work.there(run)
+    assert not list((work.root / ".janitor").glob("archive/*"))
+
+
+def test_a_pin_in_mid_sweep_counts(work: Small) -> None:
+    work.configure(ARCHIVING)
+    run = work.hydra(30, RUN)
+    seen = work.look()
+    pin(work, run)
+    (outcome,) = work.run(seen).outcomes
+    assert (outcome.outcome, outcome.why) == ("skipped", "pinned since the plan was made")
+    assert work.there(run)
+
+
 # ------------------------------------------------------------ W&B
 
 

@@ -153,7 +153,7 @@ def test_a_kind_is_needed_and_must_be_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        *(f"then = '{then}'" for then in ("archive", "slim", "compress")),
+        *(f"then = '{then}'" for then in ("slim", "compress")),
         "max_size = '200GB'",
         "expire = '365d'",
         "unsynced = 'archive'",

@@ -15,7 +15,7 @@ from artifact_janitor.apply.archive import store
 from artifact_janitor.apply.archive.manifest import Head
 from artifact_janitor.apply.archive.store import Made, Order
 from artifact_janitor.core.model import is_within
-from artifact_janitor.core.plan import Plan, Step
+from artifact_janitor.core.plan import ARCHIVE, Plan, Step
 from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.execution import Execution, Options, Outcome
 from artifact_janitor.journal import Intent
@@ -23,9 +23,6 @@ from artifact_janitor.observe import recheck
 from artifact_janitor.observe.liveness import Moment, activity
 from artifact_janitor.observe.survey import Survey
 from artifact_janitor.workplace import Workplace, store_of
-
-ARCHIVE = "archive"
-"""What such a step does."""
 
 A_MEMBER = 2048
 """Bytes that a file may take in the archive and beside it, its content not counted."""

@@ -12,13 +12,13 @@ import typer
 
 from artifact_janitor import clock
 from artifact_janitor.apply.archive.manifest import Manifest
-from artifact_janitor.archiving import ARCHIVE, Archiving
+from artifact_janitor.archiving import Archiving
 from artifact_janitor.cli.asking import in_workspace
 from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session, Tick
 from artifact_janitor.cli.sweeping import ends_after_a_step
 from artifact_janitor.core.model import Artifact, is_within
-from artifact_janitor.core.plan import Step
+from artifact_janitor.core.plan import ARCHIVE, Step
 from artifact_janitor.errors import ArchiveError, Refused, StepFailed, UsageError
 from artifact_janitor.execution import Options, Outcome
 from artifact_janitor.render import archives as render
@@ -86,7 +86,11 @@ def _units(seen: Look, places: list[str]) -> list[Artifact]:
             ]
         )
         if not here:
-            around = [each for each in catalogue.by_path if is_within(place, each)]
+            around = [
+                each.path
+                for each in catalogue.artifacts
+                if is_within(place, each.path) and each.kind != "unknown"
+            ]
             hint = f"it is a part of {around[-1]}" if around else "janitor du --all lists the units"
             raise UsageError(f"{place} is no unit, and holds none", hint, place)
         found |= {each.path: each for each in here if each.kind != "unknown"}

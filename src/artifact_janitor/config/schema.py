@@ -34,7 +34,7 @@ MOST = 1_000_000_000
 LONGEST_NAME = 200
 """Letters in the name of a metric."""
 
-LATER_THEN = ("archive", "slim", "compress")
+LATER_THEN = ("slim", "compress")
 LATER_KEYS = {
     "max_size": "use keep_last or keep_within",
     "expire": "remove the line, there are no archives to expire",
@@ -138,9 +138,9 @@ def _then(value: object) -> str:
     if value in LATER_THEN:
         advice = 'write "trash" (janitor undo brings it back), or remove the policy'
         raise ValueError(f"{said(value)} is not in this version yet: {advice}")
-    if value != "trash":
-        raise ValueError(f'{said(value)} is nothing to do; write "trash"')
-    return "trash"
+    if value not in ("trash", "archive"):
+        raise ValueError(f'{said(value)} is nothing to do; write "trash" or "archive"')
+    return str(value)
 
 
 def glob(value: object) -> str:
@@ -324,7 +324,10 @@ class PolicyTable(Table):
         {"metric": "val_f1", "direction": "max", "n": 3, "missing": "ignore"},
     )
     then: Annotated[str, PlainValidator(_then)] = setting(
-        "trash", "What becomes of the others; janitor undo brings back what is in the trash."
+        "trash",
+        'What becomes of the others: "trash", where janitor undo can bring them back from, or'
+        ' "archive", which first moves a run into an archive of its own, reads that back, and'
+        " only then puts the run into the trash.",
     )
 
 

@@ -14,6 +14,9 @@ from artifact_janitor.core.protection import Protections, only_copies, protectio
 from artifact_janitor.core.retention import LocalTime, Verdict, judge
 from artifact_janitor.units import duration_literal
 
+ARCHIVE = "archive"
+"""What a step does that moves its unit into an archive first."""
+
 EXEMPT_BELOW = 10
 """Kinds with fewer units than this are exempt from the ``max_share`` guard (S8)."""
 
@@ -86,7 +89,8 @@ def plan(
     protected = protections(catalogue)
     unkept = (each.artifact for each in verdicts.values() if not each.kept)
     going = [artifact for artifact in unkept if artifact.path not in protected]
-    protected |= only_copies(catalogue, going)
+    lost = [each for each in going if _then(verdicts, (each,)) != ARCHIVE]
+    protected |= only_copies(catalogue, lost)
     retention = [*_retention(catalogue, verdicts, protected)]
     steps = (*retention, *_purges(catalogue, safety, now))
     kept = tuple(_kept(catalogue, verdicts, protected, retention))
@@ -104,9 +108,17 @@ def _retention(
         if artifact.path in going and going.isdisjoint(around):
             verdict = verdicts[artifact.path]
             proof = tuple(each.why for each in artifact.evidence if each.fact == "uploaded")
-            then = verdict.policy.then if verdict.policy else ""
             inside = tuple(catalogue.below(artifact.path))
-            yield Step(then, artifact, verdict.reasons + proof, inside)
+            leave = (artifact, *(each for each in inside if each.path in going))
+            yield Step(_then(verdicts, leave), artifact, verdict.reasons + proof, inside)
+
+
+def _then(verdicts: dict[str, Verdict], leaving: Iterable[Artifact]) -> str:
+    """What becomes of a unit with all that is in it: what one part is archived for is not
+    lost with another."""
+    policies = [verdicts[each.path].policy for each in leaving]
+    words = [each.then for each in policies if each]
+    return ARCHIVE if ARCHIVE in words else next(iter(words), "")
 
 
 def _purges(catalogue: Catalogue, safety: Safety, now: int) -> Iterator[Step]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from artifact_janitor.core.model import Artifact, is_within
-from artifact_janitor.core.plan import GUARDS, Kept, Plan, Step
+from artifact_janitor.core.plan import ARCHIVE, GUARDS, Kept, Plan, Step
 from artifact_janitor.execution import Outcome
 from artifact_janitor.render.words import Row, line, plural, shown, table, together, wording
 from artifact_janitor.sweep import Report
@@ -199,10 +199,15 @@ def _summary(report: Report, trash_keep: int) -> Text:
     purged = [step.frees_now for step in done if step.do == "purge"]
     if not report.outcomes:
         return line(("Nothing to do", "bold"))
-    parts = [f"{plural(len(trashed), 'unit')} in the trash"] if trashed or not purged else []
+    archived = [step.artifact.frees for step in done if step.do == ARCHIVE]
+    some = trashed or not (purged or archived)
+    parts = [f"{plural(len(trashed), 'unit')} in the trash"] if some else []
     if trashed:
         until = format_when(report.ended + trash_keep, report.ended)
         parts.append(f"{format_size(sum(trashed))} free when it is purged, from {until}")
+    if archived:
+        was = format_size(sum(archived))
+        parts.append(f"{plural(len(archived), 'unit')} archived ({was}, until then in the trash)")
     if purged:
         parts.append(f"freed {format_size(sum(purged))}")
     for word in ("skipped", "failed"):

@@ -1,0 +1,123 @@
+"""``janitor archive`` of a gigabyte, hashing and reading back included, beside ``tar`` with
+gzip and with zstd, which check nothing.
+
+python benchmarks/bench_archive.py                 1 GB: minutes to build
+python benchmarks/bench_archive.py --scale 0.1     a tenth of it
+python benchmarks/bench_archive.py --huge 20       also the peak memory for 20 GB
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from beside import JANITOR, Target, Work, in_turn, measured, table
+from mixed import MARK, fill
+
+SWEEP = "multirun/2026-08-13/11-00-00"
+TAR = "tar -cf - multirun | zstd -q -f -T0 -3 --long=27 -o"
+
+
+def main() -> None:
+    asked = options()
+    with tempfile.TemporaryDirectory(prefix="janitor-bench-", dir=asked.where) as folder:
+        root = Path(folder, "project")
+        sweep = root / SWEEP
+        fill(sweep, checkpoints=max(round(4 * asked.scale), 1), small=round(5000 * asked.scale))
+        (root / "config.toml").write_text("")
+        backdate(sweep)
+        compare(root, asked.times)
+        if asked.huge:
+            peak(root, asked.huge)
+
+
+def compare(root: Path, times: int) -> None:
+    out = root.parent
+
+    def back() -> None:
+        """The sweep at its place, no archive, and a warm cache."""
+        if (root / ".janitor").exists():
+            janitor(root, "undo")
+            janitor(root, "unpin", ".", "--undone")
+            shutil.rmtree(root / ".janitor")
+        subprocess.run(["cat", "--", *files(root)[:1]], stdout=subprocess.DEVNULL, check=True)
+
+    gzip = Work("`tar -czf`", ["tar", "-czf", f"{out}/gzip", "multirun"], back)
+    plain = Work("`tar \\| zstd -T0 -3 --long=27`", ["sh", "-c", f"{TAR} {out}/zstd"], back)
+    ours = Work("`janitor archive`", [*JANITOR, "archive", SWEEP], back)
+    verify = Work("`janitor verify`", [*JANITOR, "verify"])
+    works = [gzip, plain, ours, verify]
+    in_turn(works, root, times)
+    size, count = (
+        sum(map(os.path.getsize, files(root / ".janitor/trash"))),
+        len(files(root / ".janitor/trash")),
+    )
+    targets = [Target(ours, plain, 1.6)]
+    table(f"archive: one sweep, {size / 1e6:,.0f} MB, {count:,} files", works, targets)
+    (archive,) = json.loads(said(root, "archives"))["data"]["archives"]
+    sizes = {
+        gzip.name: os.path.getsize(out / "gzip"),
+        plain.name: os.path.getsize(out / "zstd"),
+        ours.name: archive["bytes"],
+    }
+    print("\n| | MB | ratio | of `tar -czf`, size | of `tar -czf`, time |\n|---|---|---|---|---|")
+    for work in works[:3]:
+        mine = sizes[work.name]
+        share = work.typical().wall / gzip.typical().wall
+        print(
+            f"| {work.name} | {mine / 1e6:.0f} | {size / mine:.2f} "
+            f"| {mine / sizes[gzip.name]:.2f} | {share:.2f} |"
+        )
+    print("\nAllowed of `tar -czf`: 0.75 of its size, 0.15 of its time.")
+
+
+def peak(root: Path, gigabytes: int) -> None:
+    """The memory of one archive that is many times as large: copies of the sweep's jobs."""
+    janitor(root, "undo")
+    shutil.rmtree(root / "multirun")
+    sweep = root / SWEEP
+    for number in range(gigabytes):
+        fill(sweep / str(number), jobs=4)
+    (sweep / "multirun.yaml").write_text(MARK)
+    backdate(sweep)
+    janitor(root, "unpin", ".", "--undone")
+    run = measured([*JANITOR, "archive", SWEEP], root)
+    print(f"\n{gigabytes} GB: {run.wall:.0f} s, peak {run.peak:.0f} MiB")
+
+
+def files(folder: Path) -> list[str]:
+    return [os.path.join(top, name) for top, _, names in os.walk(folder) for name in names]
+
+
+def backdate(folder: Path) -> None:
+    for top, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            os.utime(os.path.join(top, name), (1_780_000_000, 1_780_000_000))
+        os.utime(top, (1_780_000_000, 1_780_000_000))
+
+
+def janitor(root: Path, *args: str) -> None:
+    subprocess.run([*JANITOR, *args], cwd=root, check=True, stdout=subprocess.DEVNULL)
+
+
+def said(root: Path, *args: str) -> bytes:
+    command = [*JANITOR, *args, "--json"]
+    return subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE).stdout
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scale", type=float, default=1.0, help="of the gigabyte")
+    parser.add_argument("--huge", type=int, default=0, help="gigabytes to measure memory with")
+    parser.add_argument("--times", type=int, default=3, help="rounds that count")
+    parser.add_argument("--where", help="folder to build in; the system's temporary one otherwise")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
