@@ -217,6 +217,19 @@ def test_a_name_of_an_archive_is_plain_and_its_own() -> None:
     assert store.name_for(UNIT, 1).startswith("outputs_day_run-")
 
 
+def test_a_name_that_anything_has_is_not_taken(tmp_path: Path) -> None:
+    """Whatever bears the name of an archive that failed is removed."""
+    work = plain(tmp_path)
+    first = work.store.free_name(UNIT, 1)
+    for suffix in store.IN_ORDER:
+        for end in ("", store.PART):
+            taken = work.store.place / (first + suffix + end)
+            taken.symlink_to("/nowhere")
+            assert work.store.free_name(UNIT, 1) not in (first, "")
+            taken.unlink()
+    assert work.store.free_name(UNIT, 1) == first
+
+
 def test_reading_a_manifest_needs_its_last_line(tmp_path: Path) -> None:
     work = plain(tmp_path)
     made = work.make()

@@ -76,6 +76,17 @@ def test_a_run_goes_and_comes_back_from_its_archive(work: Small) -> None:
     assert the_archive(work).exists(), "which stays"
 
 
+def test_a_single_file_goes_and_comes_back(work: Small) -> None:
+    log = work.write("logs/app.log", "2026-08-13 10:00:00 INFO started\n" * 50, days=30)
+    log.chmod(0o604)
+    os.setxattr(log, "user.origin", b"a test")
+    before = snapshot(work.root / "logs")
+    assert work.janitor("archive", "logs/app.log").code == 0
+    assert os.listdir(work.root / "logs") == []
+    assert work.janitor("restore", "logs/app.log").code == 0
+    assert difference(before, snapshot(work.root / "logs")) == []
+
+
 def test_undo_brings_it_back_from_the_trash_or_the_archive(work: Small) -> None:
     run = work.hydra(30, RUN)
     before = snapshot(work.root / run)
@@ -122,6 +133,21 @@ def test_one_archive_is_told_in_full(work: Small) -> None:
     text = work.said("archives", run)
     assert "the paper is out" in text
     assert "train.log" in text
+
+
+@pytest.mark.parametrize("urgent", [False, True])
+def test_it_stands_back_behind_other_programs(work: Small, urgent: bool) -> None:
+    run = work.hydra(30, RUN)
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    running = work.start("archive", run, *(["--urgent"] if urgent else []))
+    niceness = before
+    while (
+        status := os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    ) is None:
+        niceness = os.getpriority(os.PRIO_PROCESS, running.pid)
+        time.sleep(0.001)
+    assert status.si_status == running.wait() == 0
+    assert niceness == (before if urgent else max(before, 10))
 
 
 def test_an_empty_workspace_says_so(work: Small) -> None:

@@ -88,10 +88,10 @@ class Archiving:
         """Durable, read back, and in the index when this returns."""
         settings, journal, ground = self.place.settings, self.place.journal, self.place.ground
         self._check(step)
-        name = store.name_for(step.path, now)
+        archives = store_of(settings)
+        name = archives.free_name(step.path, now)
         ino = ground.stat(step.path).st_ino
         journal.announce(number, settings.archive.store, name, ino)
-        archives = store_of(settings)
         made = store.write(archives, self._order(step, name, now), ground, self._progress(step))
         store.place(archives, name)
         journal.index(number, made.bytes, made.members, made.digest, clock.read().wall)

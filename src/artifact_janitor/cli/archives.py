@@ -14,6 +14,7 @@ from artifact_janitor import clock
 from artifact_janitor.apply.archive.manifest import Manifest
 from artifact_janitor.archiving import Archiving
 from artifact_janitor.cli.asking import in_workspace
+from artifact_janitor.cli.modesty import stand_back
 from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session, Tick
 from artifact_janitor.cli.sweeping import ends_after_a_step
@@ -36,12 +37,17 @@ def archive_command(
     asked: Asked,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Runs, or folders of runs.")],
     note: Annotated[str, typer.Option("--note", help="Why, for those who wonder later.")] = "",
+    urgent: Annotated[
+        bool, typer.Option("--urgent", help="Don't stand back behind other programs.")
+    ] = False,
 ) -> int:
     """Move runs into archives, each read back before its run goes to the trash."""
     session = Session("archive", asked)
     settings = session.settings
     places = [in_workspace(session, path) for path in paths]
     mend(settings)
+    if not urgent:
+        stand_back()
     with session.progress() as tick:
         seen = look(settings, clock.read().wall, also=_around_and_below(session, places), tick=tick)
     reason = f"by hand: {note}" if note else "by hand"

@@ -11,9 +11,10 @@ import typer
 from rich.prompt import Confirm
 
 from artifact_janitor import clock
+from artifact_janitor.cli.modesty import stand_back
 from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
-from artifact_janitor.core.plan import OVERRIDABLE, Plan
+from artifact_janitor.core.plan import ARCHIVE, OVERRIDABLE, Plan
 from artifact_janitor.errors import Locked, Refused
 from artifact_janitor.execution import Options
 from artifact_janitor.render import facts, text
@@ -53,6 +54,8 @@ def run_command(
     seen = _look(session)
     by_person = override or (not yes and _agreed(session, seen.plan))
     options = Options(by_person)
+    if any(step.do == ARCHIVE for step in seen.plan.steps):
+        stand_back()
     with session.progress() as tick, ends_after_a_step() as stop:
         report = run(session.settings, seen, options, recovered, tick, stop)
     return _told(session, report)

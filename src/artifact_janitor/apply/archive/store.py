@@ -120,6 +120,16 @@ class Store:
             return []
         return sorted(each.removesuffix(ARCHIVE) for each in found if each.endswith(ARCHIVE))
 
+    def free_name(self, unit: str, made: int) -> str:
+        """A name that no archive has, nor one that is being written: all that bears it from
+        now on is ours, and may be removed."""
+        while True:
+            name = name_for(unit, made)
+            parts = (self.place / (name + each + end) for each in IN_ORDER for end in ("", PART))
+            if not any(map(os.path.lexists, parts)):
+                return name
+            made += 1
+
     def is_at(self, place: Path) -> bool:
         return os.path.realpath(self.place) == os.path.realpath(place)
 
