@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import pytest
 
-from artifact_janitor.apply.archive import store
+from artifact_janitor.apply.archive import check, store
 from artifact_janitor.errors import ArchiveError, JanitorError, StepFailed, StepSkipped
 from tests.real.archives import UNIT, Bench, plain
 from tests.real.disks import needs_root, small_disk
@@ -66,6 +66,22 @@ def test_a_flipped_bit_is_found_before_it_gets_its_name(
     found = [unread_back(work, monkeypatch, random.random()) for _ in range(60)]
     assert all(found)
     assert unread_back(work, monkeypatch, 2.0) == "", "and a sound one is none"
+
+
+def test_a_flipped_bit_in_the_reasons_is_found_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing in the archive itself depends on them."""
+    work = plain(tmp_path)
+    real = store.check
+
+    def flipping(files: check.Files, tick: object) -> object:
+        at = files.manifest.seek(0) + files.manifest.read().index(b'"old"') + 2
+        flip(files.manifest.fileno(), 8 * at)
+        return real(files, tick)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store, "check", flipping)
+    assert "manifest is another one" in attempt(work)
 
 
 @pytest.mark.proof
@@ -167,10 +183,11 @@ def changes(work: Bench) -> Iterator[tuple[str, object]]:
     yield "gone", (work.run / "best again.pt").unlink
     yield "mode", lambda: log.chmod(0o600)
     yield "attribute", lambda: os.setxattr(log, "user.new", b"")
+    yield "itself", lambda: (work.run / "best again.pt").open("a").write("more")
     yield "moved", lambda: work.run.rename(work.run.with_name("moved"))
 
 
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", range(9))
 @pytest.mark.parametrize("at", ["archiving", "reading back"])
 def test_a_source_that_changes_gets_no_archive(tmp_path: Path, number: int, at: str) -> None:
     """While it is read, or while its archive is read back."""
@@ -179,13 +196,15 @@ def test_a_source_that_changes_gets_no_archive(tmp_path: Path, number: int, at: 
     done: list[str] = []
 
     def tick(what: str, _size: int) -> None:
-        if what == at and not done:
-            done.append(name)
+        done.append(what)
+        if what == at and done.count(at) == 1:
             change()  # type: ignore[operator]
 
     with pytest.raises(StepSkipped, match=r"changed while it was archived|gone since"):
         store.write(work.store, work.order(), work.ground, tick)
-    assert done
+    assert at in done
+    if name in ("grows", "shrinks", "rewritten", "mode", "attribute", "itself"):
+        assert done[-1] == at, "it ends at once, not when all is read back"
     assert os.listdir(work.root / "store") == ["RESTORE.txt"]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -12,9 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from artifact_janitor.apply.archive.store import ARCHIVE, MANIFEST, SUMS
 from artifact_janitor.core.model import Pin
+from artifact_janitor.render import progress
 from tests.real import training, wandb_runs
 from tests.real.archives import furnish
 from tests.real.disks import needs_root, small_disk
@@ -148,6 +152,21 @@ def test_it_stands_back_behind_other_programs(work: Small, urgent: bool) -> None
         time.sleep(0.001)
     assert status.si_status == running.wait() == 0
     assert niceness == (before if urgent else max(before, 10))
+
+
+def test_progress_is_told_in_bytes_with_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Console(file=io.StringIO(), force_terminal=True, width=100)
+    monkeypatch.setattr(progress, "PATIENCE", 0.01)
+    with progress.bar(screen) as tick:
+        for done in (0, 155_000_000, 310_000_000, 0):
+            tick("archiving", done, 1_200_000_000)
+            time.sleep(0.2)
+        tick("looking at", 3, 8)
+        time.sleep(0.2)
+    text = screen.file.getvalue()  # type: ignore[attr-defined]
+    assert re.search(r"archiving 310 MB of 1\.2 GB, \d+ MB/s", text)
+    assert "archiving 0 B of 1.2 GB, 0 B/s" not in text, "the next unit has a rate of its own"
+    assert "looking at 3 of 8" in text
 
 
 def test_an_empty_workspace_says_so(work: Small) -> None:

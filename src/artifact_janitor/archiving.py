@@ -117,6 +117,7 @@ class Archiving:
             artifact.time,
             now,
             self.options.command,
+            artifact.bytes,
             step.reasons,
             tuple((each.fact, each.why) for each in known),
         )

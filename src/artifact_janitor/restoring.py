@@ -50,6 +50,11 @@ class Kept:
     trouble: str = ""
 
     @property
+    def content(self) -> int:
+        """About how many bytes are in it: as many as its unit took on the disk."""
+        return self.head.bytes if self.head else self.bytes
+
+    @property
     def unit(self) -> str:
         if self.index:
             return self.index.path
@@ -122,7 +127,7 @@ def verify(kept: Kept, tick: Tick = lambda _what, _done, _total: None) -> None:
     def count(size: int) -> None:
         nonlocal done
         done += size
-        tick(f"verifying {kept.name}", done, max(done, kept.bytes))
+        tick("verifying", done, max(done, kept.content))
 
     with kept.store.opened(kept.name) as files:
         manifest = check(files, count)

@@ -131,7 +131,7 @@ class Bench:
         return Ground(self.root, ["outputs"])
 
     def order(self, expected: int = 0) -> Order:
-        head = Head(UNIT, "hydra-run", 1, 2, "test", ("old",), (("not live", "quiet"),))
+        head = Head(UNIT, "hydra-run", 1, 2, "test", 3, ("old",), (("not live", "quiet"),))
         name = name_for(UNIT, len(self.store.names()))
         return Order(name, head, [UNIT], expected, 3)
 

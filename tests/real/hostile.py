@@ -62,6 +62,8 @@ class Hostile:
     named: list[Member] | None = None
     raw: bytes = b""
     end: bytes = tar.END
+    behind: bytes = b""
+    """What follows the compressed frame."""
     unit: str = UNIT
     lines: list[Any] = field(default_factory=list)
     """Further lines of the manifest, in front of its last."""
@@ -70,7 +72,7 @@ class Hostile:
 
     def write(self, store: Path) -> None:
         body = b"".join(stored(each) for each in self.members) + self.raw + self.end
-        packed = zstd.compress(body)
+        packed = zstd.compress(body) + self.behind
         (store / f"evil{ARCHIVE}").write_bytes(packed)
         named = self.members if self.named is None else self.named
         text = BytesIO()
@@ -236,6 +238,8 @@ def _differences() -> Iterator[Hostile]:
     yield Hostile("no end", [TOP, plain], end=b"")
     yield Hostile("half an end", [TOP, plain], end=bytes(512))
     yield Hostile("more after the end", [TOP, plain], end=tar.END + EVIL)
+    yield Hostile("more behind the frame", [TOP, plain], behind=EVIL)
+    yield Hostile("a second frame", [TOP, plain], behind=zstd.compress(EVIL))
     for name, value in (("members", 9), ("content", 9), ("archive_sha256", "0" * 64)):
         yield Hostile(f"other {name}", [TOP, plain], sums={name: value})
 

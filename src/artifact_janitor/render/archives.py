@@ -24,6 +24,7 @@ def of_kept(kept: Kept) -> dict[str, Any]:
         "path": kept.unit,
         "kind": head.kind if head else "",
         "bytes": kept.bytes,
+        "was": kept.content,
         "made": moment(head.made) if head else None,
         "command": head.command if head else "",
         "reasons": [*head.reasons] if head else [],
@@ -44,7 +45,7 @@ def archives_lines(every: Sequence[Kept], now: int, view: View) -> Iterator[Text
     width = max(len(shown(each.unit)) for each in seen)
     for each in seen:
         yield line(
-            f"  {shown(each.unit):<{width}}  {format_size(each.bytes):>7}  ",
+            f"  {shown(each.unit):<{width}}  {_sizes(each):>18}  ",
             f"{_ago(each, now):>14}  ",
             (shown(each.name.rpartition("-")[2] if each.head else each.name), "bold"),
             (
@@ -57,6 +58,10 @@ def archives_lines(every: Sequence[Kept], now: int, view: View) -> Iterator[Text
         yield line(more, ("janitor archives --all", "bold"), ")")
     example = shown(seen[0].name.rpartition("-")[2])
     yield line("\nBring one back: ", (f"janitor restore {example}", "bold"))
+
+
+def _sizes(kept: Kept) -> str:
+    return f"{format_size(kept.content)} as {format_size(kept.bytes)}"
 
 
 def _ago(kept: Kept, now: int) -> str:
@@ -79,7 +84,7 @@ def kept_lines(kept: Kept, members: Iterable[Member]) -> Iterator[Text]:
     """One archive in full."""
     head = kept.head
     assert head is not None
-    yield line((shown(kept.name), "bold"), f" · {shown(head.kind)} · {format_size(kept.bytes)}")
+    yield line((shown(kept.name), "bold"), f" · {shown(head.kind)} · {_sizes(kept)}")
     yield line("  from   ", shown(kept.unit))
     yield line("  made   ", moment(head.made), f" by janitor {shown(head.command)}")
     for reason in head.reasons:

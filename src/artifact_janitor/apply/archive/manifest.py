@@ -69,6 +69,8 @@ class Head:
     time: int
     made: int
     command: str
+    bytes: int = 0
+    """Allocated on the disk, as it was planned with."""
     reasons: tuple[str, ...] = ()
     evidence: tuple[tuple[str, str], ...] = ()
     """Facts with their sentences: what was known for it and against it."""
@@ -195,6 +197,7 @@ def _head(values: dict[str, Any]) -> Head:
             check.number(values["time"], -LARGEST),
             check.number(values["made"], -LARGEST),
             check.text(values["command"]),
+            check.number(values["bytes"]),
             tuple(check.text(each) for each in values["reasons"]),
             tuple((check.text(fact), check.text(why)) for fact, why in values["evidence"]),
         )
