@@ -81,7 +81,7 @@ def test_a_flipped_bit_in_the_reasons_is_found_too(
         return real(files, tick)  # type: ignore[arg-type]
 
     monkeypatch.setattr(store, "check", flipping)
-    assert "manifest is another one" in attempt(work)
+    assert "the manifest is damaged" in attempt(work)
 
 
 @pytest.mark.proof
@@ -117,6 +117,16 @@ def test_a_file_that_is_torn_or_grew_is_found(tmp_path: Path, suffix: str, cut: 
     with whole.open("r+b") as out:
         out.truncate(0 if cut == 0 else whole.stat().st_size + cut)
     with pytest.raises(ArchiveError):
+        work.verify(made.name)
+
+
+def test_a_bit_that_flips_later_in_the_reasons_is_found(tmp_path: Path) -> None:
+    """By the manifest alone: a journal may be lost."""
+    work = plain(tmp_path)
+    made = work.make()
+    whole = work.file(made, store.MANIFEST)
+    flip(whole, 8 * (whole.read_bytes().index(b'"old"') + 2))
+    with pytest.raises(ArchiveError, match="written for others"):
         work.verify(made.name)
 
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from artifact_janitor.apply.archive.store import ARCHIVE, MANIFEST, SUMS
 from artifact_janitor.core.model import Pin
 from artifact_janitor.render import progress
-from tests.real import training, wandb_runs
+from tests.real import hostile, training, wandb_runs
 from tests.real.archives import furnish
 from tests.real.disks import needs_root, small_disk
 from tests.real.small import FREE, PURGING, Small, small, still, why
@@ -264,6 +264,26 @@ def test_an_archive_of_somewhere_else_can_be_read(
     answer = work.janitor("restore", str(copy / the_name(copy)))
     assert answer.code == 0, answer
     assert work.there(f"{run}/train.log")
+
+
+@pytest.mark.parametrize(
+    "unit", ["src", "src/run", ".git/hooks", ".janitor/sweeps", "outputs", "outputs/.janitor/x"]
+)
+def test_an_archive_from_elsewhere_comes_only_where_runs_are(
+    work: Small, unit: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    store = tmp_path_factory.mktemp("store")
+    members = [hostile.member("folder", unit), hostile.file(f"{unit}/evil")]
+    hostile.Hostile("anywhere", members, unit=unit).write(store)
+    (work.root / ".git").mkdir()
+    work.janitor("pin", "outputs")
+    before = snapshot(work.root)
+    assert "runs are in" in said(work, "restore", str(store / "evil.tar.zst"))
+    assert difference(before, snapshot(work.root)) == []
+    assert work.leftovers() == []
+    place = tmp_path_factory.mktemp("place")
+    code = work.janitor("restore", str(store / "evil.tar.zst"), "--to", str(place)).code
+    assert (code, (place / unit / "evil").read_bytes()) == (0, hostile.EVIL)
 
 
 def the_name(store: Path) -> str:

@@ -246,6 +246,7 @@ def _kind(head: Head) -> Kind:
 
 def _goal(place: Workplace, chosen: Selection, sweep: str, to: Path | None) -> _Goal:
     if to is None:
+        _must_be_a_place(place, chosen.head.unit)
         state = trash.state_of(place.ground, chosen.head.unit)
         return _Goal(place.ground, "", f"{state}/{RESTORING}/{sweep}")
     real = Path(os.path.realpath(to))
@@ -254,6 +255,15 @@ def _goal(place: Workplace, chosen: Selection, sweep: str, to: Path | None) -> _
     ground = Ground(real.parent, [real.name])
     above = "/".join((str(real.parent).rstrip("/"), ""))
     return _Goal(ground, f"{real.name}/", f"{real.name}/{STATE}/{RESTORING}/{sweep}", above)
+
+
+def _must_be_a_place(place: Workplace, unit: str) -> None:
+    """Where units are, and nowhere else: an archive may come from anywhere."""
+    roots = place.settings.folders.retention
+    below = any(unit != root and is_within(unit, root) for root in roots)
+    if not below or STATE in unit.split("/"):
+        why = f"{unit} lies in none of the folders that runs are in"
+        raise StepSkipped(why, "restore elsewhere: --to FOLDER")
 
 
 def _units(chosen: Selection) -> list[str]:

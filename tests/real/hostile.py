@@ -86,11 +86,12 @@ class Hostile:
         writer.close(len(packed), sha256(packed).hexdigest())
         text.seek(before)
         last = json.loads(text.readline())
-        last["end"] |= self.sums
+        lines = sha256(text.getvalue()[:before]).hexdigest()
+        last["end"] |= {"lines_sha256": lines} | self.sums
         whole = text.getvalue()[:before] + json.dumps(last).encode() + b"\n"
         (store / f"evil{MANIFEST}").write_bytes(whole)
-        lines = [sum_line(each) for each in named if each.sha256]
-        (store / f"evil{SUMS}").write_bytes(b"".join(lines))
+        sums = [sum_line(each) for each in named if each.sha256]
+        (store / f"evil{SUMS}").write_bytes(b"".join(sums))
 
 
 def stored(member: Member) -> bytes:
@@ -240,7 +241,12 @@ def _differences() -> Iterator[Hostile]:
     yield Hostile("more after the end", [TOP, plain], end=tar.END + EVIL)
     yield Hostile("more behind the frame", [TOP, plain], behind=EVIL)
     yield Hostile("a second frame", [TOP, plain], behind=zstd.compress(EVIL))
-    for name, value in (("members", 9), ("content", 9), ("archive_sha256", "0" * 64)):
+    for name, value in (
+        ("members", 9),
+        ("content", 9),
+        ("archive_sha256", "0" * 64),
+        ("lines_sha256", "0" * 64),
+    ):
         yield Hostile(f"other {name}", [TOP, plain], sums={name: value})
 
 

@@ -78,12 +78,14 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The sums: `content` bytes in `members` names, and what the archive's file must be."""
+    """The sums: `content` bytes in `members` names, what the archive's file must be, and the
+    digest of all lines of the manifest before this one."""
 
     members: int
     content: int
     archive_bytes: int
     archive_sha256: str
+    lines_sha256: str
 
 
 class Writer:
@@ -106,7 +108,8 @@ class Writer:
 
     def close(self, archive_bytes: int, archive_sha256: str) -> str:
         """Write the last line; the digest of the whole manifest."""
-        end = End(self.members, self.content, archive_bytes, archive_sha256)
+        before = self._seen.hexdigest()
+        end = End(self.members, self.content, archive_bytes, archive_sha256, before)
         self._line({"end": asdict(end)})
         return self._seen.hexdigest()
 
@@ -159,11 +162,15 @@ class Manifest:
 
     def members(self) -> Iterator[Member]:
         """Every member, in the order of the archive; then `end` and `digest` are known."""
+        before = self._seen.copy()
         while "end" not in (values := self._line()):
             member = _member(values)
             _check_place(member, self.head.unit)
             yield member
+            before = self._seen.copy()
         self.end = _end(values["end"])
+        if self.end.lines_sha256 != before.hexdigest():
+            raise ArchiveError("the manifest is damaged: its last line was written for others")
         if self._file.read(1):
             raise ArchiveError("the manifest goes on after its last line")
 
@@ -233,6 +240,7 @@ def _end(values: object) -> End:
             check.number(values["content"]),
             check.number(values["archive_bytes"]),
             check.digest(values["archive_sha256"]),
+            check.digest(values["lines_sha256"]),
         )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from artifact_janitor.apply.archive.check import Files, check
-from artifact_janitor.apply.archive.flow import Compressed
+from artifact_janitor.apply.archive.flow import Compressed, ahead
 from artifact_janitor.apply.archive.manifest import Head, Manifest, Writer
 from artifact_janitor.apply.archive.pack import Packer
 from artifact_janitor.apply.archive.source import Found, Seen, walk
@@ -216,8 +216,11 @@ def _written(store: Store, fd: int, order: Order, ground: Ground, tick: Tick) ->
         writer = Writer(manifest, sums, order.head)
         packer = Packer(writer, lambda size: tick("archiving", size))
         compressed = Compressed(archive.fileno(), order.level)
-        with closing(_found(ground, order.paths)) as found:
-            digest = compressed.write(packer.chunks(found))
+        with (
+            closing(_found(ground, order.paths)) as found,
+            closing(ahead(packer.chunks(found))) as chunks,
+        ):
+            digest = compressed.write(chunks)
         whole = writer.close(compressed.size, digest)
         for file in parts.values():
             _to_disk(file)
