@@ -22,6 +22,7 @@ from artifact_janitor.apply import trash
 from artifact_janitor.apply.mlflow import forget
 from artifact_janitor.core.model import Artifact, Trashed, is_within
 from artifact_janitor.core.plan import Plan, Step
+from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.errors import Locked, StepFailed, StepSkipped
 from artifact_janitor.journal import Intent, Move
@@ -74,7 +75,8 @@ class Outcome:
         """What is in the trash by it now; units inside these are not named."""
         if self.step.do == SLIM and self.parts:
             return tuple(each.step.artifact for each in self.parts if each.outcome == "done")
-        return (self.step.artifact,) if self.outcome == "done" and self.step.do == "trash" else ()
+        goes = self.step.do in ("trash", ARCHIVE)
+        return (self.step.artifact,) if self.outcome == "done" and goes else ()
 
 
 Result = tuple[Outcome, tuple[Move, ...]]
@@ -125,6 +127,14 @@ class Execution:
             else:
                 free.append(step)
         yield from self._all(free, stop)
+
+    def check(self, step: Step) -> None:
+        """What stands in the way of a step at this moment, long before it is tried. Raises
+        StepSkipped."""
+        self._check_pins(step.path)
+        _check_configs(step.path, self._configs([step], clock.read().wall).unread)
+        if why := self._objection(step):
+            raise StepSkipped(why)
 
     def _all(self, steps: list[Step], stop: Callable[[], bool]) -> Iterator[Outcome]:
         """Write all intents down at once, then carry them out, some of them together."""

@@ -13,6 +13,7 @@ from artifact_janitor.core.model import (
     Catalogue,
     Evidence,
     Kind,
+    ModelFile,
     Pin,
     Refusal,
     Tally,
@@ -340,3 +341,32 @@ def test_the_trash_is_purged_exactly_after_its_time(
     )
     assert [step.trashed for step in seen.steps] == due
     assert list(leaving(seen)) == []
+
+
+def archived(then: str, inner: str, *, model: str | None = None) -> dict[str, str]:
+    """What becomes of an old run with a run in it, and of the model that the inner one holds."""
+    models = (ModelFile("o/in/best.pt", 1, model),) if model is not None else ()
+    units = (
+        Artifact("o", "hydra-run", NOW - 9 * DAY),
+        Artifact("o/in", "wandb-run", NOW - 9 * DAY, parent="o", models=models),
+    )
+    rules = [
+        Policy("hydra-run", keep_within=DAY, then=then),
+        Policy("wandb-run", keep_within=DAY, then=inner),
+    ]
+    found = plan(Catalogue(units), rules, SAFETY, NOW, local)
+    return {step.path: step.do for step in found.steps}
+
+
+def test_what_a_part_is_archived_for_is_not_lost_with_the_whole() -> None:
+    assert archived("trash", "trash") == {"o": "trash"}
+    assert archived("archive", "trash") == {"o": "archive"}
+    assert archived("trash", "archive") == {"o": "archive"}
+
+
+def test_the_only_copy_of_a_model_is_archived_never_trashed() -> None:
+    """The digest "" is that of what nothing else can equal."""
+    assert archived("trash", "trash", model="") == {}
+    assert archived("archive", "archive", model="") == {"o": "archive"}
+    assert archived("archive", "trash", model="") == {"o": "archive"}
+    assert archived("trash", "archive", model="") == {"o/in": "archive"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain, islice
 
-from artifact_janitor.core.limits import Decision, decide, in_turn, left
+from artifact_janitor.core.limits import Decision, archives, decide, in_turn, left
 from artifact_janitor.core.model import (
     Artifact,
     Catalogue,
@@ -18,7 +18,7 @@ from artifact_janitor.core.model import (
     Tally,
     Trashed,
 )
-from artifact_janitor.core.policy import Disk, Policy, Safety
+from artifact_janitor.core.policy import ARCHIVE, Disk, Policy, Safety
 from artifact_janitor.core.protection import WORD, trusting
 from artifact_janitor.core.retention import LocalTime, Verdict, judge
 from artifact_janitor.core.room import Room, early, holder, rooms, spare
@@ -192,7 +192,7 @@ def _retention(catalogue: Catalogue, decision: Decision, slimmed: Iterable[Slimm
     ]
     slim = {each.run.path: each for each in slimmed if each.leave}
     apart = {*outer, *slim}
-    steps = [_step(catalogue, decision.verdicts[path]) for path in outer]
+    steps = [_step(catalogue, decision.verdicts, whole, path) for path in outer]
     steps += [_slim(each, left(catalogue, each.run, apart)) for each in slim.values()]
     return sorted(steps, key=lambda step: _turn(catalogue, step.artifact, slim))
 
@@ -204,10 +204,17 @@ def _turn(catalogue: Catalogue, artifact: Artifact, slim: Collection[str]) -> tu
     return outer.time, outer.path, artifact.path
 
 
-def _step(catalogue: Catalogue, verdict: Verdict) -> Step:
-    artifact, inside = verdict.artifact, tuple(catalogue.below(verdict.artifact.path))
+def _step(
+    catalogue: Catalogue, verdicts: Mapping[str, Verdict], whole: Collection[str], path: str
+) -> Step:
+    """A unit that goes as a whole, with all that is in it; what one part is archived for is not
+    lost with another."""
+    verdict, inside = verdicts[path], tuple(catalogue.below(path))
+    leave = (path, *(each.path for each in inside if each.path in whole))
     then = verdict.policy.then if verdict.policy else ""
-    return Step(then, artifact, verdict.reasons + _proof(artifact, inside), inside)
+    do = ARCHIVE if any(archives(verdicts[each]) for each in leave) else then
+    artifact = verdict.artifact
+    return Step(do, artifact, verdict.reasons + _proof(artifact, inside), inside)
 
 
 def _slim(slimming: Slimming, size: int) -> Step:
