@@ -8,9 +8,11 @@ import os
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from rich.console import Console
 
 from artifact_janitor.apply.archive.store import ARCHIVE, MANIFEST, SUMS
 from artifact_janitor.core.model import Pin
+from artifact_janitor.journal.file import FORMATS, WITH_ARCHIVES
 from artifact_janitor.render import progress
 from tests.real import hostile, training, wandb_runs
 from tests.real.archives import furnish
@@ -301,12 +304,13 @@ def test_a_lost_journal_loses_no_archive(work: Small) -> None:
     assert work.janitor("restore", run).code == 0
 
 
-def test_a_journal_of_the_first_format_is_brought_up_to_date(work: Small) -> None:
+@pytest.mark.parametrize("version", range(1, WITH_ARCHIVES))
+def test_a_journal_of_an_older_format_is_brought_up_to_date(work: Small, version: int) -> None:
     run = work.hydra(30, RUN)
-    journal = work.journal()
-    journal._db.execute("DROP TABLE archive")
-    journal._db.execute("PRAGMA user_version = 1")
-    journal.close()
+    (work.root / ".janitor").mkdir(mode=0o700)
+    with closing(sqlite3.connect(work.root / ".janitor" / "journal.db")) as db, db:
+        tables = "".join(FORMATS[:version])
+        db.executescript(f"PRAGMA journal_mode = WAL; {tables} PRAGMA user_version = {version};")
     assert work.janitor("archives").rows("archives") == []
     assert work.janitor("archive", run).code == 0
     assert [row["path"] for row in work.janitor("archives").rows("archives")] == [run]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from artifact_janitor.core.policy import NEVER_ARCHIVED
 from tests.configuring import settings, wrong
 
 BEST = "keep_best = { metric = 'f1', direction = 'max'"
@@ -305,6 +306,13 @@ def test_what_is_wrong_with_archives(tmp_path: Path, line: str, says: str) -> No
     ((place, what),) = wrong(tmp_path, f"[archive]\n{line}")
     assert place == f"archive.{line.split(maxsplit=1)[0]}"
     assert says in what
+
+
+@pytest.mark.parametrize("kind", NEVER_ARCHIVED)
+def test_what_no_archive_would_hold_is_not_archived(tmp_path: Path, kind: str) -> None:
+    policy = f"[[policy]]\nkind = '{kind}'\nkeep_last = 1\nthen = 'archive'"
+    ((place, what),) = wrong(tmp_path, policy)
+    assert (place, f"not for {kind}: " in what) == ("policy[1].then", True)
 
 
 def test_archives_may_not_lie_among_the_runs_by_a_link(tmp_path: Path) -> None:

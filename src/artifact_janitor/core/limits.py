@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from artifact_janitor.core.model import Artifact, Catalogue, Refusal
-from artifact_janitor.core.policy import ARCHIVE, Policy
+from artifact_janitor.core.policy import Policy
 from artifact_janitor.core.protection import Copies, Protections, only_copies, protections
 from artifact_janitor.core.retention import Verdict
-from artifact_janitor.core.slimming import Slimming, slimmings, slims
+from artifact_janitor.core.slimming import Slimming, archives, slimmings, slims
 from artifact_janitor.units import format_size
 
 
@@ -76,12 +76,6 @@ def decide(
     found = [_held(catalogue, decision, policy, copies) for policy in limited]
     decision.bulk = {each.run.path: each.leave for each in decision.slimmed(catalogue, kept_back)}
     return decision, [refusal for refusal in found if refusal]
-
-
-def archives(verdict: Verdict) -> bool:
-    """Whether the policy of this unit archives what it lets go. That loses no last copy: it
-    is read back before the unit leaves its place."""
-    return verdict.policy is not None and verdict.policy.then == ARCHIVE
 
 
 def _held(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain, islice
 
-from artifact_janitor.core.limits import Decision, archives, decide, in_turn, left
+from artifact_janitor.core.limits import Decision, decide, in_turn, left
 from artifact_janitor.core.model import (
     Artifact,
     Catalogue,
@@ -25,6 +25,7 @@ from artifact_janitor.core.room import Room, early, holder, rooms, spare
 from artifact_janitor.core.slimming import (
     SLIM,
     Slimming,
+    archives,
     as_planned,
     not_bulk,
     overruled,
