@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, groupby
 from typing import Literal
 
 from artifact_janitor import clock
@@ -34,6 +34,7 @@ from artifact_janitor.observe.liveness import Activity, Moment, activity, in_use
 from artifact_janitor.observe.mlflow_files import META
 from artifact_janitor.observe.survey import Survey
 from artifact_janitor.observe.tree import Entry, Folder
+from artifact_janitor.reserve import is_short, is_used_up
 from artifact_janitor.units import SECOND
 from artifact_janitor.workplace import Workplace
 
@@ -47,8 +48,11 @@ TOGETHER = SECOND // 2
 """How long units that were renamed may wait for the look at all processes."""
 MANY = 32
 """How many of them may wait."""
+FEW = 8
+"""Steps that are written down together where the disk is full."""
 LARGE = 10_000
 """For a unit with more files than this they don't wait: it takes long to look at."""
+NO_ROOM = "the disk is full: it waits until the trash was purged, which needs the last room"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,24 @@ class Execution:
                 yield Outcome(step, "skipped", f"held back: {held.message}", "guard")
             else:
                 free.append(step)
-        yield from self._all(free, stop)
+        for some in self._portions(free):
+            if some[0].trashed is None and self.must_wait():
+                yield from (Outcome(step, "skipped", NO_ROOM) for step in some)
+            else:
+                yield from self._all(some, stop)
+
+    def must_wait(self) -> bool:
+        """Whether the last room on the disk is needed by the sweep that purges the trash."""
+        return is_used_up(self.place.state.folder) and bool(self.place.journal.trashed())
+
+    def _portions(self, steps: Iterable[Step]) -> Iterator[list[Step]]:
+        """What is written down together: purges first, and on a full disk a few at a time."""
+        for _, alike in groupby(steps, key=lambda step: step.do == "purge"):
+            rest = [*alike]
+            while rest:
+                count = FEW if is_short(self.place.state.folder) else len(rest)
+                yield rest[:count]
+                rest = rest[count:]
 
     def check(self, step: Step) -> None:
         """What stands in the way of a step at this moment, long before it is tried. Raises

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -14,6 +15,9 @@ from artifact_janitor.errors import JanitorError, Locked
 STATE = ".janitor"
 PATIENCE = 10.0
 """Seconds that a step waits for another janitor's step before it gives up."""
+
+
+MAKE_ROOM = "the disk is full: free 2 MB on it, e.g. in ~/.cache, and run it again"
 
 
 class State:
@@ -39,7 +43,9 @@ class State:
             if not (ignore := self.folder / ".gitignore").stat().st_size:
                 ignore.write_text("# made by artifact-janitor\n*\n", encoding="utf-8")
         except OSError as error:
-            hint = "check the permissions of the workspace, and the space left on its disk"
+            hint = f"check the permissions of {self.workspace}"
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                hint = MAKE_ROOM
             raise _unusable(self.folder, str(error.strerror), hint) from error
 
     def _touch(self, file: Path) -> None:
@@ -91,7 +97,7 @@ class State:
             try:
                 fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             except OSError as error:
-                raise _unusable(path, str(error.strerror), "is the disk full?") from error
+                raise _unusable(path, str(error.strerror), MAKE_ROOM) from error
             fcntl.flock(fd, fcntl.LOCK_EX)
             if path.exists() and os.path.samestat(path.stat(), os.fstat(fd)):
                 self.own(path)

@@ -22,10 +22,11 @@ from artifact_janitor.observe import kept_configs
 from artifact_janitor.observe.disks import filesystems
 from artifact_janitor.observe.examine import examine
 from artifact_janitor.observe.liveness import Moment, activity
-from artifact_janitor.observe.remembered import memory_of
+from artifact_janitor.observe.remembered import Memory, memory_of
 from artifact_janitor.observe.survey import Survey, opened, survey
 from artifact_janitor.observe.workers import uncollected
 from artifact_janitor.recovery import recover
+from artifact_janitor.reserve import is_short
 from artifact_janitor.state import State
 from artifact_janitor.units import DAY, LONGEST
 from artifact_janitor.workplace import ground_of, workplace
@@ -99,16 +100,24 @@ def look(
             memory = memory.blank()
             seen = survey(settings, known, memory)
             found = decide(seen.catalogue)
-    journal_file = State(settings.workspace).journal
-    fresh = [whole for path, whole in seen.wholes.items() if not memory.recalled(path)]
-    if kept_configs.keep(journal_file, settings.workspace, fresh, now):
-        memory.save(journal_file)
+    _write_down(settings, seen, memory)
 
     def moment() -> Moment:
         return Moment(settings.workspace, now, settings.safety.grace, activity(), leases)
 
     seen, found = _looked_at(settings, Look(seen, found), decide, moment, {*also}, tick)
     return Look(seen, _narrowed(found, kinds))
+
+
+def _write_down(settings: Settings, seen: Survey, memory: Memory) -> None:
+    """What later looks need not read again. On a full disk the room is for what matters: no
+    run leaves before its configuration is safe, whatever is written here."""
+    file = State(settings.workspace).journal
+    fresh = [whole for path, whole in seen.wholes.items() if not memory.recalled(path)]
+    if is_short(file.parent):
+        return
+    if kept_configs.keep(file, settings.workspace, fresh, memory.now):
+        memory.save(file)
 
 
 def _looked_at(

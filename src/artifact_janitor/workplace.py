@@ -12,6 +12,7 @@ from artifact_janitor.apply.ground import Ground
 from artifact_janitor.config import Settings
 from artifact_janitor.config.schema import OWN_STORE
 from artifact_janitor.journal import Journal, open_journal
+from artifact_janitor.reserve import Reserve
 from artifact_janitor.state import State
 
 
@@ -34,11 +35,18 @@ class Workplace:
 def workplace(settings: Settings) -> Iterator[Workplace]:
     """Open a workspace for changes. Raises JanitorError where its state can't be used."""
     state = State(settings.workspace)
+    reserve = Reserve(state)
+    is_short = reserve.at_need()
     state.prepare()
-    journal = open_journal(state.journal, create=True)
-    assert journal is not None
-    with closing(journal):
-        yield Workplace(settings, state, journal, ground_of(settings))
+    if not is_short:
+        reserve.keep()
+    try:
+        journal = open_journal(state.journal, create=True, reserve=reserve)
+        assert journal is not None
+        with closing(journal):
+            yield Workplace(settings, state, journal, ground_of(settings))
+    finally:
+        reserve.keep()
 
 
 def store_of(settings: Settings, store: str = "") -> Store:

@@ -216,16 +216,16 @@ def test_the_trash_is_purged_after_its_time() -> None:
     ]
 
 
-def test_retention_comes_before_purges_and_oldest_first() -> None:
+def test_purges_make_room_first_and_then_the_oldest_goes() -> None:
     seen = planned(*many(3, 20), trash=(trashed(1, 30 * DAY),))
     assert [step.path for step in seen.steps] == [
+        ".janitor/trash/1",
         "hydra-run/old-2",
         "hydra-run/old-1",
         "hydra-run/old-0",
-        ".janitor/trash/1",
     ]
-    assert [step.do for step in seen.steps] == ["trash"] * 3 + ["purge"]
-    assert [each.path for each in leaving(seen)] == [step.path for step in seen.steps[:3]]
+    assert [step.do for step in seen.steps] == ["purge"] + ["trash"] * 3
+    assert [each.path for each in leaving(seen)] == [step.path for step in seen.steps[1:]]
 
 
 def test_the_trash_frees_nothing_now() -> None:

@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from artifact_janitor import reserve
 from artifact_janitor.checkup.check import Found, Place, ok, problem, some, warning
 from artifact_janitor.observe.liveness import lease
 from artifact_janitor.observe.mounts import Mount, mount_of
-from artifact_janitor.state import STATE
+from artifact_janitor.state import MAKE_ROOM, STATE
 from artifact_janitor.units import SECOND, format_duration, format_size, format_when
 
 NETWORK = frozenset(
@@ -146,6 +147,10 @@ def disk(place: Place) -> Iterator[Found]:
         else:
             inodes = f", {status.f_favail} inodes" if status.f_files else ""
             yield ok(f"{format_size(free)}{inodes} free on the disk of {where}", name)
+    own = place.state.folder if place.state.folder.is_dir() else place.settings.workspace
+    if reserve.is_short(own) and not reserve.is_there(own):
+        what = "there is no room for the journal, and no reserve for it in .janitor yet"
+        yield warning(what, MAKE_ROOM, STATE)
 
 
 def future(place: Place) -> Iterator[Found]:

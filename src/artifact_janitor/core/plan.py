@@ -143,7 +143,8 @@ def plan(
     slimmed = [*decision.slimmed(catalogue, kept_back)]
     decision.verdicts |= overruled(slimmed, kept_back)
     retention = _retention(catalogue, decision, slimmed)
-    steps = (*retention, *_purges(catalogue, safety, now, there))
+    # what is purged makes room for the journal of all that follows
+    steps = (*_purges(catalogue, safety, now, there), *retention)
     kept = tuple(_kept(catalogue, decision, unneeded, retention))
     overdrawn = _overdrawn(catalogue, retention, safety.max_share)
     refused = (*catalogue.refusals, *overdrawn, *beyond)

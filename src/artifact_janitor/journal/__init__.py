@@ -38,6 +38,7 @@ from artifact_janitor.journal.records import (
     Step,
     Sweep,
 )
+from artifact_janitor.reserve import Reserve
 
 __all__ = [
     "Archived",
@@ -52,6 +53,8 @@ __all__ = [
     "open_journal",
 ]
 
+_SOON = 32
+"""Pages in the log after which they are brought into the file, where the disk is full."""
 _TOOK = f'"do" IN {TO_TRASH}'
 _STEP = 'id, sweep, "do", kind, path, bytes, frees, fingerprint, reasons, about, state, why, at'
 
@@ -59,8 +62,11 @@ _STEP = 'id, sweep, "do", kind, path, bytes, frees, fingerprint, reasons, about,
 class Journal:
     """An open journal. Raises JournalError where the file is damaged or can't be used."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, reserve: Reserve | None = None
+    ) -> None:
         self._db = connection
+        self._reserve = reserve
         self.path = path
         self.version = version_of(connection)
         """The format of the file: it may be older than ours as long as we only read."""
@@ -72,6 +78,8 @@ class Journal:
     def _writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """One transaction. What isn't durable survives a kill, but maybe not a power cut."""
         with told(self.path):
+            if self._reserve and self._reserve.at_need():
+                self._db.execute(f"PRAGMA wal_autocheckpoint = {_SOON}")
             self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -398,10 +406,11 @@ def _step(row: tuple[Any, ...]) -> Step:
     )
 
 
-def open_journal(path: Path, *, create: bool) -> Journal | None:
+def open_journal(path: Path, *, create: bool, reserve: Reserve | None = None) -> Journal | None:
     """The journal at `path`, or None where there is none and `create` is false.
 
-    Without `create` it is opened for reading, and nothing is written.
+    Without `create` it is opened for reading, and nothing is written. The `reserve` is given
+    up where the disk is full when something is to be written.
     """
     db = connect(path, create=create)
-    return Journal(db, path) if db else None
+    return Journal(db, path, reserve) if db else None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
+from artifact_janitor import wal
 from artifact_janitor.errors import JournalError
-from artifact_janitor.state import no_link
+from artifact_janitor.regular import open_regular
+from artifact_janitor.reserve import is_short
+from artifact_janitor.state import MAKE_ROOM, no_link
 
 FIRST = """
 CREATE TABLE sweep (
@@ -73,6 +76,7 @@ def told(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         hint = "is the disk full, or read-only? The next janitor run finishes what was begun"
+        hint = MAKE_ROOM if is_short(path.parent) else hint
         raise JournalError(f"the journal can't be used: {error}", hint, str(path)) from error
     except sqlite3.DatabaseError as error:
         raise damaged(path, str(error)) from error
@@ -94,9 +98,14 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection | None:
     if not create and _is_empty(path):
         return None
     with told(path):
-        db = _connect(path, create=create)
+        db = _open(path, "rwc") if create else _readable(path)
         try:
-            _prepare(db, path, create=create)
+            if create:
+                _prepare(db)
+            elif _is_blank(db):
+                db.close()
+                return None
+            _check(db, path)
         except BaseException:
             db.close()
             raise
@@ -106,40 +115,63 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection | None:
 def _is_empty(path: Path) -> bool:
     """Nothing was ever written: there is no journal, or the first janitor died making it."""
     try:
-        return path.stat().st_size == 0 and not _wal(path).exists()
+        return path.stat().st_size == 0 and not _has_content(path.with_name(path.name + "-wal"))
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError as error:
-        hint = f"check the permissions of {path.parent}"
-        raise JournalError(
-            f"the journal can't be read: {error.strerror}", hint, str(path)
-        ) from error
+        raise _unreadable(path, error) from error
 
 
-def _connect(path: Path, *, create: bool) -> sqlite3.Connection:
-    """Reading a WAL journal in a folder that we may not write to needs ``immutable``."""
-    mode = "mode=rwc" if create else "mode=ro"
-    if not create and not os.access(path.parent, os.W_OK) and not _wal(path).exists():
-        mode = "immutable=1"
-    uri = f"{path.absolute().as_uri()}?{mode}"
+def _has_content(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
+
+
+def _is_blank(db: sqlite3.Connection) -> bool:
+    """It has no table: there was no room for them, or the first janitor died just then."""
+    tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    return not tables and not version_of(db)
+
+
+def _unreadable(path: Path, error: OSError) -> JournalError:
+    hint = f"check the permissions of {path.parent}"
+    return JournalError(f"the journal can't be read: {error.strerror or error}", hint, str(path))
+
+
+def _open(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
 
 
-def _wal(path: Path) -> Path:
-    return path.with_name(path.name + "-wal")
+def _readable(path: Path) -> sqlite3.Connection:
+    """Even who only reads a journal in WAL mode makes files beside it. Where that can't be,
+    or would take the last room there is, all of it is read into memory."""
+    if os.access(path.parent, os.W_OK) and not is_short(path.parent):
+        db = _open(path, "ro")
+        with suppress(sqlite3.OperationalError):  # a quota, say, which nobody can ask for
+            version_of(db)
+            return db
+        db.close()
+    try:
+        with os.fdopen(open_regular(path), "rb") as file:
+            return wal.connection(file, path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
-def _prepare(db: sqlite3.Connection, path: Path, *, create: bool) -> None:
-    """An older format is read as it is, and brought up to date as soon as we may write."""
-    if create:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("BEGIN IMMEDIATE")
-        for statements in FORMATS[max(version_of(db), 0) :]:
-            for statement in statements.split(";"):
-                db.execute(statement)
-        if version_of(db) < VERSION:
-            db.execute(f"PRAGMA user_version = {VERSION}")
-        db.execute("COMMIT")
+def _prepare(db: sqlite3.Connection) -> None:
+    """Bring an older format up to date."""
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("BEGIN IMMEDIATE")
+    for statements in FORMATS[max(version_of(db), 0) :]:
+        for statement in statements.split(";"):
+            db.execute(statement)
+    if version_of(db) < VERSION:
+        db.execute(f"PRAGMA user_version = {VERSION}")
+    db.execute("COMMIT")
+
+
+def _check(db: sqlite3.Connection, path: Path) -> None:
+    """Raises JournalError where it is no format that we know."""
     if not 1 <= (found := version_of(db)) <= VERSION:
         raise JournalError(
             f"the journal has format {found}, this version knows formats 1 to {VERSION}",

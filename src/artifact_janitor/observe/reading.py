@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
+from artifact_janitor.regular import open_regular
 
-def open_regular(path: Path | str, dir_fd: int | None = None) -> int:
-    """A descriptor on a regular file. Raises OSError for anything else, symlinks too.
-
-    ``O_NONBLOCK`` keeps a pipe that took the file's place from blocking us.
-    """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    fd = os.open(path, flags, dir_fd=dir_fd)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise OSError(f"not a regular file: {os.fspath(path)!r}")
-    return fd
+__all__ = ["head", "open_regular"]
 
 
 def head(path: Path | str, limit: int) -> bytes:

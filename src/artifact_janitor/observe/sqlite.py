@@ -14,14 +14,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from artifact_janitor.observe import wal
+from artifact_janitor import wal
 from artifact_janitor.observe.reading import open_regular
 
 MAGIC = b"SQLite format 3\0"
 PATIENCE = 1.0
 """Seconds to wait for a writer's lock."""
-LARGEST = 512 << 20
-"""Bytes of a database in WAL mode, with its log, that are read into memory."""
 
 
 class Unreadable(Exception):
@@ -49,12 +47,9 @@ def _connect(path: Path) -> sqlite3.Connection:
         start = file.read(wal.HEADER)
         if not start.startswith(MAGIC):
             raise Unreadable("it is no SQLite database" if start else "it is empty")
-        if not wal.is_used(start):
-            uri = f"{path.absolute().as_uri()}?mode=ro"
-        elif wal.size(file, path) > LARGEST:
-            raise Unreadable("it is in WAL mode, and too large to be read into memory")
-        else:
-            return _of_image(wal.image(file, path))
+        if wal.is_used(start):
+            return wal.connection(file, path)
+    uri = f"{path.absolute().as_uri()}?mode=ro"
     return sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None)
 
 
@@ -63,13 +58,3 @@ def _open(path: Path) -> int:
     if path.is_symlink():
         raise Unreadable("it is a symlink")
     return open_regular(path)
-
-
-def _of_image(image: bytearray | None) -> sqlite3.Connection:
-    if image is None:
-        raise Unreadable("it is written to all the time")
-    if not hasattr(sqlite3.Connection, "deserialize"):
-        raise Unreadable("it is in WAL mode, which this Python's SQLite can't read from memory")
-    db = sqlite3.connect(":memory:", isolation_level=None)
-    db.deserialize(image)
-    return db

@@ -12,6 +12,7 @@ tells; without a log, the database must not have changed at all.
 from __future__ import annotations
 
 import os
+import sqlite3
 import struct
 import sys
 from array import array
@@ -19,7 +20,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
-from artifact_janitor.observe.reading import open_regular
+from artifact_janitor.regular import open_regular
 
 HEADER = 100
 """Bytes of a database's header; at 18 and 19 it says how it is written: 2 is with a log."""
@@ -29,11 +30,30 @@ _FRAME = struct.Struct(">6I")
 _MAGIC = (0x377F0682, 0x377F0683)
 """Checksums over little-endian words, or over big-endian ones."""
 _TRIES = 5
+LARGEST = 512 << 20
+"""Bytes of a database, with its log, that are read into memory."""
 
 
 def is_used(start: bytes) -> bool:
     """Whether a database with this header is in WAL mode."""
     return start[18:20] == b"\2\2"
+
+
+def connection(file: BufferedReader, path: Path) -> sqlite3.Connection:
+    """To what was last committed, in memory; nothing is written beside the database.
+
+    `file` is the open database at `path`. Raises OSError, saying why it can't be read.
+    """
+    if size(file, path) > LARGEST:
+        raise OSError("it is in WAL mode, and too large to be read into memory")
+    if not hasattr(sqlite3.Connection, "deserialize"):
+        raise OSError("it is in WAL mode, which this Python's SQLite can't read from memory")
+    content = image(file, path)
+    if content is None:
+        raise OSError("it is written to all the time")
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.deserialize(content)
+    return db
 
 
 def size(file: BufferedReader, path: Path) -> int:
