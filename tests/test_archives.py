@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from artifact_janitor import sweep
 from artifact_janitor.apply.archive.store import ARCHIVE, MANIFEST, SUMS
 from artifact_janitor.core.model import Pin
+from artifact_janitor.execution import Options
 from artifact_janitor.render import progress
 from tests.real import hostile, training, wandb_runs
 from tests.real.archives import furnish
@@ -483,6 +485,27 @@ def test_a_pin_in_mid_sweep_counts(work: Small) -> None:
     (outcome,) = work.run(seen).outcomes
     assert (outcome.outcome, outcome.why) == ("skipped", "pinned since the plan was made")
     assert work.there(run)
+
+
+def test_a_pin_while_it_is_archived_counts(work: Small) -> None:
+    """The archive stands by then, and goes: its run stays."""
+    work.configure(ARCHIVING)
+    run = work.hydra(30, RUN)
+    before = snapshot(work.root / run)
+    ticks: list[str] = []
+
+    def tick(what: str, _done: int, _total: int) -> None:
+        if what == "reading back" and what not in ticks:
+            pin(work, run)
+        ticks.append(what)
+
+    (outcome,) = sweep.run(work.settings, work.look(), Options(), (), tick).outcomes
+    assert "reading back" in ticks
+    assert (outcome.outcome, outcome.why) == ("skipped", "pinned since the plan was made")
+    assert difference(before, snapshot(work.root / run)) == []
+    assert os.listdir(work.root / ".janitor" / "archive") == ["RESTORE.txt"]
+    assert work.janitor("archives").rows("archives") == []
+    assert work.journal().archives() == []
 
 
 # ------------------------------------------------------------ W&B
