@@ -29,8 +29,8 @@ def fill(sweep: Path, scale: float = 1.0) -> None:
         for epoch in range(3):
             head = _floats(rng, round(OWN * scale))
             (run / "checkpoints" / f"epoch_{epoch}.pt").write_bytes(backbone + head)
-        (run / "train.log").write_text(_log(rng, round(1_300_000 * scale)))
-        (run / "metrics.jsonl").write_text(_metrics(rng, round(900_000 * scale)))
+        (run / "train.log").write_text(_log(rng, round(1_500_000 * scale)))
+        (run / "metrics.jsonl").write_text(_metrics(rng, round(1_100_000 * scale)))
         for number in range(round(10_000 * scale)):
             (run / "samples" / f"{number:05}.json").write_text(_sample(rng, number))
     (sweep / "multirun.yaml").write_text(MARK)

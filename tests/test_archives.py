@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import re
 import shutil
 import socket
 import sqlite3
@@ -16,10 +14,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
+from artifact_janitor import sweep
 from artifact_janitor.apply.archive.store import ARCHIVE, MANIFEST, SUMS
 from artifact_janitor.core.model import Pin
+from artifact_janitor.execution import Options
 from artifact_janitor.journal.file import FORMATS, WITH_ARCHIVES
 from artifact_janitor.render import progress
 from tests.real import hostile, training, wandb_runs
@@ -157,19 +156,20 @@ def test_it_stands_back_behind_other_programs(work: Small, urgent: bool) -> None
     assert niceness == (before if urgent else max(before, 10))
 
 
-def test_progress_is_told_in_bytes_with_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = Console(file=io.StringIO(), force_terminal=True, width=100)
-    monkeypatch.setattr(progress, "PATIENCE", 0.01)
-    with progress.bar(screen) as tick:
-        for done in (0, 155_000_000, 310_000_000, 0):
-            tick("archiving", done, 1_200_000_000)
-            time.sleep(0.2)
-        tick("looking at", 3, 8)
-        time.sleep(0.2)
-    text = screen.file.getvalue()  # type: ignore[attr-defined]
-    assert re.search(r"archiving 310 MB of 1\.2 GB, \d+ MB/s", text)
-    assert "archiving 0 B of 1.2 GB, 0 B/s" not in text, "the next unit has a rate of its own"
-    assert "looking at 3 of 8" in text
+def test_progress_is_told_in_bytes_with_a_rate() -> None:
+    assert progress.in_bytes(310_000_000, 1_200_000_000, 0) == "310 MB of 1.2 GB"
+    assert progress.in_bytes(310_000_000, 1_200_000_000, 95_000_000) == "310 MB of 1.2 GB, 95 MB/s"
+    pace = progress.Pace()
+    works = (
+        ("archiving", 0, 5.0, 0),
+        ("archiving", 100, 5.5, 0),
+        ("archiving", 300, 7.0, 150),
+        ("archiving", 50, 8.0, 0),  # the next unit
+        ("archiving", 150, 10.0, 50),
+        ("reading back", 150, 11.0, 0),
+        ("reading back", 170, 13.0, 10),
+    )
+    assert [pace.of(*work[:3]) for work in works] == [work[3] for work in works]
 
 
 def test_an_empty_workspace_says_so(work: Small) -> None:
@@ -487,6 +487,27 @@ def test_a_pin_in_mid_sweep_counts(work: Small) -> None:
     (outcome,) = work.run(seen).outcomes
     assert (outcome.outcome, outcome.why) == ("skipped", "pinned since the plan was made")
     assert work.there(run)
+
+
+def test_a_pin_while_it_is_archived_counts(work: Small) -> None:
+    """The archive stands by then, and goes: its run stays."""
+    work.configure(ARCHIVING)
+    run = work.hydra(30, RUN)
+    before = snapshot(work.root / run)
+    ticks: list[str] = []
+
+    def tick(what: str, _done: int, _total: int) -> None:
+        if what == "reading back" and what not in ticks:
+            pin(work, run)
+        ticks.append(what)
+
+    (outcome,) = sweep.run(work.settings, work.look(), Options(), (), tick).outcomes
+    assert "reading back" in ticks
+    assert (outcome.outcome, outcome.why) == ("skipped", "pinned since the plan was made")
+    assert difference(before, snapshot(work.root / run)) == []
+    assert os.listdir(work.root / ".janitor" / "archive") == ["RESTORE.txt"]
+    assert work.janitor("archives").rows("archives") == []
+    assert work.journal().archives() == []
 
 
 # ------------------------------------------------------------ W&B

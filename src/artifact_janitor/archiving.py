@@ -17,7 +17,7 @@ from artifact_janitor.apply.archive.store import Made, Order
 from artifact_janitor.core.plan import Plan, Step
 from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.errors import StepFailed, StepSkipped
-from artifact_janitor.execution import Execution, Options, Outcome
+from artifact_janitor.execution import NO_ROOM, Execution, Options, Outcome
 from artifact_janitor.journal import Intent
 from artifact_janitor.observe.survey import Survey
 from artifact_janitor.workplace import Workplace, store_of
@@ -41,15 +41,18 @@ class Archiving:
 
     def of(self, plan: Plan, steps: Iterable[Step], stop: Callable[[], bool]) -> Iterator[Outcome]:
         """Try each of these steps of a plan, in order."""
+        execution = Execution(self.place, self.survey, self.sweep, self.options)
         for step in steps:
             if held := plan.held_back(step, by_person=self.options.by_person):
                 yield Outcome(step, "skipped", f"held back: {held.message}", "guard")
             elif stop():
                 yield Outcome(step, "skipped", "interrupted before it began")
+            elif execution.must_wait():
+                yield Outcome(step, "skipped", NO_ROOM)
             else:
-                yield self._one(step)
+                yield self._one(execution, step)
 
-    def _one(self, step: Step) -> Outcome:
+    def _one(self, execution: Execution, step: Step) -> Outcome:
         journal, artifact, now = self.place.journal, step.artifact, clock.read().wall
         intent = Intent(
             ARCHIVE,
@@ -62,7 +65,6 @@ class Archiving:
         )
         (number,) = journal.intend(self.sweep, [intent], now)
         try:
-            execution = Execution(self.place, self.survey, self.sweep, self.options)
             execution.check(step)  # what would stand in the way is better known before long work
             made = self._archive(step, number, now)
             outcome = self._to_trash(execution, step, made)

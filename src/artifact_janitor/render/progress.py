@@ -27,15 +27,11 @@ def bar(screen: Console) -> Iterator[Callable[[str, int, int], None]]:
     progress = Progress(*columns, console=screen, transient=True)
     task = progress.add_task("looking around", total=None, count="")
 
-    began: tuple[str, float, int] = "", 0.0, 0
-    before = 0
+    pace = Pace()
 
     def tick(what: str, done: int, total: int) -> None:
-        nonlocal began, before
-        if what != began[0] or done < before:  # the next work, or the next unit
-            began = what, monotonic(), done
-        before = done
-        count = _in_bytes(done, total, *began[1:]) if what in IN_BYTES else f"{done} of {total}"
+        rate = pace.of(what, done, monotonic())
+        count = in_bytes(done, total, rate) if what in IN_BYTES else f"{done} of {total}"
         progress.update(task, description=what, completed=done, total=total, count=count)
 
     timer = Timer(PATIENCE, progress.start)
@@ -47,8 +43,24 @@ def bar(screen: Console) -> Iterator[Callable[[str, int, int], None]]:
         progress.stop()
 
 
-def _in_bytes(done: int, total: int, began: float, first: int) -> str:
+class Pace:
+    """How fast one work goes on one unit; 0 for the first second of it."""
+
+    def __init__(self) -> None:
+        self._what = ""
+        self._began = 0.0
+        self._first = self._before = 0
+
+    def of(self, what: str, done: int, now: float) -> int:
+        """So many a second; `now` in seconds."""
+        if what != self._what or done < self._before:  # the next work, or the next unit
+            self._what, self._began, self._first = what, now, done
+        self._before = done
+        seconds = now - self._began
+        return int((done - self._first) / seconds) if seconds >= 1 else 0
+
+
+def in_bytes(done: int, total: int, rate: int) -> str:
     """ "310 MB of 1.2 GB, 95 MB/s"."""
-    seconds = monotonic() - began
-    rate = f", {format_size(int((done - first) / seconds))}/s" if seconds > PATIENCE else ""
-    return f"{format_size(done)} of {format_size(total)}{rate}"
+    speed = f", {format_size(rate)}/s" if rate else ""
+    return f"{format_size(done)} of {format_size(total)}{speed}"

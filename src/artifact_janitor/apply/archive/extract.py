@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -207,15 +207,15 @@ class _Below:
 
     def add(self, member: Member, content: Pieces, chosen: Selection) -> None:
         """Anything but a symlink, which must wait."""
-        make: dict[str, Callable[[], object]] = {
-            FILE: lambda: self._file(member, content),
-            FOLDER: lambda: self._folder(member.path),
-            LINK: lambda: self._link(member, chosen),
-            PIPE: lambda: self._pipe(member),
-            SYMLINK: lambda: None,
-        }
         with _told(member):
-            make[member.type]()
+            if member.type == FILE:
+                self._file(member, content)
+            elif member.type == FOLDER:
+                self._folder(member.path)
+            elif member.type == LINK:
+                self._link(member, chosen)
+            elif member.type == PIPE:
+                self._pipe(member)
 
     def _file(self, member: Member, content: Pieces) -> None:
         fd, name = self._around(member.path)

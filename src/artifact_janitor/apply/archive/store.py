@@ -214,23 +214,29 @@ def _written(store: Store, fd: int, order: Order, ground: Ground, tick: Tick) ->
         parts = {each: opened.enter_context(_new(store, fd, order, each)) for each in IN_ORDER}
         archive, manifest, sums = parts[ARCHIVE], parts[MANIFEST], parts[SUMS]
         writer = Writer(manifest, sums, order.head)
-        packer = Packer(writer, lambda size: tick("archiving", size))
-        compressed = Compressed(archive.fileno(), order.level)
-        with (
-            closing(_found(ground, order.paths)) as found,
-            closing(ahead(packer.chunks(found))) as chunks,
-        ):
-            digest = compressed.write(chunks)
-        whole = writer.close(compressed.size, digest)
+        seen, whole = _packed(archive.fileno(), writer, order, ground, tick)
         for file in parts.values():
             _to_disk(file)
         files = Files(archive, manifest, sums)
         read = check(files, lambda size: tick("reading back", size))
         if read.digest != whole:
             raise ArchiveError("its manifest is another one")
-        _must_be_unchanged(ground, order.paths, packer.seen)
+        _must_be_unchanged(ground, order.paths, seen)
         size = sum(os.fstat(file.fileno()).st_size for file in parts.values())
     return Made(order.name, size, writer.members, whole)
+
+
+def _packed(fd: int, writer: Writer, order: Order, ground: Ground, tick: Tick) -> tuple[Seen, str]:
+    """What was seen, and the digest of the manifest. The compressor's memory is free again
+    when this returns: reading back takes as much."""
+    packer = Packer(writer, lambda size: tick("archiving", size))
+    compressed = Compressed(fd, order.level)
+    with (
+        closing(_found(ground, order.paths)) as found,
+        closing(ahead(packer.chunks(found))) as chunks,
+    ):
+        digest = compressed.write(chunks)
+    return packer.seen, writer.close(compressed.size, digest)
 
 
 def _new(store: Store, fd: int, order: Order, suffix: str) -> BinaryIO:
