@@ -93,7 +93,7 @@ def after_restore(work: Small, before: Snapshot) -> list[str]:
 def sweep_of_kills(root: Path, phase: Phase, moments: Iterable[tuple[str, int]]) -> list[str]:
     wrong = []
     for call, k in moments:
-        work, _ = workspace(root / f"{call}-{k}")
+        work, _ = workspace(root / f"{call}-{k}", phase)
         before = snapshot(work.root)
         args = phase(work)
         killed_at(work, args, call, k)

@@ -24,7 +24,7 @@ from artifact_janitor.render import progress
 from tests.real import hostile, training, wandb_runs
 from tests.real.archives import furnish
 from tests.real.disks import needs_root, small_disk
-from tests.real.small import FREE, PURGING, Small, small, still, why
+from tests.real.small import FREE, KINDS, PURGING, Small, small, still, why
 from tests.real.snapshot import difference, snapshot
 from tests.real.wandb_stub import WandbStub
 
@@ -416,7 +416,9 @@ def test_the_only_copy_of_a_model_may_be_archived(work: Small) -> None:
 
 # ------------------------------------------------------------ by policy
 
-ARCHIVING = FREE.replace('keep_within = "7d"', 'keep_within = "7d"\nthen = "archive"')
+ARCHIVED = 'keep_within = "7d"\nthen = "archive"'
+ARCHIVING = FREE.replace('keep_within = "7d"', ARCHIVED, KINDS.index("cache"))
+"""Caches, the last of the kinds, can't be archived."""
 
 
 def test_a_policy_archives(work: Small) -> None:
