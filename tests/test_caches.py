@@ -14,7 +14,7 @@ import pytest
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.core.plan import leaving
 from artifact_janitor.errors import StepSkipped
-from artifact_janitor.execution import Outcome
+from artifact_janitor.outcome import Outcome
 from tests.real import training, wandb_runs
 from tests.real.command import Answer
 from tests.real.small import FREE, PURGING, Small, done, small, still, why

@@ -17,9 +17,10 @@ from artifact_janitor.apply.archive.store import Made, Order
 from artifact_janitor.core.plan import Plan, Step
 from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.errors import StepFailed, StepSkipped
-from artifact_janitor.execution import NO_ROOM, Execution, Options, Outcome
+from artifact_janitor.execution import NO_ROOM, Execution, Options
 from artifact_janitor.journal import Intent
 from artifact_janitor.observe.survey import Survey
+from artifact_janitor.outcome import Outcome
 from artifact_janitor.workplace import Workplace, store_of
 
 A_MEMBER = 2048

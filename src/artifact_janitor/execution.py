@@ -15,14 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
-from typing import Literal
 
 from artifact_janitor import clock
 from artifact_janitor.apply import trash
 from artifact_janitor.apply.mlflow import forget
-from artifact_janitor.core.model import Artifact, Trashed, is_within
+from artifact_janitor.core.model import Trashed, is_within
 from artifact_janitor.core.plan import Plan, Step
-from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.errors import Locked, StepFailed, StepSkipped
 from artifact_janitor.journal import Intent, Move
@@ -34,6 +32,7 @@ from artifact_janitor.observe.liveness import Activity, Moment, activity, in_use
 from artifact_janitor.observe.mlflow_files import META
 from artifact_janitor.observe.survey import Survey
 from artifact_janitor.observe.tree import Entry, Folder
+from artifact_janitor.outcome import Outcome, Part, Result, Tried, skipped, summed
 from artifact_janitor.reserve import is_short, is_used_up
 from artifact_janitor.units import SECOND
 from artifact_janitor.workplace import Workplace
@@ -61,53 +60,6 @@ class Options:
 
     by_person: bool = False
     command: str = "run"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one step came out; ``code`` says "guard" or "locked" where that was the cause."""
-
-    step: Step
-    outcome: Literal["done", "skipped", "failed"]
-    why: str = ""
-    code: str = ""
-    parts: tuple[Outcome, ...] = ()
-    """Of a run that was slimmed: how it came out for each of its checkpoints."""
-
-    @property
-    def took(self) -> tuple[Artifact, ...]:
-        """What is in the trash by it now; units inside these are not named."""
-        if self.step.do == SLIM and self.parts:
-            return tuple(each.step.artifact for each in self.parts if each.outcome == "done")
-        goes = self.step.do in ("trash", ARCHIVE)
-        return (self.step.artifact,) if self.outcome == "done" and goes else ()
-
-
-Result = tuple[Outcome, tuple[Move, ...]]
-"""How something came out, and the renames that stand."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A step, or a part of one, as it stands in the journal."""
-
-    step: Step
-    number: int
-    moves: tuple[Move, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Tried:
-    """A step that was tried, and how it came out for each part; `at` is since boot."""
-
-    step: Step
-    parts: Sequence[_Part]
-    results: Sequence[Result]
-    at: int
-
-    @property
-    def has_renamed(self) -> bool:
-        return any(moves for _, moves in self.results)
 
 
 class Execution:
@@ -159,7 +111,7 @@ class Execution:
 
     def _all(self, steps: list[Step], stop: Callable[[], bool]) -> Iterator[Outcome]:
         """Write all intents down at once, then carry them out, some of them together."""
-        together: list[_Tried] = []
+        together: list[Tried] = []
         attempts = self._attempts(steps, self._written([each.parts for each in steps]), stop)
         for tried, upcoming in zip(attempts, [*steps[1:], None], strict=False):
             together.append(tried)
@@ -168,23 +120,23 @@ class Execution:
                 together = []
 
     def _attempts(
-        self, steps: Sequence[Step], written: Sequence[Sequence[_Part]], stop: Callable[[], bool]
-    ) -> Iterator[_Tried]:
+        self, steps: Sequence[Step], written: Sequence[Sequence[Part]], stop: Callable[[], bool]
+    ) -> Iterator[Tried]:
         locked: Locked | None = None
         with closing(workers.answers(self._objections, steps, AHEAD)) as said:
             for step, parts in zip(steps, written, strict=True):
                 if locked or stop():
                     why = locked.message if locked else "interrupted before it began"
-                    results = _skipped(parts, why, "locked" if locked else "")
+                    results = skipped(parts, why, "locked" if locked else "")
                 else:
                     try:
                         results = self._tried(step, parts, next(said))
                     except Locked as error:
                         locked = error
-                        results = _skipped(parts, error.message, "locked")
-                yield _Tried(step, parts, results, clock.awake())
+                        results = skipped(parts, error.message, "locked")
+                yield Tried(step, parts, results, clock.awake())
 
-    def _confirmed(self, together: Sequence[_Tried]) -> Iterator[Outcome]:
+    def _confirmed(self, together: Sequence[Tried]) -> Iterator[Outcome]:
         """Look at all processes, put back what one of them holds, and write down the rest."""
         renamed = any(each.has_renamed for each in together)
         seen = self._look_again() if renamed else Activity()
@@ -206,14 +158,14 @@ class Execution:
             return self._stranded(replace(outcome, outcome="failed", why=why), moves)
         return replace(outcome, outcome="skipped", why=f"live: {why}; put back at once"), ()
 
-    def _written(self, steps: Sequence[Sequence[Step]]) -> list[list[_Part]]:
+    def _written(self, steps: Sequence[Sequence[Step]]) -> list[list[Part]]:
         intents = [[self._intent(part) for part in parts] for parts in steps]
         every, now = [*chain.from_iterable(intents)], clock.read().wall
         found = self._configs(chain.from_iterable(steps), now)
         configs = (found.configs, found.bodies)
         numbers = iter(self.place.journal.intend(self.sweep, every, now, *configs))
         return [
-            [_Part(part, next(numbers), intent.moves) for part, intent in zip(*both, strict=True)]
+            [Part(part, next(numbers), intent.moves) for part, intent in zip(*both, strict=True)]
             for both in zip(steps, intents, strict=True)
         ]
 
@@ -248,16 +200,16 @@ class Execution:
         except StepSkipped:
             return ()
 
-    def _settled(self, step: Step, parts: Sequence[_Part], results: Sequence[Result]) -> Outcome:
+    def _settled(self, step: Step, parts: Sequence[Part], results: Sequence[Result]) -> Outcome:
         """What is in the trash, because a rename stands, is journalled so."""
         now = clock.read().wall
         for part, (outcome, moves) in zip(parts, results, strict=True):
             state = "done" if moves else outcome.outcome
             self.place.journal.settle(part.number, state, outcome.why, now, moves)
         outcomes = [outcome for outcome, _ in results]
-        return _summed(step, outcomes) if step.do == SLIM else outcomes[0]
+        return summed(step, outcomes) if step.do == SLIM else outcomes[0]
 
-    def _tried(self, step: Step, parts: Sequence[_Part], said: Sequence[str]) -> list[Result]:
+    def _tried(self, step: Step, parts: Sequence[Part], said: Sequence[str]) -> list[Result]:
         if step.do == SLIM:
             return self._slim(step, parts, said)
         return [self._one(each.step, each.number, each.moves, said) for each in parts]
@@ -313,28 +265,28 @@ class Execution:
         why = why or recheck.life_around(step.artifact, catalogue, moment, slims=slims)
         return why or mlflow.objection(step.artifact, settings.workspace, settings.folders)
 
-    def _slim(self, step: Step, parts: Sequence[_Part], said: Sequence[str]) -> list[Result]:
+    def _slim(self, step: Step, parts: Sequence[Part], said: Sequence[str]) -> list[Result]:
         """Look at the whole run; then all that leaves it goes at once."""
         with self.place.state.step():
             try:
                 self._check_pins(step.path)
                 self._recheck(step, said)
             except StepSkipped as error:
-                return _skipped(parts, error.message)
+                return skipped(parts, error.message)
             return [*self._each(parts)]
 
-    def _each(self, parts: Sequence[_Part]) -> Iterator[Result]:
+    def _each(self, parts: Sequence[Part]) -> Iterator[Result]:
         """What can't be moved stays behind; where something was exchanged, all that follows."""
-        skipped = ""
+        why = ""
         for part in parts:
             try:
-                if skipped or not part.moves:
-                    raise StepSkipped(skipped or "it was away for a moment")
+                if why or not part.moves:
+                    raise StepSkipped(why or "it was away for a moment")
                 moves = trash.carry_out(self.place.ground, part.moves)
                 yield Outcome(part.step, "done"), moves
             except StepSkipped as error:
-                skipped = error.message
-                yield self._stranded(Outcome(part.step, "skipped", skipped), part.moves)
+                why = error.message
+                yield self._stranded(Outcome(part.step, "skipped", why), part.moves)
             except StepFailed as error:
                 yield self._stranded(Outcome(part.step, "failed", error.message), part.moves)
 
@@ -386,7 +338,7 @@ class Execution:
         return seen
 
 
-def _is_due(together: Sequence[_Tried], upcoming: Step) -> bool:
+def _is_due(together: Sequence[Tried], upcoming: Step) -> bool:
     """Whether these steps are to be confirmed before the next one is tried; where none of
     them renamed anything there is nothing to wait for."""
     renamed = [each for each in together if each.has_renamed]
@@ -400,18 +352,3 @@ def _check_configs(path: str, unread: dict[str, str]) -> None:
     for run, why in unread.items():
         if is_within(run, path):
             raise StepSkipped(f"its configuration can't be read, and would be lost: {why}")
-
-
-def _skipped(parts: Sequence[_Part], why: str, code: str = "") -> list[Result]:
-    return [(Outcome(each.step, "skipped", why, code), ()) for each in parts]
-
-
-def _summed(step: Step, parts: Sequence[Outcome]) -> Outcome:
-    """How it came out for the run, of which a part may have gone."""
-    went = sum(each.outcome == "done" for each in parts)
-    odd = [each for each in parts if each.outcome != "done"]
-    if not odd:
-        return Outcome(step, "done", parts=tuple(parts))
-    worst = next((each for each in odd if each.outcome == "failed"), odd[0])
-    why = f"{went} of {len(parts)} checkpoints went; {worst.why}" if went else worst.why
-    return Outcome(step, worst.outcome, why, worst.code, tuple(parts))

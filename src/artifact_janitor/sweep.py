@@ -16,7 +16,7 @@ from artifact_janitor.core.model import Artifact, Catalogue, Refusal
 from artifact_janitor.core.plan import Plan, leaving, plan
 from artifact_janitor.core.policy import ARCHIVE, Policy
 from artifact_janitor.core.slimming import SLIM
-from artifact_janitor.execution import Execution, Options, Outcome
+from artifact_janitor.execution import Execution, Options
 from artifact_janitor.journal import Journal, open_journal
 from artifact_janitor.observe import kept_configs
 from artifact_janitor.observe.disks import filesystems
@@ -25,6 +25,7 @@ from artifact_janitor.observe.liveness import Moment, activity
 from artifact_janitor.observe.remembered import Memory, memory_of
 from artifact_janitor.observe.survey import Survey, opened, survey
 from artifact_janitor.observe.workers import uncollected
+from artifact_janitor.outcome import Outcome
 from artifact_janitor.recovery import recover
 from artifact_janitor.reserve import is_short
 from artifact_janitor.state import State

@@ -22,7 +22,8 @@ from artifact_janitor.core.model import Artifact, is_within
 from artifact_janitor.core.plan import Step
 from artifact_janitor.core.policy import ARCHIVE, NEVER_ARCHIVED
 from artifact_janitor.errors import ArchiveError, Refused, StepFailed, UsageError
-from artifact_janitor.execution import Options, Outcome
+from artifact_janitor.execution import Options
+from artifact_janitor.outcome import Outcome
 from artifact_janitor.render import archives as render
 from artifact_janitor.render import facts
 from artifact_janitor.restoring import Kept, archives, named, restore, verify

@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from artifact_janitor.apply.archive.manifest import Member
-from artifact_janitor.execution import Outcome
+from artifact_janitor.outcome import Outcome
 from artifact_janitor.render.past import moment
 from artifact_janitor.render.text import FIRST, View, outcome_lines
 from artifact_janitor.render.words import line, plural, shown

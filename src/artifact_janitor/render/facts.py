@@ -13,7 +13,7 @@ from typing import Any
 from artifact_janitor.core.model import Evidence, Refusal
 from artifact_janitor.core.plan import Kept, Plan, Step
 from artifact_janitor.core.slimming import SLIM
-from artifact_janitor.execution import Outcome
+from artifact_janitor.outcome import Outcome
 from artifact_janitor.render.room import of_rooms
 from artifact_janitor.sweep import Report
 

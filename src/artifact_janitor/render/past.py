@@ -9,8 +9,8 @@ from typing import Any
 
 from rich.text import Text
 
-from artifact_janitor.execution import Outcome
 from artifact_janitor.journal import Step, Sweep
+from artifact_janitor.outcome import Outcome
 from artifact_janitor.render.text import FIRST, View, outcome_lines
 from artifact_janitor.render.words import line, plural, shown
 from artifact_janitor.units import format_duration, format_size

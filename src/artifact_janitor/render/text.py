@@ -11,7 +11,7 @@ from artifact_janitor.core.model import Artifact, is_within
 from artifact_janitor.core.plan import GUARDS, Kept, Plan, Step, leaving
 from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.core.slimming import SLIM
-from artifact_janitor.execution import Outcome
+from artifact_janitor.outcome import Outcome
 from artifact_janitor.render.room import planned_lines, settled_lines
 from artifact_janitor.render.words import Row, line, plural, shown, table, together, wording
 from artifact_janitor.sweep import Report
