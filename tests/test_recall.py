@@ -21,7 +21,7 @@ import pytest
 
 from artifact_janitor.journal.file import FIRST
 from artifact_janitor.observe import configs, wandb_log
-from artifact_janitor.observe.reading import open_regular
+from artifact_janitor.regular import open_regular
 from tests.real import hydra_runs, training, wandb_runs
 from tests.real.account import ORDINARY, Account
 from tests.real.small import CONFIG, FREE, PURGING, Small, done, small, why

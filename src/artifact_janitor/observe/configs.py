@@ -18,7 +18,7 @@ from artifact_janitor.core.model import Artifact, is_within, upward
 from artifact_janitor.journal import Config, ConfigFile
 from artifact_janitor.journal.configs import digest_of
 from artifact_janitor.observe import wandb_log
-from artifact_janitor.observe.reading import open_regular
+from artifact_janitor.regular import open_regular
 
 RUNS = ("hydra-run", "hydra-sweep", "wandb-run", "training-run")
 """The kinds that are configured."""

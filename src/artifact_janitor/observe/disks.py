@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from artifact_janitor.core.model import Filesystem
+from artifact_janitor.observe import mounts
 from artifact_janitor.state import STATE
 
 
@@ -46,8 +47,7 @@ def _which(path: Path) -> str:
     try:
         with open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as info:
             mount = next(line.split()[1] for line in info if line.startswith("mnt_id:"))
-        with open("/proc/self/mountinfo", "rb") as mounts:
-            known = {row[0]: row[2] for row in map(bytes.split, mounts)}
+        known = {row[0]: row[2] for row in map(bytes.split, mounts.lines())}
         return known[mount.encode()].decode()
     except (OSError, StopIteration, KeyError):
         return f"device {os.fstat(fd).st_dev}"

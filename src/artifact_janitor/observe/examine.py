@@ -15,10 +15,10 @@ from pathlib import Path
 from artifact_janitor.core.model import Artifact, Evidence, ModelFile
 from artifact_janitor.observe import liveness, wandb
 from artifact_janitor.observe.liveness import Moment
-from artifact_janitor.observe.reading import open_regular
 from artifact_janitor.observe.survey import Survey
 from artifact_janitor.observe.tree import Entry, Folder, file_fingerprint, fingerprint
 from artifact_janitor.observe.whole import Weights
+from artifact_janitor.regular import open_regular
 
 Inode = tuple[int, int]
 Tick = Callable[[Artifact], None]

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from artifact_janitor.observe.reading import open_regular
+from artifact_janitor.regular import open_regular
 
 LIMIT = 4 << 20
 """Bytes of the file; Hydra's own configuration takes about 12 kB of it."""

@@ -27,12 +27,12 @@ def keep(journal_file: Path, base: Path, wholes: Iterable[Whole], now: int) -> b
 
     Whether that worked: what could not be written is to be read again.
     """
+    if not journal_file.is_file():
+        return True
     found: dict[Run, list[Place]] = {}
     for whole in wholes:
         runs = runs_of(whole.artifacts, whole.run_ids)
         found |= places(runs, (each.path for each in whole.folders))
-    if not found or not journal_file.is_file():
-        return True
     rest = iter(found.items())
     try:
         while some := dict(islice(rest, _AT_ONCE)):

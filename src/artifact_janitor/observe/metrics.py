@@ -38,8 +38,8 @@ from artifact_janitor.observe.checkpoint_folders import STATE
 from artifact_janitor.observe.checkpoints import Found
 from artifact_janitor.observe.job_return import return_value
 from artifact_janitor.observe.kinds import Unit
-from artifact_janitor.observe.reading import open_regular
 from artifact_janitor.observe.tree import Folder
+from artifact_janitor.regular import open_regular
 
 LIMIT = 32 << 20
 """Bytes that are read of one file; a long training's history has a few MB."""

@@ -25,7 +25,7 @@ from artifact_janitor.mlflow_records import (
     named_by,
     record_of,
 )
-from artifact_janitor.observe.reading import open_regular
+from artifact_janitor.regular import open_regular
 
 META = "meta.yaml"
 _LIMIT = 1 << 20

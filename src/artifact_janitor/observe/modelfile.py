@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from artifact_janitor.observe.reading import open_regular
+from artifact_janitor.regular import open_regular
 
 JSON_LIMIT = 64 << 20
 """Bytes of JSON that are read; a ``trainer_state.json`` of a long training has a few MB."""

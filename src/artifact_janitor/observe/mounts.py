@@ -18,11 +18,7 @@ class Mount:
 
 def mount_of(path: str) -> Mount | None:
     """The filesystem that a real, absolute path lies on; None where the kernel doesn't say."""
-    try:
-        with open("/proc/self/mountinfo", "rb") as file:
-            mounts = [_mount(line) for line in file.read().splitlines()]
-    except OSError:
-        return None
+    mounts = map(_mount, lines())
     around = [each for each in mounts if f"{path}/".startswith(f"{each.point.rstrip('/')}/")]
     return max(around[::-1], key=lambda each: len(each.point), default=None)  # the last covers
 
@@ -39,12 +35,16 @@ def _mount(line: bytes) -> Mount:
 
 def mount_points() -> frozenset[str]:
     """Absolute paths of all mount points, bind mounts included; none off Linux."""
+    return frozenset(os.fsdecode(_unescape(line.split(b" ")[4])) for line in lines())
+
+
+def lines() -> list[bytes]:
+    """All mounts as the kernel tells them, see proc(5); none where it doesn't."""
     try:
         with open("/proc/self/mountinfo", "rb") as file:
-            lines = file.read().splitlines()
+            return file.read().splitlines()
     except OSError:
-        return frozenset()
-    return frozenset(os.fsdecode(_unescape(line.split(b" ")[4])) for line in lines)
+        return []
 
 
 def _unescape(path: bytes) -> bytes:

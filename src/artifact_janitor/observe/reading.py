@@ -7,8 +7,6 @@ from pathlib import Path
 
 from artifact_janitor.regular import open_regular
 
-__all__ = ["head", "open_regular"]
-
 
 def head(path: Path | str, limit: int) -> bytes:
     """The first `limit` bytes, or b"" where the file can't be read."""

@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from artifact_janitor import wal
-from artifact_janitor.observe.reading import open_regular
+from artifact_janitor.regular import open_regular
 
 MAGIC = b"SQLite format 3\0"
 PATIENCE = 1.0

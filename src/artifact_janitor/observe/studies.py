@@ -11,9 +11,9 @@ import re
 from pathlib import Path
 
 from artifact_janitor.observe.reading import head
+from artifact_janitor.observe.sqlite import MAGIC
 from artifact_janitor.observe.tree import Folder
 
-_MAGIC = b"SQLite format 3\0"
 _DATABASE = re.compile(r".*\.(?:db|sqlite3?)", re.DOTALL)
 _BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database: commits that are not in it yet, and how to undo one."""
@@ -36,7 +36,7 @@ def _is_database(folder: Folder, name: str, base: Path) -> bool:
     """By its first bytes; one that was only just created has none."""
     if folder.files[name].size == 0:
         return _DATABASE.fullmatch(name) is not None
-    return head(base / folder.path / name, len(_MAGIC)) == _MAGIC
+    return head(base / folder.path / name, len(MAGIC)) == MAGIC
 
 
 def _is_journal(path: Path) -> bool:

@@ -22,9 +22,10 @@ from pathlib import Path, PurePosixPath
 
 from artifact_janitor.core.model import Evidence, is_within
 from artifact_janitor.observe import wandb_log, wandb_uploads
-from artifact_janitor.observe.reading import head, open_regular
+from artifact_janitor.observe.reading import head
 from artifact_janitor.observe.tree import Entry, Folder
 from artifact_janitor.observe.wandb_uploads import Upload
+from artifact_janitor.regular import open_regular
 
 _LOG = re.compile(r"run-(.+)\.wandb", re.DOTALL)
 _SYNC_LOG = re.compile(r"debug-sync\..+\.log", re.DOTALL)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from artifact_janitor.core.model import is_within
 from artifact_janitor.observe import wandb_log
-from artifact_janitor.observe.reading import open_regular
+from artifact_janitor.regular import open_regular
 
 SHRINK = "wandb artifact cache cleanup 10GB"
 """W&B's own command, which removes what was used least."""

@@ -23,7 +23,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from artifact_janitor.observe.reading import open_regular
+from artifact_janitor.regular import open_regular
 
 _LONGEST = 1024 * 1024
 """Bytes of a line; a longer one is not wandb-core's."""
