@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from artifact_janitor.config import Folders, Settings, load, sample
+from artifact_janitor.config import Archive, Folders, Settings, load, sample
 from artifact_janitor.config.checks import TABLES
 from artifact_janitor.config.folders import FILES, SEVERAL
 from artifact_janitor.config.schema import LATER_KEYS, UNVALIDATED, FolderTable, PolicyTable, Schema
@@ -41,6 +41,7 @@ def test_without_a_file_there_are_defaults_and_no_policy(tmp_path: Path) -> None
         policies=(),
         safety=Safety(grace=24 * HOUR, trash_keep=7 * DAY, max_share=0.2),
         disk=Disk(keep_free=None, purge_early=False),
+        archive=Archive(".janitor/archive", 3),
         notes=(),
     )
 
@@ -141,6 +142,15 @@ def test_the_real_environment_is_not_read(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("JANITOR_SAFETY__GRACE", "1h")
     monkeypatch.setenv("SAFETY", '{"grace": "1h"}')
     assert settings(tmp_path).safety.grace == 24 * HOUR
+
+
+def test_archives_may_lie_elsewhere(tmp_path: Path) -> None:
+    text = "[archive]\nstore = '{}'\nlevel = 12"
+    assert settings(tmp_path, text.format("/mnt/big/")).archive == Archive("/mnt/big", 12)
+    assert settings(tmp_path, text.format("old//runs")).archive.store == "old/runs"
+    assert settings(tmp_path, text.format("./.janitor/archive")).archive.store == ".janitor/archive"
+    given = {"JANITOR_ARCHIVE__LEVEL": "19", "JANITOR_ARCHIVE__STORE": "/a"}
+    assert settings(tmp_path, text.format("b"), given).archive == Archive("/a", 19)
 
 
 @pytest.mark.parametrize("table", UNVALIDATED)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from artifact_janitor.core.policy import NEVER_ARCHIVED
 from tests.configuring import settings, wrong
 
 BEST = "keep_best = { metric = 'f1', direction = 'max'"
@@ -202,7 +203,7 @@ def test_a_kind_is_needed_and_must_be_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        *(f"then = '{then}'" for then in ("archive", "compress")),
+        "then = 'compress'",
         "expire = '365d'",
         "unsynced = 'archive'",
     ],
@@ -280,3 +281,42 @@ def test_variables_that_contradict_each_other_are_said(tmp_path: Path) -> None:
     environ = {"JANITOR_SAFETY": "3", "JANITOR_SAFETY__GRACE": "1d"}
     places = dict(wrong(tmp_path, "", environ))
     assert "contradicts JANITOR_SAFETY;" in places["JANITOR_SAFETY__GRACE"]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("store = ''", "is no folder"),
+        ("store = 5", "is no folder"),
+        ("store = '.'", "the workspace itself"),
+        ("store = '..'", "outside the workspace"),
+        ("store = '/'", "the root of all"),
+        ("store = '.janitor/trash'", "the janitor's own"),
+        ("store = '.git/archive'", "Git's"),
+        ("store = 'outputs/old'", "in one another"),
+        ("store = 'training'", "in one another"),
+        ("level = 0", "1 (fast) to 19"),
+        ("level = 20", "1 (fast) to 19"),
+        ("level = true", "1 (fast) to 19"),
+        ("level = 'fast'", "1 (fast) to 19"),
+        ("stroe = 'x'", "did you mean store?"),
+    ],
+)
+def test_what_is_wrong_with_archives(tmp_path: Path, line: str, says: str) -> None:
+    ((place, what),) = wrong(tmp_path, f"[archive]\n{line}")
+    assert place == f"archive.{line.split(maxsplit=1)[0]}"
+    assert says in what
+
+
+@pytest.mark.parametrize("kind", NEVER_ARCHIVED)
+def test_what_no_archive_would_hold_is_not_archived(tmp_path: Path, kind: str) -> None:
+    policy = f"[[policy]]\nkind = '{kind}'\nkeep_last = 1\nthen = 'archive'"
+    ((place, what),) = wrong(tmp_path, policy)
+    assert (place, f"not for {kind}: " in what) == ("policy[1].then", True)
+
+
+def test_archives_may_not_lie_among_the_runs_by_a_link(tmp_path: Path) -> None:
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "elsewhere").symlink_to("outputs")
+    ((place, what),) = wrong(tmp_path, "[archive]\nstore = 'elsewhere'")
+    assert (place, "in one another" in what) == ("archive.store", True)

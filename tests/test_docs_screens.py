@@ -160,6 +160,8 @@ def answers(reader: Reader) -> dict[str, set[str]]:
     asking = Reader(copy, reader.env)
     kept = asking.asks("plan")["data"]["kept"]
     released = next(each["path"] for each in kept if "released_meta" in str(each["reasons"]))
+    recent = (each for each in kept if each["kind"] == "wandb-run" and "otherwise" not in each)
+    archived = next(each["path"] for each in recent)
     shutil.copytree(copy / released, copy / "experiments/one")
     cache = Path(reader.env["HOME"], ".cache/wandb")
     cache.mkdir(parents=True, exist_ok=True)
@@ -168,12 +170,14 @@ def answers(reader: Reader) -> dict[str, set[str]]:
         pin {released} --note mine ~ status ~ unpin . ~ plan ~ run --yes --override-guards
         why training/runs ~ status ~ du ~ history ~ history --config {released} ~ doctor
         undo ~ why training/runs ~ init --config other.toml
+        archive {archived} ~ archives ~ archives {archived} ~ verify ~ restore {archived}
     """
     found: dict[str, set[str]] = {}
     for line in typed.strip().replace("~", "\n").splitlines():
         said = asking.asks(*line.split(), **SHORT)
         assert said["ok"], said
         name = "history --config" if "history --config" in line else line.split()[0]
+        name += " ARCHIVE" if "archives " in line.strip() else ""
         found.setdefault(name, set()).update(_flat(said["data"]))
     return found
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from artifact_janitor.journal.file import FIRST
+from artifact_janitor.journal.file import FIRST, VERSION
 from artifact_janitor.observe import configs, wandb_log
 from artifact_janitor.regular import open_regular
 from tests.real import hydra_runs, training, wandb_runs
@@ -532,7 +532,7 @@ def test_a_journal_of_format_1_is_brought_up_to_date(work: Small) -> None:
     run = work.hydra(30, RUN)
     before = (work.root / run / MAIN).read_bytes()
     assert work.janitor("plan").code == 0
-    assert database(work, "PRAGMA user_version") == [(2,)]
+    assert database(work, "PRAGMA user_version") == [(VERSION,)]
     assert [row["sweep"] for row in work.janitor("history").rows("sweeps")] == ["abcd"]
     assert [row["path"] for row in work.janitor("status").rows("pins")] == ["outputs/pinned"]
     shutil.rmtree(work.root / run)
@@ -544,8 +544,9 @@ def test_what_a_journal_of_format_1_remembers_is_read_once_more(watched: Small) 
     run = watched.hydra(30, RUN)
     before = (watched.root / run / MAIN).read_bytes()
     watched.janitor("plan")
-    for undoing in ("DROP TABLE config", "DROP TABLE content", "PRAGMA user_version = 1"):
-        database(watched, undoing)
+    for table in ("config", "content", "archive"):
+        database(watched, f"DROP TABLE {table}")
+    database(watched, "PRAGMA user_version = 1")
     assert (os.fsencode(run),) in database(watched, "SELECT path FROM memory")
     watched.journal().close()
     watched.janitor("plan")

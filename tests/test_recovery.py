@@ -80,7 +80,8 @@ def workspace(root: Path, phase: Phase) -> tuple[Small, list[str]]:
 
 def nobody_else() -> None:
     """Thousands of reads of /proc, all traced, would only take time here."""
-    sweep.activity = execution.activity = liveness.Activity  # type: ignore[assignment]
+    for each in (sweep, execution):
+        each.activity = liveness.Activity  # type: ignore[attr-defined]
 
 
 def strace(pid: int, *options: str) -> subprocess.Popen[bytes]:

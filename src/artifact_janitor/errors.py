@@ -71,6 +71,12 @@ class Unknown(JanitorError):
     code = "unknown"
 
 
+class ArchiveError(JanitorError):
+    """An archive is damaged, or none of ours."""
+
+    code = "archive"
+
+
 class StepSkipped(JanitorError):
     """A step is not carried out because the world is not as it was observed."""
 

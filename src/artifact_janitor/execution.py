@@ -83,12 +83,12 @@ class Execution:
             else:
                 free.append(step)
         for some in self._portions(free):
-            if some[0].trashed is None and self._must_wait():
+            if some[0].trashed is None and self.must_wait():
                 yield from (Outcome(step, "skipped", NO_ROOM) for step in some)
             else:
                 yield from self._all(some, stop)
 
-    def _must_wait(self) -> bool:
+    def must_wait(self) -> bool:
         """Whether the last room on the disk is needed by the sweep that purges the trash."""
         return is_used_up(self.place.state.folder) and bool(self.place.journal.trashed())
 
@@ -100,6 +100,14 @@ class Execution:
                 count = FEW if is_short(self.place.state.folder) else len(rest)
                 yield rest[:count]
                 rest = rest[count:]
+
+    def check(self, step: Step) -> None:
+        """What stands in the way of a step at this moment, long before it is tried. Raises
+        StepSkipped."""
+        self._check_pins(step.path)
+        _check_configs(step.path, self._configs([step], clock.read().wall).unread)
+        if why := self._objection(step):
+            raise StepSkipped(why)
 
     def _all(self, steps: list[Step], stop: Callable[[], bool]) -> Iterator[Outcome]:
         """Write all intents down at once, then carry them out, some of them together."""

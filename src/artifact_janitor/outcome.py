@@ -8,6 +8,7 @@ from typing import Literal
 
 from artifact_janitor.core.model import Artifact
 from artifact_janitor.core.plan import Step
+from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.journal import Move
 
@@ -28,7 +29,8 @@ class Outcome:
         """What is in the trash by it now; units inside these are not named."""
         if self.step.do == SLIM and self.parts:
             return tuple(each.step.artifact for each in self.parts if each.outcome == "done")
-        return (self.step.artifact,) if self.outcome == "done" and self.step.do == "trash" else ()
+        goes = self.step.do in ("trash", ARCHIVE)
+        return (self.step.artifact,) if self.outcome == "done" and goes else ()
 
 
 Result = tuple[Outcome, tuple[Move, ...]]

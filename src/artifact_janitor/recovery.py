@@ -7,17 +7,24 @@ the thing. A step of several moves that stopped in the middle is rolled back.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from artifact_janitor.apply import trash
+from artifact_janitor.apply.archive import store
 from artifact_janitor.apply.ground import Ground
-from artifact_janitor.core.model import Pin
+from artifact_janitor.core.model import Pin, is_within
 from artifact_janitor.errors import StepFailed, StepSkipped
-from artifact_janitor.journal import Journal, State, Step
+from artifact_janitor.journal import Archived, Journal, Move, State, Step
 from artifact_janitor.state import STATE
-from artifact_janitor.workplace import Workplace
+from artifact_janitor.workplace import Workplace, store_of
 
 BY_UNDO = "brought back by undo"
 """How the note of each pin begins that an undo made."""
+BY_RESTORE = "restored by"
+"""The same of what came back from an archive."""
+
+RESTORING = "restoring"
+"""The folder beside the trash that archives are unpacked in."""
 
 
 def recover(place: Workplace, now: int) -> list[str]:
@@ -28,6 +35,7 @@ def recover(place: Workplace, now: int) -> list[str]:
         if not sweep.ended and state.is_dead(sweep.id):
             with state.step():
                 found += [*_settle(journal, ground, sweep.id, now)]
+                found += [*_settle_archives(place, sweep.id, now)]
                 _tidy(journal, ground, sweep.id)
                 journal.end(sweep.id, now)
     for name in state.held():
@@ -44,6 +52,8 @@ def _settle(journal: Journal, ground: Ground, sweep: str, now: int) -> Iterator[
             yield from _settle_trash(journal, ground, step, now)
         elif step.do == "undo" and step.state in ("intended", "done"):
             yield from _settle_undo(journal, ground, step, now)
+        elif step.do == "restore" and step.state == "intended":
+            yield from _settle_restore(journal, ground, step, now)
         elif step.do == "purge" and step.state == "intended":
             yield from _settle_purge(journal, ground, step, now)
 
@@ -73,6 +83,72 @@ def _settle_trash(journal: Journal, ground: Ground, step: Step, now: int) -> Ite
         return
     journal.settle(step.id, "skipped", "interrupted", now)
     yield f"{step.path} is where it was"
+
+
+def _settle_archives(place: Workplace, sweep: str, now: int) -> Iterator[str]:
+    """After all that concerns the trash. An archive whose source is still where it was goes;
+    else it may be all there is, and stays: it was read back before it got its name."""
+    journal = place.journal
+    for step in journal.steps(sweep):
+        found = journal.archive(step.id) if step.do == "archive" else None
+        if step.state != "intended" or step.do != "archive":
+            continue
+        if found and not _is_there(place.ground, found) and _indexed(place, found, now):
+            journal.settle(step.id, "done", "finished after an interruption", now)
+            yield f"{step.path} was archived as {found.name}"
+            continue
+        if found:
+            store.discard(store_of(place.settings, found.store), found.name)
+            journal.unindex(step.id)
+        journal.settle(step.id, "skipped", "interrupted", now)
+        yield f"{step.path} was not archived"
+
+
+def _is_there(ground: Ground, archived: Archived) -> bool:
+    """Whether what was archived, and nothing else, is at its old place."""
+    try:
+        return ground.stat(archived.path).st_ino == archived.ino
+    except StepSkipped:
+        return False
+
+
+def _indexed(place: Workplace, archived: Archived, now: int) -> bool:
+    """Whether the archive stands; one that got its name and no more is put into the index."""
+    if archived.digest:
+        return True
+    made = store.made(store_of(place.settings, archived.store), archived.name)
+    if made is not None:
+        place.journal.index(archived.step, made.bytes, made.members, made.digest, now)
+    return made is not None
+
+
+def _settle_restore(journal: Journal, ground: Ground, step: Step, now: int) -> Iterator[str]:
+    """What reached its place was whole. What did not goes: the archive still holds it."""
+    back = []
+    for move in journal.moves(step.id):
+        here, front, source, target = _on_ground(ground, move)
+        staging, _, _ = target.partition(f"/{step.sweep}/")
+        staged = f"{staging}/{step.sweep}"
+        if here.has(source) and not here.has(target):
+            back.append(move.source)
+            if not front and is_within(source, step.path):
+                journal.pin(Pin(source, BY_RESTORE, now))
+        if here.has(staged) and f"/{RESTORING}/{step.sweep}/" in f"/{target}":
+            trash.remove(here, staged)
+            trash.prune(here, staged)
+    state: State = "done" if back else "failed"
+    journal.settle(step.id, state, "interrupted", now)
+    yield f"{step.path}: {', '.join(back) or 'nothing of it'} came back from its archive"
+
+
+def _on_ground(ground: Ground, move: Move) -> tuple[Ground, str, str, str]:
+    """A move as its ground knows it; what was restored elsewhere has absolute paths."""
+    top, found, _ = move.target.partition(f"/{STATE}/{RESTORING}/")
+    if not (found and move.target.startswith("/")):
+        return ground, "", move.source, move.target
+    above, _, name = top.rpartition("/")
+    cut = len(above) + 1
+    return Ground(Path(above or "/"), [name]), name, move.source[cut:], move.target[cut:]
 
 
 def _settle_undo(journal: Journal, ground: Ground, step: Step, now: int) -> Iterator[str]:

@@ -10,10 +10,11 @@ from functools import partial
 from itertools import chain
 
 from artifact_janitor import clock
+from artifact_janitor.archiving import Archiving
 from artifact_janitor.config import Settings
 from artifact_janitor.core.model import Artifact, Catalogue, Refusal
 from artifact_janitor.core.plan import Plan, leaving, plan
-from artifact_janitor.core.policy import Policy
+from artifact_janitor.core.policy import ARCHIVE, Policy
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.execution import Execution, Options
 from artifact_janitor.journal import Journal, open_journal
@@ -236,9 +237,15 @@ def run(
             seen.plan.id, options.command, started.wall, by_person=options.by_person
         )
         with place.state.sweep(name):
+            archived = tuple(each for each in seen.plan.steps if each.do == ARCHIVE)
+            others = replace(
+                seen.plan, steps=tuple(each for each in seen.plan.steps if each.do != ARCHIVE)
+            )
             execution = Execution(place, seen.survey, name, options)
+            archiving = Archiving(place, seen.survey, name, options, tick or (lambda *_: None))
             outcomes = []
-            for outcome in execution.of(seen.plan, stop):
+            both = (execution.of(others, stop), archiving.of(seen.plan, archived, stop))
+            for outcome in chain.from_iterable(both):  # a purge makes room for archives
                 outcomes.append(outcome)
                 if tick:
                     tick("carrying out", len(outcomes), len(seen.plan.steps))

@@ -8,11 +8,12 @@ from artifact_janitor import clock
 from artifact_janitor.apply import trash
 from artifact_janitor.core.model import Artifact, Pin, is_within
 from artifact_janitor.core.plan import Step
-from artifact_janitor.errors import StepFailed, StepSkipped, UsageError
+from artifact_janitor.errors import ArchiveError, StepFailed, StepSkipped, UsageError
 from artifact_janitor.journal import Intent, Journal, Sweep
 from artifact_janitor.journal import Step as Done
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.recovery import BY_UNDO, recover
+from artifact_janitor.restoring import named, restore
 from artifact_janitor.workplace import Workplace
 
 
@@ -86,7 +87,7 @@ def _one(place: Workplace, sweep: str, step: Done) -> Outcome:
     (number,) = journal.intend(sweep, [intent], now)
     try:
         _bring_back(place, step)
-    except (StepFailed, StepSkipped) as error:
+    except (ArchiveError, StepFailed, StepSkipped) as error:
         why = ": ".join(filter(None, (error.message, error.hint)))
         journal.settle(number, "failed", why, now)
         return Outcome(shown, "failed", why)
@@ -97,7 +98,8 @@ def _one(place: Workplace, sweep: str, step: Done) -> Outcome:
 def _bring_back(place: Workplace, step: Done) -> None:
     journal = place.journal
     if step.state == "purged":
-        raise StepFailed("purged: it left the trash for good")
+        _unpack(place, step)
+        return
     if later := _around(place, step):
         raise StepFailed(f"{later.path} lies in the trash itself", f"janitor undo {later.sweep}")
     with place.state.step():
@@ -107,6 +109,18 @@ def _bring_back(place: Workplace, step: Done) -> None:
         trash.put_back(place.ground, moves)
         journal.turn(step.id, "undone")
         journal.pin(Pin(step.path, f"{BY_UNDO} {step.sweep}", clock.read().wall))
+
+
+def _unpack(place: Workplace, step: Done) -> None:
+    """What left the trash for good may have been archived in the same sweep."""
+    journal = place.journal
+    made = [each for each in journal.archives() if each.path == step.path and each.digest]
+    mine = next((each for each in made if journal.step(each.step).sweep == step.sweep), None)
+    if mine is None:
+        raise StepFailed("purged: it left the trash for good")
+    restore(place, named(place.settings, journal, mine.name))
+    journal.turn(step.id, "undone")
+    journal.pin(Pin(step.path, f"{BY_UNDO} {step.sweep}", clock.read().wall))
 
 
 def _around(place: Workplace, step: Done) -> Done | None:

@@ -7,8 +7,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from artifact_janitor import clock
+from artifact_janitor.apply.archive.store import Store
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.config import Settings
+from artifact_janitor.config.schema import OWN_STORE
 from artifact_janitor.journal import Journal, open_journal
 from artifact_janitor.reserve import Reserve
 from artifact_janitor.state import State
@@ -45,6 +47,13 @@ def workplace(settings: Settings) -> Iterator[Workplace]:
             yield Workplace(settings, state, journal, ground_of(settings))
     finally:
         reserve.keep()
+
+
+def store_of(settings: Settings, store: str = "") -> Store:
+    """The folder that archives go to, or one that they went to before."""
+    place = store or settings.archive.store
+    own = place == OWN_STORE
+    return Store(settings.workspace / place, own=own, owner=settings.workspace)
 
 
 def ground_of(settings: Settings) -> Ground:

@@ -12,15 +12,17 @@ from artifact_janitor.core.model import (
     Artifact,
     Catalogue,
     Evidence,
+    Filesystem,
     Kind,
+    ModelFile,
     Pin,
     Refusal,
     Tally,
     Trashed,
 )
 from artifact_janitor.core.plan import Plan, leaving, plan
-from artifact_janitor.core.policy import Policy, Safety
-from artifact_janitor.units import DAY
+from artifact_janitor.core.policy import Disk, Policy, Safety
+from artifact_janitor.units import DAY, HOUR
 from tests.core.history import NOW, local
 from tests.core.strategies import (
     ANY,
@@ -340,3 +342,70 @@ def test_the_trash_is_purged_exactly_after_its_time(
     )
     assert [step.trashed for step in seen.steps] == due
     assert list(leaving(seen)) == []
+
+
+def archived(then: str, inner: str, *, model: str | None = None) -> dict[str, str]:
+    """What becomes of an old run with a run in it, and of the model that the inner one holds."""
+    models = (ModelFile("o/in/best.pt", 1, model),) if model is not None else ()
+    units = (
+        Artifact("o", "hydra-run", NOW - 9 * DAY),
+        Artifact("o/in", "wandb-run", NOW - 9 * DAY, parent="o", models=models),
+    )
+    rules = [
+        Policy("hydra-run", keep_within=DAY, then=then),
+        Policy("wandb-run", keep_within=DAY, then=inner),
+    ]
+    found = plan(Catalogue(units), rules, SAFETY, NOW, local)
+    return {step.path: step.do for step in found.steps}
+
+
+def test_what_a_part_is_archived_for_is_not_lost_with_the_whole() -> None:
+    assert archived("trash", "trash") == {"o": "trash"}
+    assert archived("archive", "trash") == {"o": "archive"}
+    assert archived("trash", "archive") == {"o": "archive"}
+
+
+def test_what_its_own_policy_archives_is_not_slimmed_away() -> None:
+    ages = range(20, 16, -1)
+    parts = [
+        Artifact(f"o/e{age}.pt", "checkpoint", NOW - age * DAY, within="o", parent="o", valid=True)
+        for age in ages
+    ]
+    run = Artifact("o", "hydra-run", NOW - 9 * DAY)
+    for then, done in (("trash", {"o": "slim"}), ("archive", dict.fromkeys(AS_THEY_GO, "archive"))):
+        rules = [
+            Policy("hydra-run", keep_within=DAY, then="slim"),
+            Policy("checkpoint", keep_last=2, then=then),
+        ]
+        found = plan(Catalogue((run, *parts)), rules, SAFETY, NOW, local)
+        assert {step.path: step.do for step in found.steps} == done
+        assert {each.path for each in leaving(found)} >= set(AS_THEY_GO)
+
+
+AS_THEY_GO = ("o/e20.pt", "o/e19.pt")
+
+
+def test_limits_count_what_is_archived_as_they_count_what_goes() -> None:
+    """And no limit takes the last copy of a model but into an archive."""
+    models = (ModelFile("o/1/best.pt", 1, ""),)
+    runs = [
+        Artifact(f"o/{n}", "hydra-run", NOW - n * HOUR, bytes=10, frees=10, models=models[: n == 1])
+        for n in (1, 2, 3)
+    ]
+    for then, gone in (("archive", {"o/1", "o/2", "o/3"}), ("trash", {"o/2", "o/3"})):
+        rules = [Policy("hydra-run", keep_within=DAY, then=then, max_size=5)]
+        found = plan(Catalogue(tuple(runs)), rules, SAFETY, NOW, local)
+        assert {step.path: step.do for step in found.steps} == dict.fromkeys(gone, then)
+    full = Filesystem(free=0, roots=("o",), trashes=(".janitor",))
+    rules = [Policy("hydra-run", keep_within=HOUR, then="archive")]
+    catalogue = Catalogue(tuple(runs), disks=(full,))
+    found = plan(catalogue, rules, SAFETY, NOW, local, Disk(keep_free=10))
+    assert [(step.do, step.path) for step in found.steps] == [("archive", "o/3")]
+
+
+def test_the_only_copy_of_a_model_is_archived_never_trashed() -> None:
+    """The digest "" is that of what nothing else can equal."""
+    assert archived("trash", "trash", model="") == {}
+    assert archived("archive", "archive", model="") == {"o": "archive"}
+    assert archived("archive", "trash", model="") == {"o": "archive"}
+    assert archived("trash", "archive", model="") == {"o/in": "archive"}

@@ -31,6 +31,18 @@ def moves_for(ground: Ground, sweep: str, paths: Iterable[str]) -> tuple[Move, .
     return tuple(_move_for(ground, sweep, path) for path in paths)
 
 
+def state_of(ground: Ground, path: str) -> str:
+    """The janitor's folder on the filesystem of a root, which is made where it is missing;
+    what lies in a path on it can be had by a rename."""
+    root = ground.root_of(path)
+    try:
+        with ground.folder(root, make=True) as fd, ground.folder(STATE) as state:
+            same = mount_of(fd) == mount_of(state)
+    except StepSkipped:
+        same = False
+    return STATE if same else f"{root}/{STATE}"
+
+
 def _move_for(ground: Ground, sweep: str, path: str) -> Move:
     status = ground.stat(path)
     root = ground.root_of(path)

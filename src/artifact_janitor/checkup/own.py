@@ -60,6 +60,7 @@ _TABLES = {
     "pin": "pins",
     "memory": "runs remembered",
     "config": "configurations",
+    "archive": "archives",
 }
 
 

@@ -8,6 +8,12 @@ from typing import Annotated
 import typer
 
 from artifact_janitor import __version__
+from artifact_janitor.cli.archives import (
+    archive_command,
+    archives_command,
+    restore_command,
+    verify_command,
+)
 from artifact_janitor.cli.asking import status_command, why_command
 from artifact_janitor.cli.beginning import init_command
 from artifact_janitor.cli.doctoring import doctor_command
@@ -29,6 +35,10 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "history": history_command,
     "pin": pin_command,
     "unpin": unpin_command,
+    "archive": archive_command,
+    "archives": archives_command,
+    "restore": restore_command,
+    "verify": verify_command,
     "doctor": doctor_command,
     "demo": demo_command,
 }

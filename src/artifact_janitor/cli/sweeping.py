@@ -11,9 +11,11 @@ import typer
 from rich.prompt import Confirm
 
 from artifact_janitor import clock
+from artifact_janitor.cli.modesty import stand_back
 from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
 from artifact_janitor.core.plan import OVERRIDABLE, Plan
+from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.errors import Locked, Refused
 from artifact_janitor.execution import Options
 from artifact_janitor.render import facts, text
@@ -53,7 +55,9 @@ def run_command(
     seen = _look(session, leases=not (yes or override))
     by_person = override or (not yes and _agreed(session, seen.plan))
     options = Options(by_person)
-    with session.progress() as tick, _ends_after_a_step() as stop:
+    if any(step.do == ARCHIVE for step in seen.plan.steps):
+        stand_back()
+    with session.progress() as tick, ends_after_a_step() as stop:
         report = run(session.settings, seen, options, recovered, tick, stop)
     return _told(session, report)
 
@@ -82,7 +86,7 @@ def _agreed(session: Session, plan: Plan) -> bool:
 
 
 @contextmanager
-def _ends_after_a_step() -> Iterator[Callable[[], bool]]:
+def ends_after_a_step() -> Iterator[Callable[[], bool]]:
     """The first Ctrl-C or SIGTERM ends after the current step, the second at once."""
     asked: list[int] = []
 

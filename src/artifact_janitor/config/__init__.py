@@ -23,7 +23,7 @@ from artifact_janitor.units import DAY, SECOND
 NEVER_REMOVED = ("study", "milestone")
 """Kinds that no policy takes anything of; what protects them is found by looking."""
 
-__all__ = ["Folders", "Settings", "defaults", "load", "sample"]
+__all__ = ["Archive", "Folders", "Settings", "defaults", "load", "sample"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,14 @@ class Folders:
         return tuple(folder for folder in every if folder not in self.roots)
 
 
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """``store`` is absolute, or relative to the workspace; ``level`` is zstd's."""
+
+    store: str
+    level: int
+
+
 @dataclass(frozen=True)
 class Settings:
     """What a person decided; ``source`` is None where there is no file.
@@ -77,6 +85,7 @@ class Settings:
     policies: tuple[Policy, ...]
     safety: Safety
     disk: Disk
+    archive: Archive
     notes: tuple[str, ...]
 
 
@@ -141,6 +150,7 @@ def _settings(given: Given, workspace: Path, source: Path | None) -> Settings:
         policies=tuple(_policy(policy) for policy in schema.policy),
         safety=Safety(**schema.safety.model_dump()),
         disk=Disk(**schema.disk.model_dump()),
+        archive=Archive(**schema.archive.model_dump()),
         notes=tuple(_notes(schema, given)),
     )
 

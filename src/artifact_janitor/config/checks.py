@@ -14,10 +14,11 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from artifact_janitor.config.folders import ROOTS, folder_problems, named
+from artifact_janitor.config.folders import ROOTS, folder_problems, named, store_problems
 from artifact_janitor.config.given import Given, Place
 from artifact_janitor.config.schema import (
     LATER_KEYS,
+    ArchiveTable,
     BestTable,
     DiskTable,
     FolderTable,
@@ -31,6 +32,7 @@ from artifact_janitor.config.schema import (
     said,
 )
 from artifact_janitor.core.model import KINDS, is_within
+from artifact_janitor.core.policy import ARCHIVE, NEVER_ARCHIVED
 from artifact_janitor.core.slimming import SLIM, SLIMMABLE
 from artifact_janitor.errors import Problem
 
@@ -38,6 +40,7 @@ TABLES: dict[str, type[Table]] = {
     "folders": FolderTable,
     "safety": SafetyTable,
     "disk": DiskTable,
+    "archive": ArchiveTable,
     "policy": PolicyTable,
 }
 MISSING = {
@@ -55,6 +58,7 @@ def problems(given: Given, workspace: Path, today: date) -> list[Problem]:
         *_schema_problems(given),
         *folder_problems(given, workspace),
         *_policy_problems(given, today),
+        *store_problems(given, workspace),
     ]
     return sorted(set(found), key=lambda problem: (_natural(problem.where), problem.what))
 
@@ -126,6 +130,7 @@ def _policy_problems(given: Given, today: date) -> Iterator[Problem]:
             ((*whole, "path"), _nowhere(given, policy)),
             ((*whole, "uploaded_before"), _no_word(policy, today)),
             ((*whole, "then"), _cannot_slim(policy)),
+            ((*whole, "then"), _cannot_archive(policy)),
             (whole, _eclipsed(given, index)),
         ):
             if what:
@@ -177,6 +182,13 @@ def _cannot_slim(policy: dict[str, object]) -> str:
         return ""
     some = ", ".join(SLIMMABLE)
     return f'"slim" is for kinds that hold checkpoints ({some}); write "trash"'
+
+
+def _cannot_archive(policy: dict[str, object]) -> str:
+    why = next((why for kind, why in NEVER_ARCHIVED.items() if kind == policy.get("kind")), "")
+    if policy.get("then") != ARCHIVE or not why:
+        return ""
+    return f'"archive" is not for {policy["kind"]}: {why}; write "trash"'
 
 
 def _eclipsed(given: Given, index: int) -> str:

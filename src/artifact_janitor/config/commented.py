@@ -10,6 +10,7 @@ from textwrap import fill
 from pydantic.fields import FieldInfo
 
 from artifact_janitor.config.schema import (
+    ArchiveTable,
     DiskTable,
     FolderTable,
     PolicyTable,
@@ -56,6 +57,7 @@ def sample() -> str:
         _table("[folders]", FolderTable),
         _table("[safety]", SafetyTable),
         _table("[disk]", DiskTable),
+        _table("[archive]", ArchiveTable),
         _table("#[[policy]]", PolicyTable, WANDB_KEYS),
         WANDB + "\n".join(_keys(PolicyTable, WANDB_KEYS)) + "\n\n" + EXAMPLES,
     )

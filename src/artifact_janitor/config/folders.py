@@ -14,7 +14,13 @@ from itertools import combinations
 from pathlib import Path
 
 from artifact_janitor.config.given import Given
-from artifact_janitor.config.schema import FolderTable, one_folder, said, some_folders
+from artifact_janitor.config.schema import (
+    FolderTable,
+    one_folder,
+    said,
+    some_folders,
+    store_place,
+)
 from artifact_janitor.core.model import is_within
 from artifact_janitor.errors import Problem
 
@@ -68,6 +74,21 @@ def folder_problems(given: Given, workspace: Path) -> Iterator[Problem]:
         blamed, other = (first, second) if blame_first else (second, first)
         if what := _same(blamed, other) or _meeting(blamed, other, real):
             yield Problem(given.place(("folders", blamed.key)), f"{said(blamed.folder)}{what}")
+
+
+def store_problems(given: Given, workspace: Path) -> Iterator[Problem]:
+    """Archives among the runs would be taken for runs, or go with them."""
+    try:
+        store = store_place(given.table("archive").get("store"))
+    except ValueError:
+        return  # there is none, or it is the schema's to report
+    place = os.path.realpath(workspace / store)
+    for each in named(given):
+        root = os.path.realpath(workspace / each.folder)
+        if each.key in ROOTS and (_inside(place, root) or _inside(root, place)):
+            what = f"{said(store)} and {said(each.folder)} are in one another"
+            where = given.place(("archive", "store"))
+            yield Problem(where, f"{what}: archives need a folder apart from the runs")
 
 
 def _missing(each: Named, workspace: Path) -> str:

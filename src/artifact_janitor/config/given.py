@@ -38,7 +38,11 @@ class Given:
     @property
     def folders(self) -> dict[str, object]:
         """The folders that the person named; the environment wins."""
-        layers = [layer.get("folders") for layer in (self.file, self.environment)]
+        return self.table("folders")
+
+    def table(self, name: str) -> dict[str, object]:
+        """All keys of a table, from both layers."""
+        layers = [layer.get(name) for layer in (self.file, self.environment)]
         return {key: each[key] for each in layers if isinstance(each, dict) for key in each}
 
     @property

@@ -24,7 +24,7 @@ from pydantic_settings import (
 )
 
 from artifact_janitor.core.model import KINDS
-from artifact_janitor.core.policy import pattern
+from artifact_janitor.core.policy import ARCHIVE, pattern
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.units import parse_duration, parse_size, quoted
 
@@ -36,12 +36,12 @@ MOST = 1_000_000_000
 LONGEST_NAME = 200
 """Letters in the name of a metric."""
 
-THEN = ("trash", SLIM)
-LATER_THEN = ("archive", "compress")
+THEN = ("trash", SLIM, ARCHIVE)
+LATER_THEN = ("compress",)
 LATER_KEYS = {
     "expire": "remove the line, there are no archives to expire",
 }
-UNVALIDATED = ("gitignore", "schedule", "archive", "retrain")
+UNVALIDATED = ("gitignore", "schedule", "retrain")
 """Tables of later versions: to leave them aside removes nothing."""
 
 
@@ -188,7 +188,8 @@ def _then(value: object) -> str:
         advice = 'write "trash" (janitor undo brings it back), or remove the policy'
         raise ValueError(f"{said(value)} is not in this version yet: {advice}")
     if value not in THEN:
-        raise ValueError(f'{said(value)} is nothing to do; write "trash" or "slim"')
+        words = '", "'.join(THEN[:-1]) + f'" or "{THEN[-1]}'
+        raise ValueError(f'{said(value)} is nothing to do; write "{words}"')
     return str(value)
 
 
@@ -234,6 +235,31 @@ def one_folder(value: object) -> tuple[str, ...]:
 def some_folders(value: object) -> tuple[str, ...]:
     """A folder or a list of them, normalised; the empty list is none. Raises ValueError."""
     return tuple(_folder(each) for each in (value if isinstance(value, list) else [value]))
+
+
+OWN_STORE = ".janitor/archive"
+
+
+def store_place(value: object) -> str:
+    """Absolute, or in the workspace; whether it lies among the runs is checked elsewhere."""
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ValueError(f'{said(value)} is no folder; write it like "/mnt/big/archives"')
+    place = posixpath.normpath(value)
+    if place == OWN_STORE:
+        return place
+    if not place.startswith("/"):
+        return _folder(value)
+    if place.strip("/") == "":
+        raise ValueError(f"{said(value)} is the root of all; name a folder in it")
+    return place
+
+
+def _level(value: object) -> int:
+    """The environment holds text only."""
+    number = int(value) if isinstance(value, str) and value.isdecimal() else value
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 19:
+        raise ValueError(f"{said(value)} is no level of zstd; write 1 (fast) to 19 (small)")
+    return number
 
 
 def setting(default: Any, meaning: str, example: object = None) -> Any:
@@ -312,6 +338,19 @@ class DiskTable(Table):
     )
 
 
+class ArchiveTable(Table):
+    """Where archives lie, and how hard they are compressed."""
+
+    store: Annotated[str, PlainValidator(store_place)] = setting(
+        OWN_STORE,
+        "The folder of archives; one of your own must exist, and may lie on another disk:"
+        ' "/mnt/big/archives". What is archived in .janitor goes with git clean -fdx.',
+    )
+    level: Annotated[int, PlainValidator(_level)] = setting(
+        3, "From 1 (fast) to 19 (small): what zstd calls its level."
+    )
+
+
 class BestTable(Table):
     """The table of ``keep_best``. There is no good default for a direction."""
 
@@ -361,7 +400,7 @@ class PolicyTable(Table):
         'The others go to the trash; janitor undo brings them back. With "slim" a run or sweep'
         " stays, and only its checkpoints go, but for the best, final, last and newest valid one"
         " and what is pinned or referred to. Of a checkpoint policy's rules only keep_best counts"
-        " then.",
+        ' then. With "archive" each is archived before, and read back.',
     )
     max_size: Annotated[int | None, PlainValidator(_max_size)] = setting(
         None,
@@ -392,7 +431,7 @@ class Schema(BaseSettings):
     policy: list[PolicyTable] = []
     gitignore: dict[str, object] = {}
     schedule: dict[str, object] = {}
-    archive: dict[str, object] = {}
+    archive: ArchiveTable = ArchiveTable()
     retrain: list[dict[str, object]] = []
 
     @classmethod

@@ -14,7 +14,7 @@ from artifact_janitor.core.model import Artifact, Catalogue, Refusal
 from artifact_janitor.core.policy import Policy
 from artifact_janitor.core.protection import Copies, Protections, only_copies, protections
 from artifact_janitor.core.retention import Verdict
-from artifact_janitor.core.slimming import Slimming, slimmings, slims
+from artifact_janitor.core.slimming import Slimming, archives, slimmings, slims
 from artifact_janitor.units import format_size
 
 
@@ -65,7 +65,7 @@ def decide(
     whole = [
         each.artifact for path, each in unkept.items() if path not in protected and not slims(each)
     ]
-    protected |= only_copies(copies, whole)
+    protected |= only_copies(copies, [each for each in whole if not archives(unkept[each.path])])
     going = {artifact.path for artifact in whole if artifact.path not in protected}
     decision = Decision(dict(verdicts), protected, going)
     free = {path: each for path, each in verdicts.items() if path not in protected}
@@ -111,8 +111,8 @@ def _yielded(catalogue: Catalogue, decision: Decision, verdict: Verdict, copies:
     if gain <= 0:
         return 0
     decision.verdicts[artifact.path] = _beyond(verdict)
-    whole = not slims(verdict)
-    if whole and artifact.path not in protected and (why := copies.take(artifact)):
+    whole, lost = not slims(verdict), not (slims(verdict) or archives(verdict))
+    if lost and artifact.path not in protected and (why := copies.take(artifact)):
         protected[artifact.path] = why
     if artifact.path in protected:
         return 0

@@ -18,13 +18,14 @@ from artifact_janitor.core.model import (
     Tally,
     Trashed,
 )
-from artifact_janitor.core.policy import Disk, Policy, Safety
+from artifact_janitor.core.policy import ARCHIVE, Disk, Policy, Safety
 from artifact_janitor.core.protection import WORD, trusting
 from artifact_janitor.core.retention import LocalTime, Verdict, judge
 from artifact_janitor.core.room import Room, early, holder, rooms, spare
 from artifact_janitor.core.slimming import (
     SLIM,
     Slimming,
+    archives,
     as_planned,
     not_bulk,
     overruled,
@@ -193,7 +194,7 @@ def _retention(catalogue: Catalogue, decision: Decision, slimmed: Iterable[Slimm
     ]
     slim = {each.run.path: each for each in slimmed if each.leave}
     apart = {*outer, *slim}
-    steps = [_step(catalogue, decision.verdicts[path]) for path in outer]
+    steps = [_step(catalogue, decision.verdicts, whole, path) for path in outer]
     steps += [_slim(each, left(catalogue, each.run, apart)) for each in slim.values()]
     return sorted(steps, key=lambda step: _turn(catalogue, step.artifact, slim))
 
@@ -205,10 +206,17 @@ def _turn(catalogue: Catalogue, artifact: Artifact, slim: Collection[str]) -> tu
     return outer.time, outer.path, artifact.path
 
 
-def _step(catalogue: Catalogue, verdict: Verdict) -> Step:
-    artifact, inside = verdict.artifact, tuple(catalogue.below(verdict.artifact.path))
+def _step(
+    catalogue: Catalogue, verdicts: Mapping[str, Verdict], whole: Collection[str], path: str
+) -> Step:
+    """A unit that goes as a whole, with all that is in it; what one part is archived for is not
+    lost with another."""
+    verdict, inside = verdicts[path], tuple(catalogue.below(path))
+    leave = (path, *(each.path for each in inside if each.path in whole))
     then = verdict.policy.then if verdict.policy else ""
-    return Step(then, artifact, verdict.reasons + _proof(artifact, inside), inside)
+    do = ARCHIVE if any(archives(verdicts[each]) for each in leave) else then
+    artifact = verdict.artifact
+    return Step(do, artifact, verdict.reasons + _proof(artifact, inside), inside)
 
 
 def _slim(slimming: Slimming, size: int) -> Step:

@@ -9,6 +9,15 @@ from functools import lru_cache
 
 from artifact_janitor.core.model import Artifact, Kind
 
+ARCHIVE = "archive"
+"""What a policy's ``then`` and a step say of a unit that moves into an archive first."""
+
+NEVER_ARCHIVED: dict[Kind, str] = {
+    "mlflow-run": "what MLflow's database knows of a run would not be in its archive",
+    "cache": "caches are made anew",
+}
+"""Kinds of which an archive would not hold all, or nothing worth it, and why."""
+
 
 @dataclass(frozen=True, slots=True)
 class Best:

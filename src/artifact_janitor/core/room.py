@@ -83,7 +83,10 @@ def spare(
     """Which of the units that would go on a filesystem need not: path → why. They are told in
     their turn, each with what leaves its place: itself, or the bulk of a run that is slimmed.
 
-    The one that covers what is missing is the last that goes.
+    The one that covers what is missing is the last that goes. Of a unit that is archived this
+    counts all that its place gives back, which is an upper bound: nobody knows yet how large
+    its archive becomes, and whether that takes room here or on another disk. The next sweep
+    measures what is free, and goes on.
     """
     going: set[str] = set()
     spared: dict[str, str] = {}

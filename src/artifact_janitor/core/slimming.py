@@ -3,7 +3,7 @@
 The run stays where it is, with its configs, logs and metrics, with its best and final
 models, and with whatever no layout explains. The ``keep_`` rules of checkpoint policies
 don't count in it, as they don't in a run that goes as a whole; only what ``keep_best``
-calls best is best.
+calls best is best. What its own policy archives is left to that: it is not to be lost.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from artifact_janitor.core.model import Artifact, Catalogue, Kind, ancestors
-from artifact_janitor.core.policy import Best, Policy
+from artifact_janitor.core.policy import ARCHIVE, Best, Policy
 from artifact_janitor.core.protection import Protections
 from artifact_janitor.core.retention import LocalTime, Verdict, judge, misdated
 
@@ -45,6 +45,12 @@ def slims(verdict: Verdict) -> bool:
     return verdict.policy is not None and verdict.policy.then == SLIM
 
 
+def archives(verdict: Verdict) -> bool:
+    """Whether the policy of this unit archives what it lets go. That loses no last copy: it
+    is read back before the unit leaves its place."""
+    return verdict.policy is not None and verdict.policy.then == ARCHIVE
+
+
 def slimmings(
     catalogue: Catalogue,
     verdicts: Mapping[str, Verdict],
@@ -62,7 +68,8 @@ def slimmings(
         around = _around(catalogue, verdict.artifact)
         if whole.isdisjoint(around):
             live = next((each for each in around if _is_live(each, protected)), "")
-            inside = [*_checkpoints(catalogue, path, apart)] if not live else []
+            found = _checkpoints(catalogue, path, apart) if not live else ()
+            inside = [each for each in found if not archives(verdicts[each.path])]
             leave = sorted(
                 (each for each in inside if each.path not in stays),
                 key=lambda each: (each.time, each.path),

@@ -19,9 +19,17 @@ from typing import Any, cast
 
 from artifact_janitor.core.model import Pin, Tally, Trashed, is_within
 from artifact_janitor.journal import configs as kept
-from artifact_janitor.journal.file import WITH_CONFIGS, connect, damaged, told, version_of
+from artifact_janitor.journal.file import (
+    WITH_ARCHIVES,
+    WITH_CONFIGS,
+    connect,
+    damaged,
+    told,
+    version_of,
+)
 from artifact_janitor.journal.records import (
     TO_TRASH,
+    Archived,
     Config,
     ConfigFile,
     Intent,
@@ -33,6 +41,7 @@ from artifact_janitor.journal.records import (
 from artifact_janitor.reserve import Reserve
 
 __all__ = [
+    "Archived",
     "Config",
     "ConfigFile",
     "Intent",
@@ -294,6 +303,46 @@ class Journal:
         """How many rows lie in each of its tables."""
         tables = [row[0] for row in self._rows("SELECT name FROM sqlite_master WHERE type='table'")]
         return {name: self._rows(f'SELECT count(*) FROM "{name}"')[0][0] for name in tables}
+
+    # archives
+
+    def announce(self, step: int, store: str, name: str, ino: int) -> None:
+        """An archive is about to be written under this name."""
+        with self._writing() as db:
+            row = (step, os.fsencode(store), name, ino)
+            db.execute("INSERT INTO archive (step, store, name, ino) VALUES (?,?,?,?)", row)
+
+    def index(self, step: int, size: int, members: int, digest: str, now: int) -> None:
+        """It stands, and was read back; from now on it is in the index."""
+        with self._writing() as db:
+            query = "UPDATE archive SET bytes=?, members=?, digest=?, checked=? WHERE step = ?"
+            db.execute(query, (size, members, digest, now, step))
+
+    def checked(self, step: int, now: int) -> None:
+        with self._writing(durable=False) as db:
+            db.execute("UPDATE archive SET checked = ? WHERE step = ?", (now, step))
+
+    def unindex(self, step: int) -> None:
+        """There is no such archive any more, or never was."""
+        with self._writing() as db:
+            db.execute("DELETE FROM archive WHERE step = ?", (step,))
+
+    def archive(self, step: int) -> Archived | None:
+        """The one that a step made, or is making."""
+        return next((each for each in self.archives() if each.step == step), None)
+
+    def archives(self) -> list[Archived]:
+        """All in the index, oldest first, and those that are being written."""
+        if self.version < WITH_ARCHIVES:
+            return []
+        rows = self._rows(
+            "SELECT step, path, kind, store, name, ino, archive.bytes, members, digest, checked "
+            "FROM archive JOIN step ON step.id = archive.step ORDER BY step"
+        )
+        return [
+            Archived(step, os.fsdecode(path), kind, os.fsdecode(store), *rest)
+            for step, path, kind, store, *rest in rows
+        ]
 
     # what earlier looks saw
 

@@ -51,11 +51,22 @@ DELETE FROM memory;
 """What is remembered is not read, and a run that is not read keeps no configuration: so all
 is read once more."""
 
-FORMATS = (FIRST, CONFIGS)
+ARCHIVES = """
+CREATE TABLE archive (
+    step INTEGER PRIMARY KEY REFERENCES step, store BLOB NOT NULL, name TEXT NOT NULL,
+    ino INTEGER NOT NULL, bytes INTEGER NOT NULL DEFAULT 0, members INTEGER NOT NULL DEFAULT 0,
+    digest TEXT NOT NULL DEFAULT '', checked INTEGER NOT NULL DEFAULT 0
+);
+"""
+"""The index of archives. As long as its digest is "", one is being written."""
+
+FORMATS = (FIRST, CONFIGS, ARCHIVES)
 """What makes format 1 of an empty file, format 2 of format 1, and so on."""
 VERSION = len(FORMATS)
 WITH_CONFIGS = 1 + FORMATS.index(CONFIGS)
 """The first format that keeps configurations."""
+WITH_ARCHIVES = 1 + FORMATS.index(ARCHIVES)
+"""The first format that has an index of archives."""
 
 
 @contextmanager

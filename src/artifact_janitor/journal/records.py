@@ -95,3 +95,23 @@ class Config:
     kind: str
     run_id: str
     files: tuple[ConfigFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """One archive in the index, made by `step` of the unit at `path`, whose inode was `ino`.
+
+    ``store`` is as it was configured then; ``digest`` that of the manifest, "" as long as the
+    archive is being written; ``checked`` when it was last read in full, in nanoseconds.
+    """
+
+    step: int
+    path: str
+    kind: Kind
+    store: str
+    name: str
+    ino: int
+    bytes: int = 0
+    members: int = 0
+    digest: str = ""
+    checked: int = 0

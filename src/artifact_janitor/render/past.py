@@ -67,7 +67,8 @@ def _ago(sweep: dict[str, Any], now: int) -> str:
 
 def _sum(sweep: dict[str, Any]) -> str:
     steps = sweep["steps"]
-    size = sum(step["bytes"] for step in steps if step["state"] in ("done", "undone", "purged"))
+    moved = [each for each in steps if each["do"] != "archive"]  # its unit goes to the trash, too
+    size = sum(step["bytes"] for step in moved if step["state"] in ("done", "undone", "purged"))
     said = {
         ("trash", "done"): "in the trash",
         ("slim", "done"): "slimmed into the trash",
@@ -77,6 +78,8 @@ def _sum(sweep: dict[str, Any]) -> str:
         ("slim", "purged"): "purged since",
         ("purge", "done"): "left the trash for good",
         ("undo", "done"): "came back",
+        ("archive", "done"): "archived",
+        ("restore", "done"): "restored",
     }
     states = ((step["do"], step["state"]) for step in steps)
     what = Counter(said.get((do, state), state) for do, state in states)
@@ -92,7 +95,7 @@ def step_lines(sweeps: Sequence[dict[str, Any]], now: int, view: View) -> Iterat
             why = step["why"] or ", ".join(step["reasons"])
             size = format_size(step["bytes"])
             yield line(
-                f"  {step['id']:<10} {step['do']:<6} {step['state']:<8} {size:>8}  ",
+                f"  {step['id']:<10} {step['do']:<7} {step['state']:<8} {size:>8}  ",
                 shown(step["path"]),
                 (f"   {shown(why)}", "dim"),
             )

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from artifact_janitor.core.model import Artifact, is_within
 from artifact_janitor.core.plan import GUARDS, Kept, Plan, Step, leaving
+from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.render.room import planned_lines, settled_lines
@@ -79,7 +80,8 @@ def _grouped(steps: Iterable[Step]) -> list[list[Step]]:
     groups: dict[tuple[str, ...], list[Step]] = {}
     for step in steps:
         alone = step.do == "purge" or step.artifact.kind != "checkpoint"
-        key = (step.path,) if alone else (step.artifact.within, *map(wording, step.reasons))
+        like = (step.do, step.artifact.within, *map(wording, step.reasons))
+        key = (step.path,) if alone else like
         groups.setdefault(key, []).append(step)
     return [*groups.values()]
 
@@ -212,10 +214,13 @@ def _summary(report: Report, trash_keep: int) -> Text:
     purged = [step.frees_now for step in done if step.do == "purge"]
     if not report.outcomes:
         return line(("Nothing to do", "bold"))
+    archived = sum(step.do == ARCHIVE for step in done)
     parts = [f"{plural(len(trashed), 'unit')} in the trash"] if trashed or not purged else []
     if trashed:
         until = format_when(report.ended + trash_keep, report.ended)
         parts.append(f"{format_size(sum(trashed))} free when it is purged, from {until}")
+    if archived:
+        parts.append(f"{archived} of them archived")
     if purged:
         parts.append(f"freed {format_size(sum(purged))}")
     for word in ("skipped", "failed"):

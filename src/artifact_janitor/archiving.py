@@ -1,0 +1,133 @@
+"""Archive units, one after the other: written, read back, indexed, and only then the source
+goes to the trash (S9).
+
+Writing holds no lock, so that nobody waits for it. As long as the source is at its place when
+a step is over, the archive was for nothing and goes; else it may be all that is left, and stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from artifact_janitor import clock
+from artifact_janitor.apply.archive import store
+from artifact_janitor.apply.archive.manifest import Head
+from artifact_janitor.apply.archive.store import Made, Order
+from artifact_janitor.core.plan import Plan, Step
+from artifact_janitor.core.policy import ARCHIVE
+from artifact_janitor.errors import StepFailed, StepSkipped
+from artifact_janitor.execution import NO_ROOM, Execution, Options
+from artifact_janitor.journal import Intent
+from artifact_janitor.observe.survey import Survey
+from artifact_janitor.outcome import Outcome
+from artifact_janitor.workplace import Workplace, store_of
+
+A_MEMBER = 2048
+"""Bytes that a file may take in the archive and beside it, its content not counted."""
+
+Tick = Callable[[str, int, int], None]
+"""What is being done, how many bytes are done, of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archiving:
+    """A sweep under the name `sweep` that archives."""
+
+    place: Workplace
+    survey: Survey
+    sweep: str
+    options: Options
+    tick: Tick = lambda _what, _done, _total: None
+
+    def of(self, plan: Plan, steps: Iterable[Step], stop: Callable[[], bool]) -> Iterator[Outcome]:
+        """Try each of these steps of a plan, in order."""
+        execution = Execution(self.place, self.survey, self.sweep, self.options)
+        for step in steps:
+            if held := plan.held_back(step, by_person=self.options.by_person):
+                yield Outcome(step, "skipped", f"held back: {held.message}", "guard")
+            elif stop():
+                yield Outcome(step, "skipped", "interrupted before it began")
+            elif execution.must_wait():
+                yield Outcome(step, "skipped", NO_ROOM)
+            else:
+                yield self._one(execution, step)
+
+    def _one(self, execution: Execution, step: Step) -> Outcome:
+        journal, artifact, now = self.place.journal, step.artifact, clock.read().wall
+        intent = Intent(
+            ARCHIVE,
+            artifact.kind,
+            step.path,
+            artifact.bytes,
+            0,
+            artifact.fingerprint,
+            step.reasons,
+        )
+        (number,) = journal.intend(self.sweep, [intent], now)
+        try:
+            execution.check(step)  # what would stand in the way is better known before long work
+            made = self._archive(step, number, now)
+            outcome = self._to_trash(execution, step, made)
+        except StepSkipped as error:
+            outcome = Outcome(step, "skipped", error.message)
+        except StepFailed as error:
+            why = ": ".join(filter(None, (error.message, error.hint)))
+            outcome = Outcome(step, "failed", why)
+        return self._settled(number, outcome)
+
+    def _settled(self, number: int, outcome: Outcome) -> Outcome:
+        journal, state = self.place.journal, outcome.outcome
+        found = journal.archive(number)
+        if found and found.digest and not self.place.ground.has(outcome.step.path):
+            state = "done"
+        elif found:
+            store.discard(store_of(self.place.settings, found.store), found.name)
+            journal.unindex(number)
+        journal.settle(number, state, outcome.why, clock.read().wall)
+        return outcome
+
+    def _archive(self, step: Step, number: int, now: int) -> Made:
+        """Durable, read back, and in the index when this returns."""
+        settings, journal, ground = self.place.settings, self.place.journal, self.place.ground
+        archives = store_of(settings)
+        name = archives.free_name(step.path, now)
+        ino = ground.stat(step.path).st_ino
+        journal.announce(number, settings.archive.store, name, ino)
+        made = store.write(archives, self._order(step, name, now), ground, self._progress(step))
+        store.place(archives, name)
+        journal.index(number, made.bytes, made.members, made.digest, clock.read().wall)
+        return made
+
+    def _order(self, step: Step, name: str, now: int) -> Order:
+        artifact = step.artifact
+        known = (*artifact.protections, *artifact.evidence)
+        head = Head(
+            step.path,
+            artifact.kind,
+            artifact.time,
+            now,
+            self.options.command,
+            artifact.bytes,
+            step.reasons,
+            tuple((each.fact, each.why) for each in known),
+        )
+        paths = [step.path, *artifact.links]
+        most = artifact.bytes + (artifact.bytes >> 8) + (artifact.files + 64) * A_MEMBER
+        return Order(name, head, paths, most, self.place.settings.archive.level)
+
+    def _progress(self, step: Step) -> Callable[[str, int], None]:
+        done = dict.fromkeys(("archiving", "reading back"), 0)
+
+        def tick(what: str, size: int) -> None:
+            done[what] += size
+            self.tick(what, done[what], step.artifact.bytes)
+
+        return tick
+
+    def _to_trash(self, execution: Execution, step: Step, made: Made) -> Outcome:
+        """The source goes as any other unit does, with all that is asked before."""
+        trash = replace(step, do="trash", reasons=(f"archived as {made.name}",))
+        alone = Plan(self.sweep, clock.read().wall, (trash,), (), ())
+        (outcome,) = execution.of(alone, lambda: False)
+        return replace(outcome, step=step)
