@@ -105,6 +105,8 @@ def test_undo_brings_it_back_from_the_trash_or_the_archive(work: Small) -> None:
         assert difference(before, snapshot(work.root / run)) == []
         assert "pinned" in str(work.janitor("archive", run).said["errors"])
         assert work.janitor("unpin", ".", "--undone").code == 0
+    commands = [row["command"] for row in work.janitor("history").rows("sweeps")]
+    assert commands == ["undo", "run", "archive", "undo", "archive"], "one undo is one sweep"
 
 
 def test_undo_says_when_the_archive_is_gone_too(work: Small) -> None:

@@ -7,7 +7,8 @@ of it was compared with its digests: never over anything that is there.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -183,21 +184,43 @@ def restore(
     damaged, StepFailed or StepSkipped where something is in the way; then nothing came back.
     """
     recover(place, clock.read().wall)
-    with kept.store.opened(kept.name) as files:
-        chosen = extract.select(files.manifest, members)
-        _must_be_the_one(kept, chosen.digest)
+    with _opened(kept, members) as (files, chosen):
         name = f"restore-{_mark(kept.name)}"
         sweep = place.journal.begin(name, "restore", clock.read().wall, by_person=True)
         with place.state.sweep(sweep):
-            unset, trouble = 0, None
             try:
-                goal = _goal(place, chosen, sweep, to)
-                unset = _restored(place, sweep, (files, chosen, goal), _counted(tick, chosen))
-            except JanitorError as error:
-                trouble = error
+                back = _back(place, sweep, files, chosen, to, tick)
+            except JanitorError:
+                place.finish(sweep)
+                raise
             place.finish(sweep)
-        if trouble:
-            raise trouble
+    return back
+
+
+def restore_in(place: Workplace, sweep: str, kept: Kept) -> Restored:
+    """Bring an archive back to its old place, as a step of a sweep that is under way."""
+    with _opened(kept, ()) as (files, chosen):
+        return _back(place, sweep, files, chosen)
+
+
+@contextmanager
+def _opened(kept: Kept, members: Sequence[str]) -> Iterator[tuple[Files, Selection]]:
+    with kept.store.opened(kept.name) as files:
+        chosen = extract.select(files.manifest, members)
+        _must_be_the_one(kept, chosen.digest)
+        yield files, chosen
+
+
+def _back(
+    place: Workplace,
+    sweep: str,
+    files: Files,
+    chosen: Selection,
+    to: Path | None = None,
+    tick: Tick = lambda _what, _done, _total: None,
+) -> Restored:
+    goal = _goal(place, chosen, sweep, to)
+    unset = _restored(place, sweep, (files, chosen, goal), _counted(tick, chosen))
     shown = to or Path()
     paths = tuple(str(shown / each) for each in _tops(chosen))
     return Restored(sweep, chosen.head.unit, paths, chosen.stored, unset)

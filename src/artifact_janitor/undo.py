@@ -13,7 +13,7 @@ from artifact_janitor.journal import Intent, Journal, Sweep
 from artifact_janitor.journal import Step as Done
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.recovery import BY_UNDO, recover
-from artifact_janitor.restoring import named, restore
+from artifact_janitor.restoring import named, restore_in
 from artifact_janitor.workplace import Workplace
 
 
@@ -86,7 +86,7 @@ def _one(place: Workplace, sweep: str, step: Done) -> Outcome:
     intent = Intent("undo", step.kind, step.path, step.bytes, about=step.id)
     (number,) = journal.intend(sweep, [intent], now)
     try:
-        _bring_back(place, step)
+        _bring_back(place, sweep, step)
     except (ArchiveError, StepFailed, StepSkipped) as error:
         why = ": ".join(filter(None, (error.message, error.hint)))
         journal.settle(number, "failed", why, now)
@@ -95,10 +95,10 @@ def _one(place: Workplace, sweep: str, step: Done) -> Outcome:
     return Outcome(shown, "done")
 
 
-def _bring_back(place: Workplace, step: Done) -> None:
+def _bring_back(place: Workplace, sweep: str, step: Done) -> None:
     journal = place.journal
     if step.state == "purged":
-        _unpack(place, step)
+        _unpack(place, sweep, step)
         return
     if later := _around(place, step):
         raise StepFailed(f"{later.path} lies in the trash itself", f"janitor undo {later.sweep}")
@@ -111,14 +111,14 @@ def _bring_back(place: Workplace, step: Done) -> None:
         journal.pin(Pin(step.path, f"{BY_UNDO} {step.sweep}", clock.read().wall))
 
 
-def _unpack(place: Workplace, step: Done) -> None:
+def _unpack(place: Workplace, sweep: str, step: Done) -> None:
     """What left the trash for good may have been archived in the same sweep."""
     journal = place.journal
     made = [each for each in journal.archives() if each.path == step.path and each.digest]
     mine = next((each for each in made if journal.step(each.step).sweep == step.sweep), None)
     if mine is None:
         raise StepFailed("purged: it left the trash for good")
-    restore(place, named(place.settings, journal, mine.name))
+    restore_in(place, sweep, named(place.settings, journal, mine.name))
     journal.turn(step.id, "undone")
     journal.pin(Pin(step.path, f"{BY_UNDO} {step.sweep}", clock.read().wall))
 

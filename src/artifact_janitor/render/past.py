@@ -67,6 +67,8 @@ def _ago(sweep: dict[str, Any], now: int) -> str:
 
 def _sum(sweep: dict[str, Any]) -> str:
     steps = sweep["steps"]
+    if sweep["command"] == "undo":  # what it unpacked, came back by it
+        steps = [each for each in steps if each["do"] == "undo"]
     moved = [each for each in steps if each["do"] != "archive"]  # its unit goes to the trash, too
     size = sum(step["bytes"] for step in moved if step["state"] in ("done", "undone", "purged"))
     said = {
