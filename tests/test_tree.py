@@ -186,10 +186,16 @@ def look(many):
     return any(whole)
 print(look(10), [look(10) for _ in range(2)], look(500_000), look(10))
 print(gc.get_freeze_count() < 400_000, look(10))
+kept += [[] for _ in range(300_000)]
+print([look(10) for _ in range(4)])
 """
 
 
 def test_a_collection_follows_when_twice_as_much_is_there() -> None:
     """Not each look: all that the earlier ones built would be gone through again and again."""
     said = subprocess.check_output([sys.executable, "-c", _LOOKS], text=True)
-    assert said.split("\n")[:2] == ["False [False, False] False True", "True False"]
+    assert said.splitlines() == [
+        "False [False, False] False True",
+        "True False",
+        "[False, True, False, False]",
+    ]
