@@ -39,7 +39,9 @@ os.chdir(asked["cwd"])
 os.environ.clear()
 os.environ.update(asked["env"])
 sys.argv = asked["args"]
-if sys.argv[0] == "-m":
+if sys.argv[0] == "-c":
+    exec(sys.argv.pop(1))  # in this module, whose names are gone before the process ends
+elif sys.argv[0] == "-m":
     sys.path.insert(0, asked["cwd"])
     module = sys.argv.pop(0) and sys.argv[0]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
