@@ -1,18 +1,60 @@
-"""The nasty workspace, built once a session and handed out in fresh copies."""
+"""The nasty workspace, built once a session and handed out in fresh copies; and the order in
+which the files run, so that no core is left alone with a long one at the end."""
 
 from __future__ import annotations
 
+import compileall
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tests.real import workspace
-from tests.real.account import ORDINARY, Account, NoInterpreter, account, myself
+from tests.real.account import ORDINARY, SOURCE, Account, NoInterpreter, account, myself
 from tests.real.workspace import HandOut, Nasty
+
+NASTY = ("test_nasty_workspace", "test_memory", "test_doctor", "test_plan_is_readonly")
+"""One worker takes all of them: each builds the nasty workspace for itself."""
+LONGEST_FIRST = (
+    *NASTY,
+    *("test_full_disk", "test_recovery", "test_mlflow", "test_archive_kills", "test_archives"),
+    *("test_demo", "test_docs_screens", "test_packaging", "test_limits_properties", "test_slim"),
+    *("test_wandb", "test_recall", "test_references", "test_undo", "test_liveness", "test_caches"),
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What the tests start is compiled, as where pip installed it; and ctrl-c reaches it, even
+    where the tests run in a shell's background."""
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(SOURCE, quiet=2)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; within a file nothing moves."""
+    place = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """In that order, a file on one worker."""
+    config.option.loadscopereorder = False
+    return Filewise(config, log)
+
+
+class Filewise(LoadFileScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(super()._split_scope(nodeid))
+        return "nasty" if file.stem in NASTY else str(file)
 
 
 @pytest.fixture(scope="session")

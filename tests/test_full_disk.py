@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -58,23 +58,18 @@ def work(disk: Path) -> Small:
 def fill(place: Path, what: str = "both") -> None:
     """To the last byte, to the last inode, or both."""
     if what != "bytes":
-        (place / "names").mkdir(exist_ok=True)
-        for number in range(10_000):
-            try:
-                (place / "names" / f"{number}").touch(exist_ok=False)
-            except FileExistsError:
-                continue
-            except OSError:
-                break
+        names = place / "names"
+        names.mkdir(exist_ok=True)
+        with suppress(OSError):
+            for number in range(len(os.listdir(names)), 10_000):
+                os.mknod(f"{names}/{number}")
     if what != "inodes":
         filler = place / ("names/0" if what == "both" else "filler")
-        with filler.open("ab", buffering=0) as file:
+        with filler.open("ab") as file:
             for size in (1 << 20, 4096, 1):
-                try:
+                with suppress(OSError):
                     while True:
-                        file.write(b"x" * size)
-                except OSError:
-                    continue
+                        os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, size)
 
 
 def free(place: Path, size: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -168,3 +169,33 @@ def test_a_fingerprint_tells_each_change(base: Path, change: str) -> None:
             (run / "pipe").unlink()
             (run / "pipe").mkdir()
     assert tree.fingerprint(tree.read(base, "root")) != before
+
+
+_LOOKS = """
+import gc
+from artifact_janitor.observe.workers import uncollected
+whole = []
+gc.callbacks.append(lambda phase, how: phase == "start" and whole.append(how["generation"] == 2))
+kept = [[] for _ in range(50_000)]
+def look(many):
+    del whole[:]
+    with uncollected():
+        for _ in range(many):
+            ring = []
+            ring.append(ring)
+    return any(whole)
+print(look(10), [look(10) for _ in range(2)], look(500_000), look(10))
+print(gc.get_freeze_count() < 400_000, look(10))
+kept += [[] for _ in range(300_000)]
+print([look(10) for _ in range(4)])
+"""
+
+
+def test_a_collection_follows_when_twice_as_much_is_there() -> None:
+    """Not each look: all that the earlier ones built would be gone through again and again."""
+    said = subprocess.check_output([sys.executable, "-c", _LOOKS], text=True)
+    assert said.splitlines() == [
+        "False [False, False] False True",
+        "True False",
+        "[False, True, False, False]",
+    ]

@@ -1,6 +1,6 @@
 """Real Hydra runs: a small training program as people write it, and ways to run it.
 
-Every run is its own interpreter, as in life; one takes about half a second.
+Every run is a process of its own, as in life.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.real.account import Account, myself
+from tests.real import started
+from tests.real.account import Account, clean_environment
 
 PROGRAM = '''\
 """Train a small model; Hydra decides where the results go."""
@@ -51,6 +52,8 @@ SETTINGS = """\
 lr: 0.01
 end: well  # or error, kill, wait
 """
+IMPORTS = ("hydra._internal.hydra", "hydra.plugins", "hydra._internal.core_plugins")
+"""What a run needs before it starts."""
 ENDS = {"well": 0, "error": 1, "kill": -9}
 
 
@@ -87,6 +90,6 @@ def live(who: Account, project: Path, folder: str, *overrides: str) -> subproces
 
 
 def _train(project: Path, args: Sequence[str], expected: int) -> None:
-    me = myself(project.parent)
-    done = me.run([me.python, "train.py", *args], cwd=project, stdin=subprocess.DEVNULL)
-    assert done.returncode == expected, done.stderr.decode()
+    env = clean_environment(project.parent)
+    code, said = started.run(IMPORTS, ["train.py", *args], project, env)
+    assert code == expected, said

@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+import artifact_janitor.cli.app  # noqa: F401 - once here, not in each fork
 from artifact_janitor.cli.main import answer
 from artifact_janitor.config import Settings, load
 from artifact_janitor.core.slimming import SLIMMABLE

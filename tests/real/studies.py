@@ -9,6 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.real import started
+
+IMPORTS = (
+    *("optuna", "optuna.storages.journal", "optuna.storages._rdb.models"),
+    *("alembic.command", "sqlalchemy.dialects.sqlite"),
+)
+"""What a finished study needs, and asks for late."""
 TRIALS = 3
 """How many each finished study has."""
 _START = """
@@ -45,8 +52,9 @@ studies[0].optimize(objective, n_trials=2)
 def finished(path: Path, *names: str, mode: str = "delete") -> Path:
     """A study, or several, with some trials each; `mode` is SQLite's, or "journal"."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-c", _START + _FINISHED, str(path), mode, *(names or ("s_mlp",))]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    args = ["-c", _START + _FINISHED, str(path), mode, *(names or ("s_mlp",))]
+    code, said = started.run(IMPORTS, args, Path.cwd(), os.environ)
+    assert code == 0, said
     return path
 
 

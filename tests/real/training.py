@@ -1,6 +1,6 @@
 """Real training runs, written by the real tools: Lightning, Trainer, Accelerate, torch.
 
-Importing those takes seconds, so that one interpreter can build many runs: `together`.
+Importing those takes seconds, so that one process can build many runs: `together`.
 timm and Ultralytics need torchvision, which this environment does not have: their runs
 are written with the real torch.save and real hard links, under the names and in the order
 of their own sources (timm's CheckpointSaver, Ultralytics' BaseTrainer.save_model).
@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.real import started
+
 PROJECT = Path(__file__).parents[2]
 TORCH_NAMES = (
     *(f"model_epoch_{epoch}.pt" for epoch in (1, 2, 9, 10)),
@@ -32,9 +34,8 @@ def together(orders: Sequence[Order]) -> None:
     """Build several runs in one interpreter: ``("lightning", path, {"save_last": "link"})``."""
     asked = json.dumps([[name, str(path), options] for name, path, options in orders])
     env = {**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
-    args = [sys.executable, "-m", "tests.real.training", asked]
-    done = subprocess.run(args, cwd=PROJECT, env=env, capture_output=True, timeout=300)
-    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    code, said = started.run(("torch",), ["-m", "tests.real.training", asked], PROJECT, env)
+    assert code == 0, said
 
 
 def lightning_run(

@@ -77,19 +77,28 @@ def cores() -> int:
 def uncollected() -> Iterator[None]:
     """Without the cycle collector, which would go through a big tree again and again.
 
-    What was built meanwhile is no garbage and stays out of its sight, until the next time.
+    What was built meanwhile is no garbage and stays out of its sight, until there is twice as
+    much of it: the looks of one command are not followed by a collection each.
     """
     was_on = gc.isenabled()
     gc.disable()
-    if gc.get_freeze_count():
+    if gc.get_freeze_count() > 2 * _Hidden.objects:
         gc.unfreeze()
         gc.collect()
+        _Hidden.objects = 0
     try:
         yield
     finally:
         if was_on:
             gc.freeze()
             gc.enable()
+            _Hidden.objects = _Hidden.objects or gc.get_freeze_count()
+
+
+class _Hidden:
+    """How many the collector did not see when it had last gone through them all; 0: unknown."""
+
+    objects = 0
 
 
 @contextmanager
