@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from artifact_janitor import compressed
 from artifact_janitor.apply import trash
 from artifact_janitor.apply.archive import store
 from artifact_janitor.apply.ground import Ground
@@ -34,8 +35,9 @@ def recover(place: Workplace, now: int) -> list[str]:
     for sweep in journal.sweeps():
         if not sweep.ended and state.is_dead(sweep.id):
             with state.step():
-                found += [*_settle(journal, ground, sweep.id, now)]
+                found += [*_settle(place, sweep.id, now)]
                 found += [*_settle_archives(place, sweep.id, now)]
+                found += [*compressed.recover(place, sweep.id, now)]
                 _tidy(journal, ground, sweep.id)
                 journal.end(sweep.id, now)
     for name in state.held():
@@ -46,12 +48,13 @@ def recover(place: Workplace, now: int) -> list[str]:
         return [*found, *trash.finish_purges(ground, trashes)]
 
 
-def _settle(journal: Journal, ground: Ground, sweep: str, now: int) -> Iterator[str]:
+def _settle(place: Workplace, sweep: str, now: int) -> Iterator[str]:
+    journal, ground = place.journal, place.ground
     for step in journal.steps(sweep):
         if step.took and step.state in ("intended", "done"):
             yield from _settle_trash(journal, ground, step, now)
         elif step.do == "undo" and step.state in ("intended", "done"):
-            yield from _settle_undo(journal, ground, step, now)
+            yield from _settle_undo(place, step, now)
         elif step.do == "restore" and step.state == "intended":
             yield from _settle_restore(journal, ground, step, now)
         elif step.do == "purge" and step.state == "intended":
@@ -151,9 +154,10 @@ def _on_ground(ground: Ground, move: Move) -> tuple[Ground, str, str, str]:
     return Ground(Path(above or "/"), [name]), name, move.source[cut:], move.target[cut:]
 
 
-def _settle_undo(journal: Journal, ground: Ground, step: Step, now: int) -> Iterator[str]:
+def _settle_undo(place: Workplace, step: Step, now: int) -> Iterator[str]:
+    journal = place.journal
     try:
-        trash.put_back(ground, journal.moves(step.about or 0))
+        trash.put_back(place.ground, journal.moves(step.about or 0))
     except (StepSkipped, StepFailed) as error:
         journal.settle(step.id, "failed", f"interrupted, and {error}", now)
         yield f"{step.path} did not come back: {error}"
@@ -161,8 +165,10 @@ def _settle_undo(journal: Journal, ground: Ground, step: Step, now: int) -> Iter
     if step.about is not None:
         journal.pin(Pin(step.path, BY_UNDO, now))
         journal.turn(step.about, "undone")
-    journal.settle(step.id, "done", "finished after an interruption", now)
-    yield f"{step.path} is back"
+    why = compressed.retire(place, step.sweep, journal.step(step.about)) if step.about else ""
+    said = "; ".join(filter(None, ("finished after an interruption", why)))
+    journal.settle(step.id, "done", said, now)
+    yield "; ".join(filter(None, (f"{step.path} is back", why)))
 
 
 def _settle_purge(journal: Journal, ground: Ground, step: Step, now: int) -> Iterator[str]:
