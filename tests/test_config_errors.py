@@ -203,8 +203,6 @@ def test_a_kind_is_needed_and_must_be_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "then = 'compress'",
-        "expire = '365d'",
         "unsynced = 'archive'",
     ],
 )
