@@ -406,7 +406,7 @@ class PolicyTable(Table):
         'The others go to the trash; janitor undo brings them back. With "slim" a run or sweep'
         " stays, and only its checkpoints go, but for the best, final, last and newest valid one"
         " and what is pinned or referred to. Of a checkpoint policy's rules only keep_best counts"
-        ' then. With "archive" each is archived first; with "compress" a log becomes NAME.zst.',
+        ' then. "archive" archives each first; "compress" makes a log NAME.zst.',
     )
     expire: Annotated[int | None, PlainValidator(_expire)] = setting(
         None,
