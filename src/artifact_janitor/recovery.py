@@ -13,6 +13,7 @@ from artifact_janitor import compressed
 from artifact_janitor.apply import trash
 from artifact_janitor.apply.archive import store
 from artifact_janitor.apply.ground import Ground
+from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.model import Pin, is_within
 from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.journal import Archived, Journal, Move, State, Step
@@ -65,7 +66,8 @@ def _tidy(journal: Journal, ground: Ground, sweep: str) -> None:
     """Remove empty folders of the trash that were made for a move, or left by one."""
     for step in journal.steps(sweep):
         for move in (*journal.moves(step.id), *journal.moves(step.about or 0)):
-            trash.prune(ground, move.target)
+            if step.do != COMPRESS:  # its own is cleared already, and lies in no trash
+                trash.prune(ground, move.target)
 
 
 def _settle_trash(journal: Journal, ground: Ground, step: Step, now: int) -> Iterator[str]:

@@ -244,6 +244,7 @@ def place(ground: Ground, made: Made, target: str) -> None:
             raise
         trash.set_mtime(there[0], before)
         os.fsync(there[0])
+    _prune(ground, made.part.rpartition("/")[0])
 
 
 def withdraw(ground: Ground, move: Move, looked: str) -> bool:
@@ -269,10 +270,9 @@ def withdraw(ground: Ground, move: Move, looked: str) -> bool:
 
 def discard(ground: Ground, part: str) -> None:
     """Remove what has no name yet, and the folders made for it."""
-    if not ground.has(part):
-        return
-    trash.remove(ground, part)
-    trash.prune(ground, part)
+    if ground.has(part):
+        trash.remove(ground, part)
+    _prune(ground, part.rpartition("/")[0])
 
 
 def clear(ground: Ground, sweep: str) -> None:
@@ -280,4 +280,15 @@ def clear(ground: Ground, sweep: str) -> None:
     for state in (STATE, *(f"{root}/{STATE}" for root in ground.roots)):
         if ground.has(folder := f"{state}/{FOLDER}/{sweep}"):
             trash.remove(ground, folder)
-            trash.prune(ground, folder)
+        _prune(ground, folder)
+
+
+def _prune(ground: Ground, folder: str) -> None:
+    """Remove a sweep's folder, and the one around it, where nothing is in them."""
+    for path in (folder, folder.rpartition("/")[0]):
+        above, _, name = path.rpartition("/")
+        try:
+            with ground.folder(above) as fd:
+                os.rmdir(name, dir_fd=fd)
+        except (OSError, StepSkipped):
+            continue  # another log is in it, or it was never made
