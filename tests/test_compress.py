@@ -12,12 +12,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from artifact_janitor import sweep
-from artifact_janitor.apply.archive.flow import LARGE
+from artifact_janitor.apply.archive.flow import CHUNK, LARGE
 from artifact_janitor.core.compressing import NO_GAIN
 from artifact_janitor.core.model import Pin
 from artifact_janitor.execution import Options
@@ -275,97 +276,99 @@ def test_many_logs_at_once_are_no_share_that_goes(work: Small) -> None:
 # ------------------------------------------------------------ while it is compressed
 
 
-def appended(work: Small) -> None:
-    with (work.root / "logs/a.log").open("a") as file:
+def appended(work: Small, name: str) -> None:
+    with (work.root / name).open("a") as file:
         file.write("one more line\n")
 
 
-def written_over(work: Small) -> None:
+def written_over(work: Small, name: str) -> None:
     """With the same length, and the old mtime put back."""
-    file = work.root / "logs/a.log"
+    file = work.root / name
     before = file.stat()
     with file.open("r+b") as there:
         there.write(b"9999")
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def truncated(work: Small) -> None:
-    os.truncate(work.root / "logs/a.log", 5000)
+def truncated(work: Small, name: str) -> None:
+    os.truncate(work.root / name, 5000)
 
 
-def exchanged(work: Small) -> None:
-    other = work.write("logs/other", WORDS * 80, days=30)
-    os.replace(other, work.root / "logs/a.log")
+def exchanged(work: Small, name: str) -> None:
+    os.replace(work.write("other", WORDS * 40, days=30), work.root / name)
 
 
-def linked(work: Small) -> None:
-    os.link(work.root / "logs/a.log", work.root / "second name")
+def linked(work: Small, name: str) -> None:
+    os.link(work.root / name, work.root / "logs" / f"second-{Path(name).name}.txt")
 
 
-def pinned(work: Small) -> None:
-    work.journal().pin(Pin("logs/a.log"))
+def pinned(work: Small, name: str) -> None:
+    work.journal().pin(Pin(name))
 
 
-def taken(work: Small) -> None:
-    (work.root / "logs/a.log.zst").write_text("a person's\n")
+def taken(work: Small, name: str) -> None:
+    (work.root / f"{name}.zst").write_text("a person's\n")
 
 
-def removed(work: Small) -> None:
-    (work.root / "logs/a.log").unlink()
+def removed(work: Small, name: str) -> None:
+    (work.root / name).unlink()
 
 
-def carried_out(work: Small, act: Callable[[Small], None], at: str) -> sweep.Report:
-    """A sweep in which something is done as soon as `at` begins, with more to come."""
-    seen = work.look()
-    acts = [act]
-
-    def tick(what: str, _done: int, _total: int) -> None:
-        if what == at and acts:
-            acts.pop()(work)
-
-    return sweep.run(work.settings, seen, Options(), tick=tick)
+ACTS = (appended, written_over, truncated, exchanged, linked, pinned, taken, removed)
 
 
-@pytest.mark.parametrize("at", ["compressing", "reading back"])
-@pytest.mark.parametrize(
-    "act", [appended, written_over, truncated, exchanged, linked, pinned, taken, removed]
-)
-def test_what_happens_meanwhile_leaves_all_as_it_is(
-    work: Small, act: Callable[[Small], None], at: str
-) -> None:
+def carried_out(work: Small, *acts: tuple[str, Callable[[], None]]) -> sweep.Report:
+    """A sweep of logs larger than a chunk. While the first is worked on the first thing is done,
+    as soon as this work begins, with more to come; then likewise the second, and so on."""
+    waiting = [*acts]
+    begun: list[Callable[[], None]] = []
+    at = ""
+
+    def tick(what: str, done: int, _total: int) -> None:
+        nonlocal at
+        if what == "compressing" and done <= CHUNK and waiting:
+            at, act = waiting.pop(0)
+            begun[:] = [act]
+        if what == at and begun:
+            begun.pop()()
+
+    return sweep.run(work.settings, work.look(), Options(), tick=tick)
+
+
+def test_what_happens_meanwhile_leaves_all_as_it_is(work: Small) -> None:
     work.configure(POLICY)
-    old(work, "a.log", content=WORDS * 80)
-    report = carried_out(work, act, at)
-    (outcome,) = report.outcomes
-    assert outcome.outcome == "skipped", outcome
-    assert outcome.why
+    cases = [(at, act) for at in ("compressing", "reading back") for act in ACTS]
+    names = [f"logs/{n}-{act.__name__}.log" for n, (_, act) in enumerate(cases)]
+    for n, name in enumerate(names):
+        work.write(name, WORDS * 40, days=60 - n)
+    acts = [(at, partial(act, work, name)) for (at, act), name in zip(cases, names, strict=True)]
+    report = carried_out(work, *acts)
+    assert [each.step.path for each in report.outcomes] == names
+    assert {each.outcome for each in report.outcomes} == {"skipped"}
+    assert all(each.why for each in report.outcomes)
     assert work.trash() == []
     assert sound(work)
-    expected = {"a.log": act is not removed, "a.log.zst": act is taken}
-    assert {name: work.there(f"logs/{name}") for name in expected} == expected
-    if act is taken:
-        assert (work.root / "logs/a.log.zst").read_text() == "a person's\n"
+    for name, (_, act) in zip(names, cases, strict=True):
+        assert work.there(name) == (act is not removed), name
+        assert work.there(f"{name}.zst") == (act is taken), name
+        if act is taken:
+            assert (work.root / f"{name}.zst").read_text() == "a person's\n"
 
 
 def test_what_was_removed_after_it_was_compressed_is_kept_compressed(work: Small) -> None:
     """It may be all that is left of it."""
-    old(work, "a.log", "b.log", content=WORDS * 80)
-    acts = [removed]
-
-    def tick(what: str, done: int, _total: int) -> None:
-        if what == "compressing" and work.there("logs/a.log.zst") and acts:
-            acts.pop()(work)
-
-    report = sweep.run(work.settings, work.look(), Options(), tick=tick)
+    old(work, "a.log", "b.log", content=WORDS * 40)
+    then = partial(removed, work, "logs/a.log")
+    report = carried_out(work, ("compressing", lambda: None), ("compressing", then))
     assert [each.outcome for each in report.outcomes] == ["skipped", "done"]
-    assert reads(work.root / "logs/a.log.zst") == WORDS.encode() * 80
+    assert reads(work.root / "logs/a.log.zst") == WORDS.encode() * 40
 
 
 def test_a_process_that_opens_it_meanwhile_keeps_it(work: Small) -> None:
-    old(work, "a.log", content=WORDS * 80)
+    old(work, "a.log", content=WORDS * 40)
     opened = []
 
-    def open_it(work: Small) -> None:
+    def open_it() -> None:
         program = "import sys, time; file = open(sys.argv[1], 'a'); print(1, flush=True); input()"
         line = [sys.executable, "-c", program, str(work.root / "logs/a.log")]
         pipe = subprocess.PIPE
@@ -374,7 +377,7 @@ def test_a_process_that_opens_it_meanwhile_keeps_it(work: Small) -> None:
         opened[0].stdout.readline()
 
     try:
-        (outcome,) = carried_out(work, open_it, "reading back").outcomes
+        (outcome,) = carried_out(work, ("reading back", open_it)).outcomes
     finally:
         opened[0].communicate(b"\n")
     assert (outcome.outcome, "live" in outcome.why) == ("skipped", True), outcome
@@ -386,13 +389,13 @@ def test_what_is_not_read_back_as_it_was_is_thrown_away(work: Small) -> None:
     noise = os.urandom(5 << 20).hex()
     old(work, "a.log", content=noise)
 
-    def damage(work: Small) -> None:
+    def damage() -> None:
         (part,) = (work.root / ".janitor/compressing").glob("*/*")
         with part.open("r+b") as file:
             file.seek(-20_000, os.SEEK_END)
             file.write(b"damaged")
 
-    (outcome,) = carried_out(work, damage, "reading back").outcomes
+    (outcome,) = carried_out(work, ("reading back", damage)).outcomes
     assert (outcome.outcome, "not what was read" in outcome.why) == ("failed", True), outcome
     assert (work.root / "logs/a.log").read_text() == noise
     assert left(work) == ["a.log"]
@@ -423,25 +426,17 @@ def test_a_full_disk_leaves_the_log(work: Small, when: str) -> None:
         old(work, "a.log", content=os.urandom(5 << 20).hex())
         hog = work.root / "logs/hog"
 
-        def fill(_: Small) -> None:
-            with hog.open("wb", buffering=0) as file:
-                while file.write(bytes(4096)) == 4096:
-                    pass
-
-        def filled(work: Small) -> None:
+        def fill() -> None:
             with pytest.raises(OSError, match="No space"):
-                fill(work)
+                hog.write_bytes(bytes(64 << 20))
 
         if when == "before":
             hog.write_bytes(bytes(12 << 20))
-            seen = work.look()
-            report = sweep.run(work.settings, seen, Options())
-        else:
-            report = carried_out(work, filled, "compressing")
-        (outcome,) = report.outcomes
+        acts = [("compressing", fill)] if when == "meanwhile" else []
+        (outcome,) = carried_out(work, *acts).outcomes
         assert outcome.outcome == "failed", outcome
         assert "make space" in outcome.why
-        assert left(work) == ["a.log", "hog"]
+        assert {*left(work)} - {".janitor"} == {"a.log", "hog"}
         assert not [*work.root.glob("**/compressing")]
         hog.unlink()
         assert work.janitor("run", "--yes").rows("steps")[0]["outcome"] == "done"
