@@ -364,6 +364,23 @@ def test_what_was_removed_after_it_was_compressed_is_kept_compressed(work: Small
     assert reads(work.root / "logs/a.log.zst") == WORDS.encode() * 40
 
 
+def test_what_somebody_made_of_the_compressed_file_at_once_stays_too(work: Small) -> None:
+    """The log stays after all, and its compressed form would go."""
+    old(work, "a.log", "b.log", content=WORDS * 40)
+    packed = work.root / "logs/a.log.zst"
+
+    def then() -> None:
+        pinned(work, "logs/a.log")
+        packed.write_bytes(b"a person's")
+
+    report = carried_out(work, ("compressing", lambda: None), ("compressing", then))
+    assert [each.outcome for each in report.outcomes] == ["skipped", "done"]
+    assert "was changed meanwhile, and stays" in report.outcomes[0].why
+    assert packed.read_bytes() == b"a person's"
+    assert work.there("logs/a.log", "logs/b.log.zst")
+    assert sound(work)
+
+
 def test_a_process_that_opens_it_meanwhile_keeps_it(work: Small) -> None:
     old(work, "a.log", content=WORDS * 40)
     opened = []
