@@ -201,10 +201,27 @@ def test_a_kind_is_needed_and_must_be_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("lines", "where", "says"),
+    [
+        ("kind = 'hydra-run'\nthen = 'compress'", "then", '"compress" is for logs'),
+        ("kind = 'cache'\nthen = 'compress'", "then", '"compress" is for logs'),
+        ("kind = 'log'\nexpire = '365d'", "expire", 'only with then = "archive" or "compress"'),
+        ("kind = 'log'\nthen = 'compress'\nexpire = '0d'", "expire", "keeps nothing"),
+        ("kind = 'log'\nthen = 'compress'\nexpire = 365", "expire", "is no duration"),
+        ("kind = 'log'\nthen = 'comprss'", "then", '"archive" or "compress"'),
+    ],
+)
+def test_only_logs_are_compressed_and_only_what_stays_expires(
+    tmp_path: Path, lines: str, where: str, says: str
+) -> None:
+    ((place, what),) = wrong(tmp_path, f"[[policy]]\nkeep_last = 1\n{lines}")
+    assert place == f"policy[1].{where}"
+    assert says in what
+
+
+@pytest.mark.parametrize(
     "line",
     [
-        "then = 'compress'",
-        "expire = '365d'",
         "unsynced = 'archive'",
     ],
 )

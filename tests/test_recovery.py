@@ -91,8 +91,12 @@ def strace(pid: int, *options: str) -> subprocess.Popen[bytes]:
 def points(root: Path, phase: Phase) -> list[tuple[str, int]]:
     """All moments of a phase in the order of time: (call, which one of its kind)."""
     work, _ = workspace(root / "baseline", phase)
-    running = work.start(*phase(work), traced=True, first=nobody_else)
-    trace = root / "trace"
+    return points_of(work, phase(work), root / "trace")
+
+
+def points_of(work: Small, args: Iterable[str], trace: Path) -> list[tuple[str, int]]:
+    """The same of one command."""
+    running = work.start(*args, traced=True, first=nobody_else)
     with strace(running.pid, "-o", str(trace), "-e", "trace=" + ",".join(f"?{c}" for c in CALLS)):
         assert running.wait() == 0
     return counted(trace)

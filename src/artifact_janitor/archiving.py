@@ -17,7 +17,7 @@ from artifact_janitor.apply.archive.store import Made, Order
 from artifact_janitor.core.plan import Plan, Step
 from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.errors import StepFailed, StepSkipped
-from artifact_janitor.execution import NO_ROOM, Execution, Options
+from artifact_janitor.execution import Execution, Options
 from artifact_janitor.journal import Intent
 from artifact_janitor.observe.survey import Survey
 from artifact_janitor.outcome import Outcome
@@ -44,14 +44,7 @@ class Archiving:
         """Try each of these steps of a plan, in order."""
         execution = Execution(self.place, self.survey, self.sweep, self.options)
         for step in steps:
-            if held := plan.held_back(step, by_person=self.options.by_person):
-                yield Outcome(step, "skipped", f"held back: {held.message}", "guard")
-            elif stop():
-                yield Outcome(step, "skipped", "interrupted before it began")
-            elif execution.must_wait():
-                yield Outcome(step, "skipped", NO_ROOM)
-            else:
-                yield self._one(execution, step)
+            yield execution.hindered(plan, step, stop) or self._one(execution, step)
 
     def _one(self, execution: Execution, step: Step) -> Outcome:
         journal, artifact, now = self.place.journal, step.artifact, clock.read().wall

@@ -88,6 +88,14 @@ class Execution:
             else:
                 yield from self._all(some, stop)
 
+    def hindered(self, plan: Plan, step: Step, stop: Callable[[], bool]) -> Outcome | None:
+        """Why a step that takes long isn't even begun."""
+        if held := plan.held_back(step, by_person=self.options.by_person):
+            return Outcome(step, "skipped", f"held back: {held.message}", "guard")
+        if stop():
+            return Outcome(step, "skipped", "interrupted before it began")
+        return Outcome(step, "skipped", NO_ROOM) if self.must_wait() else None
+
     def must_wait(self) -> bool:
         """Whether the last room on the disk is needed by the sweep that purges the trash."""
         return is_used_up(self.place.state.folder) and bool(self.place.journal.trashed())

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from artifact_janitor import compressed
 from artifact_janitor.apply import trash
 from artifact_janitor.apply.archive import store
 from artifact_janitor.apply.ground import Ground
+from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.model import Pin, is_within
 from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.journal import Archived, Journal, Move, State, Step
@@ -34,8 +36,9 @@ def recover(place: Workplace, now: int) -> list[str]:
     for sweep in journal.sweeps():
         if not sweep.ended and state.is_dead(sweep.id):
             with state.step():
-                found += [*_settle(journal, ground, sweep.id, now)]
+                found += [*_settle(place, sweep.id, now)]
                 found += [*_settle_archives(place, sweep.id, now)]
+                found += [*compressed.recover(place, sweep.id, now)]
                 _tidy(journal, ground, sweep.id)
                 journal.end(sweep.id, now)
     for name in state.held():
@@ -46,12 +49,13 @@ def recover(place: Workplace, now: int) -> list[str]:
         return [*found, *trash.finish_purges(ground, trashes)]
 
 
-def _settle(journal: Journal, ground: Ground, sweep: str, now: int) -> Iterator[str]:
+def _settle(place: Workplace, sweep: str, now: int) -> Iterator[str]:
+    journal, ground = place.journal, place.ground
     for step in journal.steps(sweep):
         if step.took and step.state in ("intended", "done"):
             yield from _settle_trash(journal, ground, step, now)
         elif step.do == "undo" and step.state in ("intended", "done"):
-            yield from _settle_undo(journal, ground, step, now)
+            yield from _settle_undo(place, step, now)
         elif step.do == "restore" and step.state == "intended":
             yield from _settle_restore(journal, ground, step, now)
         elif step.do == "purge" and step.state == "intended":
@@ -62,7 +66,8 @@ def _tidy(journal: Journal, ground: Ground, sweep: str) -> None:
     """Remove empty folders of the trash that were made for a move, or left by one."""
     for step in journal.steps(sweep):
         for move in (*journal.moves(step.id), *journal.moves(step.about or 0)):
-            trash.prune(ground, move.target)
+            if step.do != COMPRESS:  # its own is cleared already, and lies in no trash
+                trash.prune(ground, move.target)
 
 
 def _settle_trash(journal: Journal, ground: Ground, step: Step, now: int) -> Iterator[str]:
@@ -151,9 +156,10 @@ def _on_ground(ground: Ground, move: Move) -> tuple[Ground, str, str, str]:
     return Ground(Path(above or "/"), [name]), name, move.source[cut:], move.target[cut:]
 
 
-def _settle_undo(journal: Journal, ground: Ground, step: Step, now: int) -> Iterator[str]:
+def _settle_undo(place: Workplace, step: Step, now: int) -> Iterator[str]:
+    journal = place.journal
     try:
-        trash.put_back(ground, journal.moves(step.about or 0))
+        trash.put_back(place.ground, journal.moves(step.about or 0))
     except (StepSkipped, StepFailed) as error:
         journal.settle(step.id, "failed", f"interrupted, and {error}", now)
         yield f"{step.path} did not come back: {error}"
@@ -161,8 +167,10 @@ def _settle_undo(journal: Journal, ground: Ground, step: Step, now: int) -> Iter
     if step.about is not None:
         journal.pin(Pin(step.path, BY_UNDO, now))
         journal.turn(step.about, "undone")
-    journal.settle(step.id, "done", "finished after an interruption", now)
-    yield f"{step.path} is back"
+    why = compressed.retire(place, step.sweep, journal.step(step.about)) if step.about else ""
+    said = "; ".join(filter(None, ("finished after an interruption", why)))
+    journal.settle(step.id, "done", said, now)
+    yield "; ".join(filter(None, (f"{step.path} is back", why)))
 
 
 def _settle_purge(journal: Journal, ground: Ground, step: Step, now: int) -> Iterator[str]:

@@ -11,7 +11,9 @@ from itertools import chain
 
 from artifact_janitor import clock
 from artifact_janitor.archiving import Archiving
+from artifact_janitor.compressing import Compressing
 from artifact_janitor.config import Settings
+from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.model import Artifact, Catalogue, Refusal
 from artifact_janitor.core.plan import Plan, leaving, plan
 from artifact_janitor.core.policy import ARCHIVE, Policy
@@ -30,10 +32,14 @@ from artifact_janitor.recovery import recover
 from artifact_janitor.reserve import is_short
 from artifact_janitor.state import State
 from artifact_janitor.units import DAY, LONGEST
-from artifact_janitor.workplace import ground_of, workplace
+from artifact_janitor.workplace import Workplace, ground_of, workplace
 
 Tick = Callable[[str, int, int], None]
 """Progress: what is being done, how many are done, of how many."""
+
+
+LONG = (ARCHIVE, COMPRESS)
+"""Steps that read and write all there is of a unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +192,7 @@ def journalled(journal: Journal | None, settings: Settings, now: int) -> Catalog
         trash=tuple(there),
         disks=disks,
         recent=journal.recent(now - DAY),
+        futile=journal.futile(),
         refusals=(Refusal("clock", f"{why}, so no age can be believed", hint),) if why else (),
     )
 
@@ -237,21 +244,33 @@ def run(
             seen.plan.id, options.command, started.wall, by_person=options.by_person
         )
         with place.state.sweep(name):
-            archived = tuple(each for each in seen.plan.steps if each.do == ARCHIVE)
-            others = replace(
-                seen.plan, steps=tuple(each for each in seen.plan.steps if each.do != ARCHIVE)
-            )
-            execution = Execution(place, seen.survey, name, options)
-            archiving = Archiving(place, seen.survey, name, options, tick or (lambda *_: None))
             outcomes = []
-            both = (execution.of(others, stop), archiving.of(seen.plan, archived, stop))
-            for outcome in chain.from_iterable(both):  # a purge makes room for archives
+            for outcome in _carried_out(place, seen, name, options, tick, stop):
                 outcomes.append(outcome)
                 if tick:
                     tick("carrying out", len(outcomes), len(seen.plan.steps))
             place.finish(name)
     ended = clock.read().wall
     return Report(name, seen.plan, tuple(outcomes), started.wall, ended, tuple(recovered))
+
+
+def _carried_out(
+    place: Workplace,
+    seen: Look,
+    name: str,
+    options: Options,
+    tick: Tick | None,
+    stop: Callable[[], bool],
+) -> Iterator[Outcome]:
+    """What only renames comes first: a purge makes room for what is written."""
+    plan, how = seen.plan, (place, seen.survey, name, options)
+    noted = tick or (lambda *_: None)
+    short = tuple(each for each in plan.steps if each.do not in LONG)
+    yield from Execution(*how).of(replace(plan, steps=short), stop)
+    archived = [each for each in plan.steps if each.do == ARCHIVE]
+    yield from Archiving(*how, noted).of(plan, archived, stop)
+    compressed = [each for each in plan.steps if each.do == COMPRESS]
+    yield from Compressing(*how, noted).of(plan, compressed, stop)
 
 
 def believe_clock(journal: Journal, now: clock.Reading, *, by_person: bool) -> None:

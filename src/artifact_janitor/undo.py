@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from artifact_janitor import clock
 from artifact_janitor.apply import trash
+from artifact_janitor.compressed import retire
+from artifact_janitor.core.compressing import COMPRESS, SUFFIX
 from artifact_janitor.core.model import Artifact, Pin, is_within
 from artifact_janitor.core.plan import Step
 from artifact_janitor.errors import ArchiveError, StepFailed, StepSkipped, UsageError
@@ -36,7 +38,8 @@ def undo(place: Workplace, names: Iterable[str]) -> tuple[str, list[Outcome]]:
 
 def last(journal: Journal, count: int = 1) -> list[str]:
     """The newest sweeps that took something which can still come back or was purged."""
-    took = (sweep for sweep in journal.sweeps() if _taken(journal, sweep))
+    others = (sweep for sweep in journal.sweeps() if sweep.command != "undo")
+    took = (sweep for sweep in others if _taken(journal, sweep))
     return [sweep.id for sweep, _ in zip(took, range(count), strict=False)]
 
 
@@ -76,7 +79,10 @@ def _named(journal: Journal, name: str) -> Sweep:
 def _numbered(steps: list[Done], name: str, number: str) -> list[Done]:
     if not number.isdecimal() or not 1 <= int(number) <= len(steps):
         raise UsageError(f"there is no step {name!r}", "janitor history lists them")
-    return [steps[int(number) - 1]]
+    step = steps[int(number) - 1]
+    if step.do != COMPRESS:
+        return [step]
+    return [each for each in steps if each.took and each.path == step.path]
 
 
 def _one(place: Workplace, sweep: str, step: Done) -> Outcome:
@@ -86,20 +92,21 @@ def _one(place: Workplace, sweep: str, step: Done) -> Outcome:
     intent = Intent("undo", step.kind, step.path, step.bytes, about=step.id)
     (number,) = journal.intend(sweep, [intent], now)
     try:
-        _bring_back(place, sweep, step)
+        why = _bring_back(place, sweep, step)
     except (ArchiveError, StepFailed, StepSkipped) as error:
         why = ": ".join(filter(None, (error.message, error.hint)))
         journal.settle(number, "failed", why, now)
         return Outcome(shown, "failed", why)
-    journal.settle(number, "done", "", now)
-    return Outcome(shown, "done")
+    journal.settle(number, "done", why, now)
+    return Outcome(shown, "done", why)
 
 
-def _bring_back(place: Workplace, sweep: str, step: Done) -> None:
+def _bring_back(place: Workplace, sweep: str, step: Done) -> str:
+    """Says what is left of what it was compressed to, if anything is."""
     journal = place.journal
     if step.state == "purged":
         _unpack(place, sweep, step)
-        return
+        return ""
     if later := _around(place, step):
         raise StepFailed(f"{later.path} lies in the trash itself", f"janitor undo {later.sweep}")
     with place.state.step():
@@ -109,11 +116,14 @@ def _bring_back(place: Workplace, sweep: str, step: Done) -> None:
         trash.put_back(place.ground, moves)
         journal.turn(step.id, "undone")
         journal.pin(Pin(step.path, f"{BY_UNDO} {step.sweep}", clock.read().wall))
+        return retire(place, sweep, step)
 
 
 def _unpack(place: Workplace, sweep: str, step: Done) -> None:
     """What left the trash for good may have been archived in the same sweep."""
-    journal = place.journal
+    journal, compressed = place.journal, step.path + SUFFIX
+    if journal.compressed(step) and place.ground.has(compressed):
+        raise StepFailed("purged, but still there compressed", f"zstdcat {compressed}")
     made = [each for each in journal.archives() if each.path == step.path and each.digest]
     mine = next((each for each in made if journal.step(each.step).sweep == step.sweep), None)
     if mine is None:

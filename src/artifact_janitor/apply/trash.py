@@ -114,7 +114,7 @@ def _back(ground: Ground, move: Move) -> None:
         untouched = os.fstat(source[0]).st_mtime_ns == move.parent_after
         rename(target, source)
         if untouched:
-            _set_mtime(source[0], move.parent_before)
+            set_mtime(source[0], move.parent_before)
     prune(ground, move.target)
 
 
@@ -129,7 +129,7 @@ def drop(ground: Ground, links: Iterable[Move]) -> None:
         prune(ground, link.target)
 
 
-def _set_mtime(fd: int, mtime: int) -> None:
+def set_mtime(fd: int, mtime: int) -> None:
     """Nobody else touched the folder meanwhile, so it is again what it was."""
     try:
         os.utime(fd, ns=(os.fstat(fd).st_atime_ns, mtime))

@@ -15,11 +15,10 @@ from artifact_janitor.cli.modesty import stand_back
 from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
 from artifact_janitor.core.plan import OVERRIDABLE, Plan
-from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.errors import Locked, Refused
 from artifact_janitor.execution import Options
 from artifact_janitor.render import facts, text
-from artifact_janitor.sweep import Look, Report, look, mend, run
+from artifact_janitor.sweep import LONG, Look, Report, look, mend, run
 
 SOMETHING_TO_DO = 10
 
@@ -55,7 +54,7 @@ def run_command(
     seen = _look(session, leases=not (yes or override))
     by_person = override or (not yes and _agreed(session, seen.plan))
     options = Options(by_person)
-    if any(step.do == ARCHIVE for step in seen.plan.steps):
+    if any(step.do in LONG for step in seen.plan.steps):
         stand_back()
     with session.progress() as tick, ends_after_a_step() as stop:
         report = run(session.settings, seen, options, recovered, tick, stop)

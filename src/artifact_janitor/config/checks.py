@@ -31,6 +31,7 @@ from artifact_janitor.config.schema import (
     meant,
     said,
 )
+from artifact_janitor.core.compressing import COMPRESS, COMPRESSIBLE
 from artifact_janitor.core.model import KINDS, is_within
 from artifact_janitor.core.policy import ARCHIVE, NEVER_ARCHIVED
 from artifact_janitor.core.slimming import SLIM, SLIMMABLE
@@ -131,6 +132,8 @@ def _policy_problems(given: Given, today: date) -> Iterator[Problem]:
             ((*whole, "uploaded_before"), _no_word(policy, today)),
             ((*whole, "then"), _cannot_slim(policy)),
             ((*whole, "then"), _cannot_archive(policy)),
+            ((*whole, "then"), _cannot_compress(policy)),
+            ((*whole, "expire"), _cannot_expire(policy)),
             (whole, _eclipsed(given, index)),
         ):
             if what:
@@ -189,6 +192,19 @@ def _cannot_archive(policy: dict[str, object]) -> str:
     if policy.get("then") != ARCHIVE or not why:
         return ""
     return f'"archive" is not for {policy["kind"]}: {why}; write "trash"'
+
+
+def _cannot_compress(policy: dict[str, object]) -> str:
+    kind = policy.get("kind")
+    if policy.get("then") != COMPRESS or kind not in KINDS or kind in COMPRESSIBLE:
+        return ""
+    return f'"{COMPRESS}" is for logs (kind = "log"); write "trash"'
+
+
+def _cannot_expire(policy: dict[str, object]) -> str:
+    if "expire" not in policy or policy.get("then") in (ARCHIVE, COMPRESS):
+        return ""
+    return f'only with then = "{ARCHIVE}" or "{COMPRESS}": what goes to the trash is purged anyway'
 
 
 def _eclipsed(given: Given, index: int) -> str:

@@ -23,6 +23,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.model import KINDS
 from artifact_janitor.core.policy import ARCHIVE, pattern
 from artifact_janitor.core.slimming import SLIM
@@ -36,11 +37,9 @@ MOST = 1_000_000_000
 LONGEST_NAME = 200
 """Letters in the name of a metric."""
 
-THEN = ("trash", SLIM, ARCHIVE)
-LATER_THEN = ("compress",)
-LATER_KEYS = {
-    "expire": "remove the line, there are no archives to expire",
-}
+THEN = ("trash", SLIM, ARCHIVE, COMPRESS)
+LATER_THEN: tuple[str, ...] = ()
+LATER_KEYS: dict[str, str] = {}
 UNVALIDATED = ("gitignore", "schedule", "retrain")
 """Tables of later versions: to leave them aside removes nothing."""
 
@@ -76,6 +75,13 @@ def _keep_within(value: object) -> int:
     length = _duration(value)
     if length == 0:
         raise ValueError(f'{said(value)} keeps nothing; write "14d", "36h"')
+    return length
+
+
+def _expire(value: object) -> int:
+    length = _duration(value)
+    if length == 0:
+        raise ValueError(f'{said(value)} keeps nothing; write "365d", or remove the line')
     return length
 
 
@@ -400,7 +406,13 @@ class PolicyTable(Table):
         'The others go to the trash; janitor undo brings them back. With "slim" a run or sweep'
         " stays, and only its checkpoints go, but for the best, final, last and newest valid one"
         " and what is pinned or referred to. Of a checkpoint policy's rules only keep_best counts"
-        ' then. With "archive" each is archived before, and read back.',
+        ' then. "archive" archives each first; "compress" makes a log NAME.zst.',
+    )
+    expire: Annotated[int | None, PlainValidator(_expire)] = setting(
+        None,
+        'What was compressed goes to the trash once it is older than this, where then = "compress"'
+        " and no keep_ rule keeps it.",
+        "365d",
     )
     max_size: Annotated[int | None, PlainValidator(_max_size)] = setting(
         None,

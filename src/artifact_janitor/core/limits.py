@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from artifact_janitor.core.compressing import COMPRESS, as_compressed, compresses, estimate
 from artifact_janitor.core.model import Artifact, Catalogue, Refusal
 from artifact_janitor.core.policy import Policy
 from artifact_janitor.core.protection import Copies, Protections, only_copies, protections
@@ -33,7 +34,10 @@ class Decision:
 
     def parts(self, artifact: Artifact) -> tuple[Artifact, ...]:
         """What leaves its place where this unit has its turn."""
-        return self.bulk.get(artifact.path, ()) if artifact.path in self.slim else (artifact,)
+        if artifact.path in self.slim:
+            return self.bulk.get(artifact.path, ())
+        packed = compresses(self.verdicts[artifact.path])
+        return (as_compressed(artifact) if packed else artifact,)
 
     def leave(self) -> set[str]:
         """The paths of all that leaves by itself."""
@@ -85,6 +89,8 @@ def _held(
     limit = policy.max_size or 0
     governed = [each for each in decision.verdicts.values() if each.policy is policy]
     size = _staying(catalogue, [each.artifact for each in governed], decision.leave())
+    packed = (each for each in governed if each.artifact.path in decision.going)
+    size += sum(estimate(each.artifact) for each in packed if compresses(each))
     for verdict in sorted(governed, key=lambda each: (each.artifact.time, each.artifact.path)):
         if size <= limit:
             return None
@@ -127,7 +133,8 @@ def _gain(catalogue: Catalogue, decision: Decision, verdict: Verdict) -> int:
     if slims(verdict):
         bulk = decision.bulk.get(artifact.path, ())
         return sum(each.bytes for each in bulk if each.path not in going)
-    return left(catalogue, artifact, decision.leave())
+    stays = estimate(artifact) if compresses(verdict) else 0
+    return left(catalogue, artifact, decision.leave()) - stays
 
 
 def _beyond(verdict: Verdict) -> Verdict:
@@ -141,7 +148,8 @@ def _beyond(verdict: Verdict) -> Verdict:
 def _too_large(policy: Policy, size: int, limit: int) -> Refusal:
     where = "" if policy.path == "**" else f" in {policy.path}"
     what = f"{policy.kind}{where} takes {format_size(size)} of max_size {format_size(limit)}"
-    return Refusal("max-size", f"{what}; the rest is protected", "janitor plan --kept", policy.kind)
+    rest = "compressed or protected" if policy.then == COMPRESS else "protected"
+    return Refusal("max-size", f"{what}; the rest is {rest}", "janitor plan --kept", policy.kind)
 
 
 def left(catalogue: Catalogue, artifact: Artifact, going: set[str]) -> int:

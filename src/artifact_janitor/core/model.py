@@ -100,6 +100,8 @@ class Artifact:
     """Symlinks outside the unit that only name it, and go and come back with it."""
     metrics: tuple[tuple[str, float], ...] = ()
     """What it achieved, by name; only of metrics that a policy asks for."""
+    incompressible: str = ""
+    """Why a log is not compressed; "" where nothing speaks against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,8 @@ class Catalogue:
     disks: tuple[Filesystem, ...] = ()
     """Known only where a person asked for ``keep_free``."""
     recent: Mapping[str, Tally] = field(default_factory=dict)
+    futile: Mapping[str, str] = field(default_factory=dict)
+    """Fingerprints of logs that were compressed in vain, by path."""
     refusals: tuple[Refusal, ...] = ()
     """What observing already refused: a run that is the workspace itself, a jumped clock."""
 

@@ -8,6 +8,14 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain, islice
 
+from artifact_janitor.core.compressing import (
+    COMPRESS,
+    as_compressed,
+    compresses,
+    estimate,
+    settled,
+    tried,
+)
 from artifact_janitor.core.limits import Decision, decide, in_turn, left
 from artifact_janitor.core.model import (
     Artifact,
@@ -44,7 +52,9 @@ PROOFS = ("uploaded", WORD, "deleted")
 @dataclass(frozen=True, slots=True)
 class Step:
     """One change: a unit that goes to the trash, or leaves it for good, or a run that stays
-    and is slimmed: then only what is `inside` goes, and is all that the artifact frees."""
+    and is slimmed: then only what is `inside` goes, and is all that the artifact frees.
+
+    What is compressed frees what it takes less than before."""
 
     do: str
     artifact: Artifact
@@ -53,6 +63,8 @@ class Step:
     """Units that leave with it, or of it; their bytes are in it."""
     trashed: Trashed | None = None
     """What a purge takes."""
+    made: int = 0
+    """Bytes of the compressed file that takes the unit's place; in a plan an estimate."""
 
     @property
     def path(self) -> str:
@@ -78,8 +90,8 @@ class Step:
 
     @property
     def frees_now(self) -> int:
-        """The trash gives back at its purge."""
-        return self.artifact.frees if self.do == "purge" else 0
+        """The trash gives back at its purge, and what is compressed takes room until then."""
+        return self.artifact.frees if self.do == "purge" else -self.made
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +125,7 @@ class Plan:
         """The refusal that keeps a step from being carried out, if there is one."""
         codes = GUARDS - OVERRIDABLE if by_person else GUARDS
         blocking = (each for each in self.refused if each.code in codes)
-        kinds = ("",) if step.do == "purge" else ("", step.kind)
+        kinds = ("",) if step.do in ("purge", COMPRESS) else ("", step.kind)
         return next((each for each in blocking if each.kind in kinds), None)
 
 
@@ -133,8 +145,8 @@ def plan(
     disk: Disk | None = None,
 ) -> Plan:
     """Facts and policies in, steps with reasons out. `now` in nanoseconds."""
-    catalogue = trusting(catalogue, policies, now, local)
-    verdicts = judge(catalogue.artifacts, policies, now, local)
+    catalogue = tried(trusting(catalogue, policies, now, local))
+    verdicts = settled(judge(catalogue.artifacts, policies, now, local), now)
     kept_back = not_bulk(catalogue, policies, now, local)
     decision, beyond = decide(catalogue, verdicts, policies, kept_back)
     space = rooms(catalogue, safety, disk or Disk())
@@ -216,6 +228,9 @@ def _step(
     then = verdict.policy.then if verdict.policy else ""
     do = ARCHIVE if any(archives(verdicts[each]) for each in leave) else then
     artifact = verdict.artifact
+    if compresses(verdict):
+        return Step(do, as_compressed(artifact), verdict.reasons, made=estimate(artifact))
+    do = "trash" if do == COMPRESS else do  # it is compressed, and has expired
     return Step(do, artifact, verdict.reasons + _proof(artifact, inside), inside)
 
 
@@ -267,7 +282,9 @@ def _kept(
 
 
 def _overdrawn(catalogue: Catalogue, steps: Sequence[Step], max_share: float) -> Iterator[Refusal]:
-    """S8: within 24 h no more than `max_share` of a kind goes without a person's yes."""
+    """S8: within 24 h no more than `max_share` of a kind goes without a person's yes. What is
+    compressed doesn't go."""
+    steps = [step for step in steps if step.do != COMPRESS]
     for kind in sorted({step.kind for step in steps}):
         here = _tally(catalogue, (each for each in catalogue.artifacts if each.kind == kind))
         leave = chain.from_iterable(step.leaving for step in steps if step.kind == kind)

@@ -53,6 +53,8 @@ class Policy:
     keep_best: Best | None = None
     then: str = "trash"
     max_size: int | None = None
+    expire: int | None = None
+    """How old, in nanoseconds, what was archived or compressed may become."""
     uploaded_before: date | None = None
     """A person's word: W&B runs whose last day lies before this one are uploaded (S3)."""
 

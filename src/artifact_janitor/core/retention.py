@@ -41,7 +41,8 @@ class Verdict:
     kept: bool
     reasons: tuple[str, ...]
     firm: bool = False
-    """Whether it is kept for want of a date (S7), which no limit may overrule."""
+    """Whether it is kept for want of a date (S7), or because it can't be compressed, which no
+    limit may overrule."""
     yields: bool = False
     """Whether a rule kept it, and a limit did not."""
 

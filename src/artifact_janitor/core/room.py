@@ -86,7 +86,7 @@ def spare(
     The one that covers what is missing is the last that goes. Of a unit that is archived this
     counts all that its place gives back, which is an upper bound: nobody knows yet how large
     its archive becomes, and whether that takes room here or on another disk. The next sweep
-    measures what is free, and goes on.
+    measures what is free, and goes on. Of what is compressed it counts an estimate.
     """
     going: set[str] = set()
     spared: dict[str, str] = {}

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
+from artifact_janitor.core.compressing import COMPRESS, NO_GAIN
 from artifact_janitor.core.model import Pin, Tally, Trashed, is_within
 from artifact_janitor.journal import configs as kept
 from artifact_janitor.journal.file import (
@@ -56,6 +57,8 @@ __all__ = [
 _SOON = 32
 """Pages in the log after which they are brought into the file, where the disk is full."""
 _TOOK = f'"do" IN {TO_TRASH}'
+_MADE = f"made.sweep = step.sweep AND made.path = step.path AND made.\"do\" = '{COMPRESS}'"
+"""What became of its unit was compressed before, and stays."""
 _STEP = 'id, sweep, "do", kind, path, bytes, frees, fingerprint, reasons, about, state, why, at'
 
 
@@ -215,10 +218,30 @@ class Journal:
         rows = self._rows(
             "SELECT kind, count(*), sum(bytes) FROM step JOIN sweep ON sweep.id = step.sweep "
             f"WHERE {_TOOK} AND state IN ('done', 'purged') AND at >= ? AND NOT by_person "
-            "GROUP BY kind",
+            f"AND NOT EXISTS (SELECT 1 FROM step AS made WHERE {_MADE}) GROUP BY kind",
             since,
         )
         return {kind: Tally(units, size) for kind, units, size in rows}
+
+    # what was compressed
+
+    def ready(self, step: int, looked: str, move: Move) -> None:
+        """What a step wrote was read back, looks like this, and is about to get its name."""
+        with self._writing() as db:
+            db.execute("UPDATE step SET fingerprint = ? WHERE id = ?", (looked, step))
+            _note_moves(db, step, (move,))
+
+    def compressed(self, step: Step) -> Step | None:
+        """The step that compressed what this one took, if that stood."""
+        query = f"SELECT {_STEP} FROM step WHERE sweep = ? AND path = ? AND \"do\" = '{COMPRESS}'"
+        rows = self._rows(query, step.sweep, os.fsencode(step.path))
+        return next((each for row in rows if (each := _step(row)).state == "done"), None)
+
+    def futile(self) -> dict[str, str]:
+        """Fingerprints of what was compressed in vain, by path; the newest counts."""
+        query = f"SELECT path, fingerprint FROM step WHERE \"do\" = '{COMPRESS}' "
+        query += "AND state = 'skipped' AND why = ? ORDER BY id"
+        return {os.fsdecode(path): seen for path, seen in self._rows(query, NO_GAIN)}
 
     # pins
 
@@ -383,13 +406,17 @@ def _insert(db: sqlite3.Connection, sweep: str, intent: Intent, now: int) -> int
         row,
     )
     number = cast(int, cursor.lastrowid)
-    moves = [
-        (number, os.fsencode(move.source), os.fsencode(move.target), move.dev, move.ino)
-        for move in intent.moves
+    _note_moves(db, number, intent.moves)
+    return number
+
+
+def _note_moves(db: sqlite3.Connection, step: int, moves: Iterable[Move]) -> None:
+    rows = [
+        (step, os.fsencode(move.source), os.fsencode(move.target), move.dev, move.ino)
+        for move in moves
     ]
     query = "INSERT INTO move (step, source, target, dev, ino) VALUES (?,?,?,?,?)"
-    db.executemany(query, moves)
-    return number
+    db.executemany(query, rows)
 
 
 def _text(said: str) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
+from artifact_janitor.core.compressing import BLOCK, PACKED, SUFFIX
 from artifact_janitor.observe.reading import head
-from artifact_janitor.observe.tree import Folder
+from artifact_janitor.observe.tree import Entry, Folder
 
 _NAME = re.compile(
     r".*\.(?:log|out|err)(?:[.\-_][\d\-_T:]+)?(?P<packed>\.(?:gz|bz2|xz|zst))?", re.DOTALL
 )
 """``app.log``, rotated ``app.log.3`` and ``app.log.2026-08-01``, packed ``app.log.2.gz``."""
 
-_OF_WANDB = re.compile(r"debug(?!-sync).*\.log", re.DOTALL)
+_OF_WANDB = re.compile(r"debug(?!-sync).*\.log(?:\.zst)?", re.DOTALL)
+_LONGEST = 255
+"""Bytes in a name."""
 _PACKED = {".gz": b"\x1f\x8b", ".bz2": b"BZh", ".xz": b"\xfd7zXZ\0", ".zst": b"\x28\xb5\x2f\xfd"}
 
 
@@ -39,3 +43,25 @@ def is_log(name: str, path: Path) -> bool:
     start = head(path, 1024)
     packed = match["packed"]
     return start.startswith(_PACKED[packed]) if packed else b"\0" not in start
+
+
+def incompressible(name: str, content: Folder | Entry, around: Folder | None) -> str:
+    """Why a log is not to be compressed, or ""; `around` is the folder that it lies in."""
+    if isinstance(content, Folder):
+        return "TensorBoard reads event files as they are"
+    if name.endswith(PACKED):
+        return "compressed already"
+    if content.nlink > 1:
+        return f"the file has {content.nlink} names (hard links)"
+    if content.bytes <= BLOCK:
+        return "too small for compression to free anything" if content.size else "empty"
+    if len(os.fsencode(name + SUFFIX)) > _LONGEST:
+        return f"its name is too long for {SUFFIX}"
+    taken = around is not None and _is_in(around, name + SUFFIX)
+    return f"{name}{SUFFIX} is there already" if taken else ""
+
+
+def _is_in(folder: Folder, name: str) -> bool:
+    return any(name in names for names in (folder.files, folder.folders, folder.links)) or (
+        name in folder.others
+    )

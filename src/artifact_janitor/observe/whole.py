@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from artifact_janitor.core.model import Artifact, Evidence, Kind, ModelFile
 from artifact_janitor.core.policy import Policy
-from artifact_janitor.observe import caches, checkpoints, wandb
+from artifact_janitor.observe import caches, checkpoints, logs, wandb
 from artifact_janitor.observe import models as published
 from artifact_janitor.observe.kinds import Unit, proven_inside
 from artifact_janitor.observe.measure import Shared, obstacles, shared, size_of
@@ -255,7 +255,13 @@ def _artifact(unit: Unit, models: dict[str, Entry], base: Path) -> Artifact:
         valid=found.valid if found else True,
         models=tuple(ModelFile(path, entry.size) for path, entry in models.items()),
         links=companions(unit),
+        incompressible=_incompressible(unit),
     )
+
+
+def _incompressible(unit: Unit) -> str:
+    name = unit.path.rpartition("/")[2]
+    return logs.incompressible(name, unit.content, unit.around) if unit.kind == "log" else ""
 
 
 def _standing(unit: Unit, base: Path) -> Iterator[Evidence]:

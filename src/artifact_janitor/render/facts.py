@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.model import Evidence, Refusal
 from artifact_janitor.core.plan import Kept, Plan, Step
 from artifact_janitor.core.slimming import SLIM
@@ -111,6 +112,8 @@ def of_report(report: Report, notes: Iterable[str] = ()) -> Facts:
         row |= {"outcome": outcome.outcome, "why": outcome.why}
         if outcome.parts and outcome.outcome != "done":
             row["frees"] = sum(each.frees for each in outcome.took)
+        if outcome.step.do == COMPRESS:  # what it really came to, no estimate
+            row |= {"frees": outcome.step.artifact.frees, "frees_now": outcome.step.frees_now}
     return facts | {
         "sweep": report.sweep,
         "recovered": [*report.recovered],

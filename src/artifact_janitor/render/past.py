@@ -69,7 +69,8 @@ def _sum(sweep: dict[str, Any]) -> str:
     steps = sweep["steps"]
     if sweep["command"] == "undo":  # what it unpacked, came back by it
         steps = [each for each in steps if each["do"] == "undo"]
-    moved = [each for each in steps if each["do"] != "archive"]  # its unit goes to the trash, too
+    # their units go to the trash, too
+    moved = [each for each in steps if each["do"] not in ("archive", "compress")]
     size = sum(step["bytes"] for step in moved if step["state"] in ("done", "undone", "purged"))
     said = {
         ("trash", "done"): "in the trash",
@@ -81,6 +82,8 @@ def _sum(sweep: dict[str, Any]) -> str:
         ("purge", "done"): "left the trash for good",
         ("undo", "done"): "came back",
         ("archive", "done"): "archived",
+        ("compress", "done"): "compressed",
+        ("compress", "undone"): "compressed no more",
         ("restore", "done"): "restored",
     }
     states = ((step["do"], step["state"]) for step in steps)
@@ -111,7 +114,8 @@ def undo_lines(outcomes: Sequence[Outcome], view: View) -> Iterator[Text]:
         return
     yield line((f"{plural(len(back), 'unit')} back", "bold"), f" · {format_size(size)}")
     for each in back if view.all_steps else back[:FIRST]:
-        yield line("  ", shown(each.step.path))
+        why = (f"   {shown(each.why)}", "dim") if each.why else ""
+        yield line("  ", shown(each.step.path), why)
     if len(back) > FIRST and not view.all_steps:
         yield Text(f"  … and {len(back) - FIRST} more")
     yield from outcome_lines(outcomes, view)

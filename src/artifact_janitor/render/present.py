@@ -9,6 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from artifact_janitor.config import Settings
+from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.model import Artifact, Catalogue
 from artifact_janitor.core.plan import Step
 from artifact_janitor.core.room import Room, rooms
@@ -61,6 +62,8 @@ def _going(step: Step, artifact: Artifact, more: tuple[str, ...]) -> _Fate:
     if step.do == SLIM and is_whole:
         slimmed = replace(artifact, frees=step.artifact.frees)
         return _Fate(slimmed, "would be slimmed", (*step.reasons, *more))
+    if step.do == COMPRESS:
+        return _Fate(step.artifact, "would be compressed", (*step.reasons, *more))
     if step.do == SLIM:
         reasons = (f"{step.path} is slimmed", *step.reasons)
     else:

@@ -15,7 +15,7 @@ from artifact_janitor.units import format_size
 PATIENCE = 1.0
 """Seconds for which nothing is shown: what is over soon needs no bar."""
 
-IN_BYTES = ("archiving", "reading back", "restoring", "verifying")
+IN_BYTES = ("archiving", "compressing", "reading back", "restoring", "verifying")
 """Works that are measured in bytes, with a rate; all others count things."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.model import Artifact, is_within
 from artifact_janitor.core.plan import GUARDS, Kept, Plan, Step, leaving
 from artifact_janitor.core.policy import ARCHIVE
@@ -52,13 +53,15 @@ def headline(plan: Plan) -> Text:
     units = [each for each in plan.kept if each.artifact.kind != "unknown"]
     going = [step for step in plan.steps if step.do != "purge"]
     slimmed = sum(step.do == SLIM for step in going)
-    count = len([*leaving(plan)])
+    packed = sum(step.do == COMPRESS for step in going)
+    count = len([*leaving(plan)]) - packed
     frees = sum(step.artifact.frees for step in plan.steps)
     if not plan.steps:
         return line(("Nothing to do", "bold"), f" · {plural(len(units), 'unit')} stay")
-    of_all = f"{count} of {plural(count + slimmed + len(units), 'unit')} go"
+    of_all = f"{count} of {plural(count + slimmed + packed + len(units), 'unit')} go"
     purges = len(plan.steps) - len(going)
-    parts = [of_all] if going else []
+    parts = [of_all] if len(going) > packed else []
+    parts += [f"{plural(packed, 'log')} compressed"] if packed else []
     parts += [f"{plural(purges, 'unit')} leave the trash for good"] if purges else []
     parts += [f"frees {format_size(frees)}", "nothing has been changed"]
     return line(("Plan " + plan.id, "bold"), *(f" · {part}" for part in parts))
@@ -215,12 +218,15 @@ def _summary(report: Report, trash_keep: int) -> Text:
     if not report.outcomes:
         return line(("Nothing to do", "bold"))
     archived = sum(step.do == ARCHIVE for step in done)
+    packed = sum(step.do == COMPRESS for step in done)
     parts = [f"{plural(len(trashed), 'unit')} in the trash"] if trashed or not purged else []
     if trashed:
         until = format_when(report.ended + trash_keep, report.ended)
         parts.append(f"{format_size(sum(trashed))} free when it is purged, from {until}")
     if archived:
         parts.append(f"{archived} of them archived")
+    if packed:
+        parts.append(f"{packed} of them stay compressed")
     if purged:
         parts.append(f"freed {format_size(sum(purged))}")
     for word in ("skipped", "failed"):

@@ -23,22 +23,27 @@ WINDOW = 27
 WORKERS = 4
 """Threads that compress, at most: each takes its own memory."""
 CHUNK = 1 << 20
+LARGE = 64 << 20
+"""From this many bytes on a content is worth the memory of a window and of threads."""
 
 
 class Compressed:
-    """A file descriptor that is written to through zstd. Not a file: it never seeks back."""
+    """A file descriptor that is written to through zstd. Not a file: it never seeks back.
+    `content` is how many bytes will come, where that is known."""
 
-    def __init__(self, fd: int, level: int) -> None:
+    def __init__(self, fd: int, level: int, content: int | None = None) -> None:
         p = zstd.CompressionParameter
-        options: dict[int, int] = {
-            p.compression_level: level,
-            p.window_log: WINDOW,
-            p.enable_long_distance_matching: 1,
-            p.checksum_flag: 1,
-            p.nb_workers: min(len(os.sched_getaffinity(0)), WORKERS),
-        }
+        options: dict[int, int] = {p.compression_level: level, p.checksum_flag: 1}
+        if content is None or content >= LARGE:
+            options |= {
+                p.window_log: WINDOW,
+                p.enable_long_distance_matching: 1,
+                p.nb_workers: min(len(os.sched_getaffinity(0)), WORKERS),
+            }
         self._fd = fd
         self._zstd = zstd.ZstdCompressor(options=options)
+        if content is not None:
+            self._zstd.set_pledged_input_size(content)
         self._seen = sha256()
         self.size = 0
 
