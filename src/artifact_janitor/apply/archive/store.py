@@ -56,6 +56,8 @@ is left at the old place: tar would write over it.
 
   tar --zstd --xattrs -xpf NAME.tar.zst
   sha256sum --check --quiet NAME.sha256      (in the same folder)
+
+As root, --xattrs-include='*' brings back capabilities, access lists and labels too.
 """
 
 Tick = Callable[[str, int], None]
