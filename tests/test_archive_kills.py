@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from artifact_janitor.apply.archive.store import IN_ORDER
+from artifact_janitor.journal import Archived
 from artifact_janitor.sweep import mend
 from tests.real.small import FREE, PURGING, Small, still
 from tests.real.snapshot import Snapshot, difference, snapshot
@@ -45,10 +47,15 @@ def stores(work: Small) -> set[str]:
     return {each.name for each in folder.glob("*")} - {"RESTORE.txt"} if folder.exists() else set()
 
 
+def indexed(work: Small) -> list[Archived]:
+    with closing(work.journal()) as journal:
+        return journal.archives()
+
+
 def unsound(work: Small, before: Snapshot) -> list[str]:
     """What is wrong with units and archives once the next janitor came by."""
     wrong = [f"left over: {name}" for name in work.leftovers() if name != "archive"]
-    index = {each.path: each.name for each in work.journal().archives()}
+    index = {each.path: each.name for each in indexed(work)}
     whole = {name + suffix for name in index.values() for suffix in IN_ORDER}
     wrong += [f"in the store: {name}" for name in stores(work) ^ whole]
     for unit in UNITS:
@@ -67,7 +74,7 @@ def unsound(work: Small, before: Snapshot) -> list[str]:
 def after_archive(work: Small, before: Snapshot) -> list[str]:
     mend(work.settings)
     wrong = unsound(work, before)
-    archived = {each.path for each in work.journal().archives()}
+    archived = {each.path for each in indexed(work)}
     wrong += [f"archived, and still there: {unit}" for unit in archived if work.there(unit)]
     wrong += ["damaged"] if work.janitor("verify").code else []
     left = [unit for unit in UNITS if work.there(unit)]
