@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.real.disks import MAKE, cut_power, disk, needs_root
-from tests.real.small import Small, still
+from tests.real.small import FREE, Small, still
 from tests.real.snapshot import difference, snapshot
 from tests.test_archive_kills import UNITS, after_archive, indexed, to_archive, unsound
 from tests.test_recovery import killed_at, needs_strace, points, workspace
@@ -78,3 +78,14 @@ def test_what_is_done_is_durable(on_disk: Path) -> None:
     assert {each.path for each in indexed(work)} == {*UNITS}
     assert work.janitor("undo").code == 0
     assert difference(still(before), still(snapshot(work.root))) == []
+
+
+def test_a_store_that_lost_its_power_holds_all_that_was_done(on_disk: Path, tmp_path: Path) -> None:
+    """On a disk of its own, which nobody syncs for other reasons."""
+    work, _ = workspace(tmp_path / "work", to_archive)
+    work.configure(f"{FREE}\n[archive]\nstore = '{on_disk}'\n")
+    assert work.janitor("archive", *UNITS).code == 0
+    cut_power(on_disk)
+    assert not any(work.there(unit) for unit in UNITS)
+    answer = work.janitor("verify")
+    assert (answer.code, len(answer.rows("archives"))) == (0, len(UNITS))

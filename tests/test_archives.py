@@ -22,7 +22,9 @@ from artifact_janitor.execution import Options
 from artifact_janitor.journal.file import FORMATS, WITH_ARCHIVES
 from artifact_janitor.render import progress
 from tests.real import hostile, training, wandb_runs
+from tests.real.account import ORDINARY
 from tests.real.archives import furnish
+from tests.real.disks import needs_root
 from tests.real.small import FREE, KINDS, PURGING, Small, small, still, why
 from tests.real.snapshot import difference, snapshot
 from tests.real.wandb_stub import WandbStub
@@ -518,14 +520,33 @@ def test_a_pin_while_it_is_archived_counts(work: Small) -> None:
     assert work.journal().archives() == []
 
 
+@needs_root
+def test_what_root_archives_belongs_to_whom_the_workspace_belongs_to(work: Small) -> None:
+    """Who must be able to bring it back."""
+    run = work.hydra(30, RUN)
+    work.handed_to(ORDINARY)
+    before = snapshot(work.root / run)
+    assert work.janitor("archive", run).code == 0
+    store = work.root / ".janitor" / "archive"
+    assert {each.lstat().st_uid for each in (store, *store.iterdir())} == {ORDINARY}
+    purged(work)
+    answer = work.janitor("restore", run, uid=ORDINARY)
+    assert answer.code == 0, answer
+    assert difference(before, snapshot(work.root / run)) == []
+
+
 # ------------------------------------------------------------ W&B
 
 
 def test_an_unsynced_run_comes_back_fit_for_wandb_sync(work: Small) -> None:
-    """With W&B's links beside it; and what a person then syncs arrives in full."""
+    """With W&B's links beside it; and what the real client then sends is what it sends of a run
+    that never was in an archive: the same files, the same summary, the same lines of metrics."""
     run = wandb_runs.place(wandb_runs.offline, work.root)
     wandb_runs.backdate(work.root / "wandb", 60)
+    never = work.root.parent / f"{work.root.name}-never"
+    shutil.copytree(work.root / "wandb", never / "wandb", symlinks=True)
     unit = f"wandb/{run.name}"
+    (log,) = run.glob("*.wandb")
     before = snapshot(work.root / "wandb")
     assert work.janitor("run", "--yes").rows("steps") == [], "no policy moves it"
     answer = work.janitor("archive", unit)
@@ -538,9 +559,16 @@ def test_an_unsynced_run_comes_back_fit_for_wandb_sync(work: Small) -> None:
     purged(work)
     assert work.janitor("restore", unit).code == 0
     assert difference(still(before), still(snapshot(work.root / "wandb"))) == []
-    with WandbStub() as stub:
+    with WandbStub() as stub, WandbStub() as other:
         wandb_runs.sync(work.root / unit, stub)
-        assert "wandb-summary.json" in stub.puts
+        wandb_runs.sync(never / unit, other)
+        assert stub.puts.keys() == other.puts.keys()
+        name = "wandb-summary.json"
+        assert json.loads(stub.puts[name]) == json.loads(other.puts[name])
+        history = [*map(json.loads, stub.streamed["wandb-history.jsonl"])]
+        assert len(history) > 1
+        assert history == [*map(json.loads, other.streamed["wandb-history.jsonl"])]
+    assert (work.root / unit / f"{log.name}.synced").exists()
 
 
 def test_a_newer_runs_link_stays(work: Small) -> None:
