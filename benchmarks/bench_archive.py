@@ -82,8 +82,8 @@ def shares(works: list[Work], packed: dict[str, int], size: int) -> None:
     print(f"\n| | MB | ratio | size, of {first.name} | time, of {first.name} |")
     print("|---|---|---|---|---|")
     for work in works:
-        mine, time = packed[work.name], work.typical().wall
-        smaller, faster = mine / packed[first.name], time / first.typical().wall
+        mine, time = packed[work.name], work.least().wall
+        smaller, faster = mine / packed[first.name], time / first.least().wall
         row = f"| {work.name} | {mine / 1e6:.0f} | {size / mine:.2f} | {smaller:.2f} |"
         print(f"{row} {faster:.2f} |")
     print(f"\nOurs may take 0.75 of the size of {first.name} and 0.15 of its time.")

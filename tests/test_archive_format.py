@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -70,6 +73,16 @@ def test_all_of_a_run_comes_back(on_disk: Path) -> None:
     assert difference(before, after) == []
 
 
+def commands(work: Bench, made: store.Made, *more: str) -> Iterator[list[str]]:
+    """What RESTORE.txt tells people to type."""
+    for line in (work.root / "store" / "RESTORE.txt").read_text().splitlines():
+        if line.startswith(("  tar ", "  sha256sum ")):
+            name, *args = shlex.split(line.partition("   (")[0])
+            extra = more if name == "tar" else ()
+            whole = str(work.root / "store" / made.name)
+            yield [name, *extra, *(each.replace("NAME", whole) for each in args)]
+
+
 @needs_tar
 def test_stock_tar_unpacks_all_of_it(on_disk: Path) -> None:
     work = bench(on_disk)
@@ -77,17 +90,17 @@ def test_stock_tar_unpacks_all_of_it(on_disk: Path) -> None:
     before = without_blocks(snapshot(work.run))
     place = work.root / "by tar"
     place.mkdir()
-    flags = ["--zstd", "--xattrs", "--xattrs-include=*", "-xpf"]
-    done = subprocess.run(["tar", *flags, str(work.file(made))], cwd=place, capture_output=True)
-    odd = [line for line in done.stderr.splitlines() if b"time stamp" not in line]
+    unpack, check = commands(work, made, "--xattrs-include=*")
+    done = subprocess.run(unpack, cwd=place, capture_output=True)
+    said = re.split(rb"\n(?=tar: |$)", done.stderr)  # names hold line breaks
+    odd = [each for each in said if each and b"time stamp" not in each]
     assert (done.returncode, odd) == (0, []), "it only wonders about times before 1970 and ahead"
     log = b"train.log"
     after = without_blocks(snapshot(place / UNIT))
     assert holes(place / UNIT) == holes(work.run)
     assert before.pop(log)._replace(twins=()) == after.pop(log)
     assert difference(before, after) == []
-    sums = ["sha256sum", "--check", "--quiet", "--strict", str(work.file(made, store.SUMS))]
-    checked = subprocess.run(sums, cwd=place, capture_output=True)
+    checked = subprocess.run([*check, "--strict"], cwd=place, capture_output=True)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 
 
@@ -168,6 +181,62 @@ def test_tar_knows_the_size_of_a_huge_member(tmp_path: Path, size: int) -> None:
     with file.open("rb") as back:
         found = tar.next_member(tar.Stream(iter(lambda: back.read(512), b"")))
     assert found == big(size)
+
+
+@needs_tar
+def test_the_words_of_the_note_are_enough_for_anybody(tmp_path: Path) -> None:
+    """Without an option more."""
+    work = plain(tmp_path)
+    made = work.make()
+    (tmp_path / "by tar").mkdir()
+    for line in commands(work, made):
+        subprocess.run(line, cwd=tmp_path / "by tar", check=True)
+    assert difference(snapshot(work.run), snapshot(tmp_path / "by tar" / UNIT)) == []
+
+
+def test_a_path_that_is_longer_than_the_kernel_takes(tmp_path: Path) -> None:
+    """Made by whoever goes down folder by folder."""
+    work = plain(tmp_path)
+    names = [f"{number:03}-{'d' * 200}" for number in range(30)]
+    down(work.run, names, lambda fd: os.close(os.open("deep.txt", os.O_CREAT, dir_fd=fd)))
+    made = work.make()
+    work.unpack(made.name, tmp_path / "back")
+    found: list[list[str]] = []
+    down(tmp_path / "back" / UNIT, names, lambda fd: found.append(os.listdir(fd)))
+    assert found == [["deep.txt"]]
+    for place in (work.run, tmp_path / "back"):
+        subprocess.run(["rm", "-rf", str(place)], check=True)
+
+
+def down(start: Path, names: list[str], then: Callable[[int], object]) -> None:
+    fds = [os.open(start, os.O_RDONLY)]
+    for name in names:
+        with suppress(FileExistsError):
+            os.mkdir(name, dir_fd=fds[-1])
+        fds.append(os.open(name, os.O_RDONLY, dir_fd=fds[-1]))
+    then(fds[-1])
+    for fd in fds:
+        os.close(fd)
+
+
+@pytest.mark.proof
+@needs_tar
+def test_a_member_over_8_gb_that_is_nearly_all_holes(on_disk: Path) -> None:
+    work = plain(on_disk)
+    size = 8**11 + (1 << 20) + 5
+    with (work.run / "vast").open("wb") as file:
+        for at in (1 << 20, 5 << 30, size - 7):
+            os.pwrite(file.fileno(), b"content", at)
+    made = work.make()
+    assert made.bytes < 100_000
+    (on_disk / "by tar").mkdir()
+    for line in commands(work, made):
+        subprocess.run(line, cwd=on_disk / "by tar", check=True)
+    work.unpack(made.name, on_disk / "back")
+    for place in ("back", "by tar"):
+        back = (on_disk / place / UNIT / "vast").stat()
+        assert back.st_size == size
+        assert back.st_blocks * 512 < 1 << 20, "xfs takes some blocks more than there is content"
 
 
 @pytest.mark.proof

@@ -22,8 +22,9 @@ from artifact_janitor.execution import Options
 from artifact_janitor.journal.file import FORMATS, WITH_ARCHIVES
 from artifact_janitor.render import progress
 from tests.real import hostile, training, wandb_runs
+from tests.real.account import ORDINARY
 from tests.real.archives import furnish
-from tests.real.disks import needs_root, small_disk
+from tests.real.disks import needs_root
 from tests.real.small import FREE, KINDS, PURGING, Small, small, still, why
 from tests.real.snapshot import difference, snapshot
 from tests.real.wandb_stub import WandbStub
@@ -385,6 +386,13 @@ def test_paths_that_are_no_unit(work: Small) -> None:
     assert "no unit" in said(work, "archive", "notes")
 
 
+def test_caches_are_made_anew_and_not_archived(work: Small) -> None:
+    cache = work.write("src/pkg/__pycache__/a.pyc", days=32)
+    answer = work.janitor("archive", "src/pkg/__pycache__")
+    assert (answer.code, cache.exists()) == (4, True)
+    assert "made anew" in answer.said["errors"][0]["message"]
+
+
 def test_a_run_with_a_socket_is_told_and_stays(work: Small) -> None:
     run = work.hydra(30, RUN)
     fd = os.open(work.root / run, os.O_RDONLY)
@@ -514,14 +522,33 @@ def test_a_pin_while_it_is_archived_counts(work: Small) -> None:
     assert work.journal().archives() == []
 
 
+@needs_root
+def test_what_root_archives_belongs_to_whom_the_workspace_belongs_to(work: Small) -> None:
+    """Who must be able to bring it back."""
+    run = work.hydra(30, RUN)
+    work.handed_to(ORDINARY)
+    before = snapshot(work.root / run)
+    assert work.janitor("archive", run).code == 0
+    store = work.root / ".janitor" / "archive"
+    assert {each.lstat().st_uid for each in (store, *store.iterdir())} == {ORDINARY}
+    purged(work)
+    answer = work.janitor("restore", run, uid=ORDINARY)
+    assert answer.code == 0, answer
+    assert difference(before, snapshot(work.root / run)) == []
+
+
 # ------------------------------------------------------------ W&B
 
 
 def test_an_unsynced_run_comes_back_fit_for_wandb_sync(work: Small) -> None:
-    """With W&B's links beside it; and what a person then syncs arrives in full."""
+    """With W&B's links beside it; and what the real client then sends is what it sends of a run
+    that never was in an archive: the same files, the same summary, the same lines of metrics."""
     run = wandb_runs.place(wandb_runs.offline, work.root)
     wandb_runs.backdate(work.root / "wandb", 60)
+    never = work.root.parent / f"{work.root.name}-never"
+    shutil.copytree(work.root / "wandb", never / "wandb", symlinks=True)
     unit = f"wandb/{run.name}"
+    (log,) = run.glob("*.wandb")
     before = snapshot(work.root / "wandb")
     assert work.janitor("run", "--yes").rows("steps") == [], "no policy moves it"
     answer = work.janitor("archive", unit)
@@ -534,9 +561,16 @@ def test_an_unsynced_run_comes_back_fit_for_wandb_sync(work: Small) -> None:
     purged(work)
     assert work.janitor("restore", unit).code == 0
     assert difference(still(before), still(snapshot(work.root / "wandb"))) == []
-    with WandbStub() as stub:
+    with WandbStub() as stub, WandbStub() as other:
         wandb_runs.sync(work.root / unit, stub)
-        assert "wandb-summary.json" in stub.puts
+        wandb_runs.sync(never / unit, other)
+        assert stub.puts.keys() == other.puts.keys()
+        name = "wandb-summary.json"
+        assert json.loads(stub.puts[name]) == json.loads(other.puts[name])
+        history = [*map(json.loads, stub.streamed["wandb-history.jsonl"])]
+        assert len(history) > 1
+        assert history == [*map(json.loads, other.streamed["wandb-history.jsonl"])]
+    assert (work.root / unit / f"{log.name}.synced").exists()
 
 
 def test_a_newer_runs_link_stays(work: Small) -> None:
@@ -607,48 +641,3 @@ def test_the_one_that_was_read_longest_ago_comes_first(work: Small) -> None:
     work.janitor("archive", second)
     work.janitor("verify", first)
     assert [row["path"] for row in work.janitor("verify").rows("archives")] == [second, first]
-
-
-# ------------------------------------------------------------ the store
-
-
-@needs_root
-def test_archives_may_lie_on_another_disk(work: Small) -> None:
-    store = work.root.parent / "big disk"
-    with small_disk(store, "size=16m"):
-        work.configure(f"{FREE}\n[archive]\nstore = '{store}'\n")
-        run = work.hydra(30, RUN)
-        assert work.janitor("archive", run).code == 0
-        assert the_archive(work, str(store)).exists()
-        assert not (work.root / ".janitor" / "archive").exists()
-        work.configure(FREE)
-        assert work.janitor("restore", run).code == 0, "the index knows where it is"
-    assert [bool(row["trouble"]) for row in work.janitor("archives").rows("archives")] == [True]
-
-
-@needs_root
-@pytest.mark.parametrize("how", ["size=64k", "nr_inodes=2", "size=1m"])
-def test_a_full_store_leaves_the_source(work: Small, how: str) -> None:
-    run = work.hydra(30, RUN)
-    noise = work.root / run / "noise.bin"
-    noise.write_bytes(os.urandom(4 << 20))
-    os.utime(noise, (1_700_000_000, 1_700_000_000))
-    before = snapshot(work.root / run)
-    store = work.root.parent / "small disk"
-    with small_disk(store, how):
-        work.configure(f"{FREE}\n[archive]\nstore = '{store}'\n")
-        answer = work.janitor("archive", run)
-        assert answer.code == 3
-        assert difference(before, snapshot(work.root / run)) == []
-        assert [name for name in os.listdir(store) if name != "RESTORE.txt"] == []
-    assert work.trash() == []
-    assert work.janitor("archives").rows("archives") == []
-
-
-def test_a_store_that_is_missing_is_told(work: Small) -> None:
-    run = work.hydra(30, RUN)
-    work.configure(f"{FREE}\n[archive]\nstore = '/nowhere/at/all'\n")
-    answer = work.janitor("archive", run)
-    assert answer.code == 3
-    assert "out of reach" in answer.said["errors"][0]["message"]
-    assert work.there(run)

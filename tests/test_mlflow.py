@@ -95,6 +95,14 @@ def test_active_runs_are_no_surprise_in_a_plan(work: Small, plain: Project) -> N
     assert "Kept although old" not in work.said("plan")
 
 
+def test_a_deleted_run_is_not_archived(work: Small, plain: Project) -> None:
+    """What the database knows of it would be lost with the purge."""
+    run = plain.run(30)
+    answer = work.janitor("archive", run)
+    assert (answer.code, work.there(run)) == (4, True)
+    assert "MLflow's database" in answer.said["errors"][0]["message"]
+
+
 def test_ages_count_from_the_deletion(work: Small, plain: Project) -> None:
     """A run of last year that was deleted yesterday can still be restored for a while."""
     run = plain.run(300, deleted=False)

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from artifact_janitor import execution, sweep
+from artifact_janitor.apply.archive import flow
 from artifact_janitor.observe import liveness
 from artifact_janitor.sweep import mend
 from tests.real.small import FREE, PURGING, SLIMMING, Small, small, still
@@ -79,13 +80,17 @@ def workspace(root: Path, phase: Phase) -> tuple[Small, list[str]]:
 
 
 def nobody_else() -> None:
-    """Thousands of reads of /proc, all traced, would only take time here."""
+    """Thousands of reads of /proc, all traced, would only take time here. And archives are
+    compressed without threads, which would hand out what is written in pieces of any size."""
     for each in (sweep, execution):
         each.activity = liveness.Activity  # type: ignore[attr-defined]
+    flow.WORKERS = 0
 
 
 def strace(pid: int, *options: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(["strace", "-f", "-qq", *options, "-p", str(pid)])
+    """Of its main thread alone, which makes all the changes: how many calls the others make,
+    and which thread makes the Kth, depends on who else uses the machine."""
+    return subprocess.Popen(["strace", "-qq", *options, "-p", str(pid)])
 
 
 def points(root: Path, phase: Phase) -> list[tuple[str, int]]:

@@ -18,7 +18,7 @@ from artifact_janitor.core.plan import Plan, Step
 from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.execution import Execution, Options
-from artifact_janitor.journal import Intent
+from artifact_janitor.journal import Archived, Intent
 from artifact_janitor.observe.survey import Survey
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.workplace import Workplace, store_of
@@ -72,7 +72,8 @@ class Archiving:
     def _settled(self, number: int, outcome: Outcome) -> Outcome:
         journal, state = self.place.journal, outcome.outcome
         found = journal.archive(number)
-        if found and found.digest and not self.place.ground.has(outcome.step.path):
+        gone = found and found.digest and not self.place.ground.has(outcome.step.path)
+        if found and gone and not self._is_archived_besides(found):
             state = "done"
         elif found:
             store.discard(store_of(self.place.settings, found.store), found.name)
@@ -80,10 +81,22 @@ class Archiving:
         journal.settle(number, state, outcome.why, clock.read().wall)
         return outcome
 
+    def _is_archived_besides(self, found: Archived) -> bool:
+        """Whether another janitor, which was faster, made an archive of the same unit."""
+        journal = self.place.journal
+        same = [
+            each.step
+            for each in journal.archives()
+            if each.digest and (each.path, each.ino) == (found.path, found.ino)
+        ]
+        return any(journal.step(each).state == "done" for each in same if each != found.step)
+
     def _archive(self, step: Step, number: int, now: int) -> Made:
         """Durable, read back, and in the index when this returns."""
         settings, journal, ground = self.place.settings, self.place.journal, self.place.ground
         archives = store_of(settings)
+        if any(each.digest and each.store == settings.archive.store for each in journal.archives()):
+            archives.must_be_known()
         name = archives.free_name(step.path, now)
         ino = ground.stat(step.path).st_ino
         journal.announce(number, settings.archive.store, name, ino)

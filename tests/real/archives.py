@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,10 @@ from artifact_janitor.apply.ground import Ground
 
 UNIT = "outputs/day/run"
 LONG = "n" * 255
+NOBODY, Z = 2**32 - 1, (0, 0, 0)
 DEEP = "/".join(["a-folder-with-a-name-of-some-length"] * 9)
+DEEPER = "/".join(["another-folder-with-a-name-of-some-length"] * 86)
+"""As long as a path can be where tests put it: over 3,600 bytes."""
 
 
 def furnish(run: Path) -> Path:
@@ -61,6 +66,8 @@ def _names(run: Path) -> None:
         (run / name).write_text(f"I am {name!r}\n")
     (run / DEEP).mkdir(parents=True)
     (run / DEEP / LONG).write_text("deep\n")
+    (run / DEEPER).mkdir(parents=True)
+    (run / DEEPER / "deepest").write_text("deep\n")
     (run / "folder \udce9").mkdir()
     (run / "folder \udce9" / "hole").touch()
     os.truncate(run / "folder \udce9" / "hole", 1 << 20)
@@ -98,6 +105,21 @@ def _attributes(run: Path) -> None:
         os.chown(run / "newest", 1234, 1234, follow_symlinks=False)
         os.chown(run / "hole_middle", 0, 0)
         (run / "hole_middle").chmod(0o4755)
+        _of_the_system(run)
+
+
+def _of_the_system(run: Path) -> None:
+    """A capability, an access list, one that new files inherit, and what only root may see."""
+    os.setxattr(run / "block", "security.capability", struct.pack("<5I", 0x02000001, 1 << 13, *Z))
+    entries = ((1, 6, NOBODY), (2, 5, 4242), (4, 4, NOBODY), (16, 5, NOBODY), (32, 0, NOBODY))
+    access = b"".join((struct.pack("<I", 2), *(struct.pack("<HHI", *each) for each in entries)))
+    try:
+        os.setxattr(run / "two words", "system.posix_acl_access", access)
+        os.setxattr(run / "empty folder", "system.posix_acl_default", access)
+        os.setxattr(run / "hole_ends", "trusted.mark", b"\0\xff")
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
 
 
 def _times(run: Path) -> None:

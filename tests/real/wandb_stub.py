@@ -29,6 +29,8 @@ class WandbStub:
     def __init__(self, *, refuse: bool = False, hang: bool = False) -> None:
         self.refuse = refuse
         self.puts: dict[str, bytes] = {}
+        self.streamed: dict[str, list[str]] = {}
+        """Lines that came by the file stream, by the file that W&B keeps them in."""
         self.waiting = threading.Event()
         """Set as soon as a PUT hangs."""
         self._released = threading.Event()
@@ -74,6 +76,10 @@ class WandbStub:
             return 403
         self.puts[name] = body
         return 200
+
+    def stream(self, chunk: dict[str, Any]) -> None:
+        for name, part in (chunk.get("files") or {}).items():
+            self.streamed.setdefault(name, []).extend(part.get("content", []))
 
     def graphql(self, query: str, given: dict[str, Any]) -> dict[str, Any]:
         """The answer to the three questions that a run asks, and none to any other."""
@@ -135,6 +141,8 @@ class _Request(BaseHTTPRequestHandler):
             asked = json.loads(body)
             found = self.server.stub.graphql(asked["query"], asked.get("variables") or {})
             answer = {"data": found}
+        elif self.path.endswith("/file_stream"):
+            self.server.stub.stream(json.loads(body))
         self._answer(200, answer)
 
     def do_PUT(self) -> None:

@@ -76,21 +76,24 @@ class _Level:
         try:
             if mount_of(self.fd) != mount_of(around):
                 raise StepSkipped(f"another filesystem is mounted at {path}")
-            names = sorted(os.listdir(self.fd), key=os.fsencode)
-            found = [(each, _status(self.fd, each, path)) for each in names]
+            self._others, self._folders = _split(self.fd)
+        except OSError as error:
+            self.close()
+            raise unreadable(path, error) from error
         except BaseException:
             self.close()
             raise
-        self._others = [each for each in found if not stat.S_ISDIR(each[1].st_mode)]
-        self._folders = [name for name, status in reversed(found) if stat.S_ISDIR(status.st_mode)]
 
     def itself(self, around: int, name: str) -> Found:
         return Found(self.path, os.fstat(self.fd), around, name, xattrs(self.fd, self.path))
 
     def others(self) -> Iterator[Found]:
         """What is no folder, once."""
-        found, self._others = self._others, []
-        for name, status in found:
+        names, self._others = self._others, []
+        for name in names:
+            status = _status(self.fd, name, self.path)
+            if stat.S_ISDIR(status.st_mode):
+                raise StepSkipped(f"{self.path}/{name} changed while it was archived")
             yield _accepted(Found(f"{self.path}/{name}", status, self.fd, name))
 
     def next_folder(self) -> str | None:
@@ -98,6 +101,16 @@ class _Level:
 
     def close(self) -> None:
         os.close(self.fd)
+
+
+def _split(fd: int) -> tuple[list[str], list[str]]:
+    """The names in a folder, in order: those of no folders, and, last first, of folders. Names
+    alone, since there may be a million."""
+    with os.scandir(fd) as every:
+        kinds = {each.name: each.is_dir(follow_symlinks=False) for each in every}
+    names = sorted(kinds, key=os.fsencode)
+    folders = [name for name in reversed(names) if kinds[name]]
+    return [name for name in names if not kinds[name]], folders
 
 
 def _status(fd: int, name: str, path: str) -> os.stat_result:

@@ -24,6 +24,8 @@ from artifact_janitor.apply.ground import Ground, rename
 from artifact_janitor.errors import ArchiveError, StepFailed, StepSkipped
 from artifact_janitor.units import format_size
 
+NOTE = "RESTORE.txt"
+"""What every store holds from its first archive on."""
 ARCHIVE, MANIFEST, SUMS = ".tar.zst", ".manifest.jsonl", ".sha256"
 IN_ORDER = (SUMS, MANIFEST, ARCHIVE)
 PART = ".part"
@@ -54,6 +56,8 @@ is left at the old place: tar would write over it.
 
   tar --zstd --xattrs -xpf NAME.tar.zst
   sha256sum --check --quiet NAME.sha256      (in the same folder)
+
+As root, --xattrs-include='*' brings back capabilities, access lists and labels too.
 """
 
 Tick = Callable[[str, int], None]
@@ -88,19 +92,31 @@ class Store:
                 self._prepare()
             fd = os.open(self.place, _FOLDER)
         except OSError as error:
-            hint = "is its disk mounted? See [archive] store in config.toml"
-            what = f"the archives' folder {self.place} is out of reach: {error.strerror}"
-            raise StepFailed(what, hint) from error
+            raise self._away(error) from error
         try:
             yield fd
         finally:
             os.close(fd)
 
+    def _away(self, error: OSError) -> StepFailed:
+        hint = "is its disk mounted? See [archive] store in config.toml"
+        what = f"the archives' folder {self.place} is out of reach: {error.strerror}"
+        return StepFailed(what, hint)
+
+    def must_be_known(self) -> None:
+        """For a store that archives were written to before. Raises StepFailed where it is
+        another one: a folder that a disk is mounted on is still there, and empty, when the
+        disk is not."""
+        if not self._own and self.place.is_dir() and not os.path.lexists(self.place / NOTE):
+            what = f"{self.place} is not the folder that earlier archives were written to"
+            hint = f"is its disk mounted? If it is meant to be a new one: touch {self.place}/{NOTE}"
+            raise StepFailed(f"{what}: it has no {NOTE}", hint)
+
     def _prepare(self) -> None:
         if self._own:
             self.place.mkdir(mode=0o700, exist_ok=True)
             self.give(self.place)
-        text = self.place / "RESTORE.txt"
+        text = self.place / NOTE
         if not os.path.lexists(text):
             with open(text, "x", encoding="utf-8") as file:
                 file.write(RESTORE)
@@ -113,11 +129,14 @@ class Store:
             os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
     def names(self) -> list[str]:
-        """All archives, by the names of their files."""
+        """All archives, by the names of their files; none where there is no folder. Raises
+        StepFailed where it can't be read."""
         try:
             found = os.listdir(self.place)
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise self._away(error) from error
         return sorted(each.removesuffix(ARCHIVE) for each in found if each.endswith(ARCHIVE))
 
     def free_name(self, unit: str, made: int) -> str:

@@ -1,0 +1,23 @@
+"""A janitor that is killed while it restores loses nothing, and leaves nothing half (S9, S12)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.test_archive_kills import some, sweep_of_kills, to_restore
+from tests.test_recovery import needs_strace, points
+
+
+@needs_strace
+def test_nothing_is_lost_by_a_kill(tmp_path: Path) -> None:
+    moments = some(points(tmp_path, to_restore), 14)
+    assert len(moments) > 8
+    assert sweep_of_kills(tmp_path, to_restore, moments) == []
+
+
+@needs_strace
+@pytest.mark.proof
+def test_nothing_is_lost_by_a_kill_at_any_moment(tmp_path: Path) -> None:
+    assert sweep_of_kills(tmp_path, to_restore, points(tmp_path, to_restore)) == []
