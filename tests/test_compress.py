@@ -100,7 +100,7 @@ def test_rotated_logs_are_compressed_and_the_one_in_use_is_not(work: Small) -> N
 
 
 def test_a_second_sweep_finds_nothing_to_do(work: Small) -> None:
-    old(work, "a.log", "deep/er/b.out", "c.err.2026-08-01")
+    old(work, "a.log", "deep/er/b.out", "c.err.2026-08-01", "caf\udce9.log")
     before = work.janitor("plan").rows("steps")
     assert {row["do"] for row in before} == {"compress"}
     report = work.janitor("run", "--yes")
@@ -115,7 +115,7 @@ def test_a_second_sweep_finds_nothing_to_do(work: Small) -> None:
     kept = {row["path"]: (row["kind"], row["reasons"]) for row in again.rows("kept")}
     assert kept["logs/deep/er/b.out.zst"] == ("log", ["compressed already"])
     assert "compressed already" in work.said("why", "logs/a.log.zst")
-    assert "3 units compressed" in work.said("history")
+    assert "4 units compressed" in work.said("history")
 
 
 def test_undo_exchanges_them_again(work: Small) -> None:

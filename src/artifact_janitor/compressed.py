@@ -78,9 +78,10 @@ def _stands(ground: Ground, move: Move) -> bool:
         return False
 
 
-def retire(place: Workplace, sweep: str, taken: Step) -> str:
+def retire(place: Workplace, sweep: str, taken: Step, *, again: bool = False) -> str:
     """The original that this step took is back: what it was compressed to goes to the trash;
-    says what stays, if anything does. The lock is held, and it may be done already."""
+    says what stays, if anything does. The lock is held. With `again` a janitor that was killed
+    may have begun with it, or even be done."""
     made = place.journal.compressed(taken)
     for move in place.journal.moves(made.id) if made else ():
         looked = made.fingerprint.partition(" of ")[0] if made else ""
@@ -91,7 +92,8 @@ def retire(place: Workplace, sweep: str, taken: Step) -> str:
         if any(is_within(move.source, pin.path) for pin in place.journal.pins()):
             return f"{move.source} is pinned, and stays beside it"
         try:
-            _to_trash(place, sweep, move.source, taken)
+            begun = _begun(place, sweep, move.source) if again else None
+            _to_trash(place, sweep, move.source, taken, begun)
         except (StepSkipped, StepFailed) as error:
             return f"{move.source} stays beside it: {error}"
     if made:
@@ -99,10 +101,15 @@ def retire(place: Workplace, sweep: str, taken: Step) -> str:
     return ""
 
 
-def _to_trash(place: Workplace, sweep: str, path: str, taken: Step) -> None:
+def _begun(place: Workplace, sweep: str, path: str) -> int | None:
+    steps = place.journal.steps(sweep)
+    return next((each.id for each in steps if each.took and each.path == path), None)
+
+
+def _to_trash(
+    place: Workplace, sweep: str, path: str, taken: Step, number: int | None = None
+) -> None:
     journal, ground, now = place.journal, place.ground, clock.read().wall
-    begun = (each for each in journal.steps(sweep) if each.took and each.path == path)
-    number = next((each.id for each in begun), None)
     if number is None:
         content = recheck.read(place.settings.workspace, path)
         size = ground.stat(path).st_blocks * 512

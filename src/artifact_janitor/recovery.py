@@ -167,7 +167,8 @@ def _settle_undo(place: Workplace, step: Step, now: int) -> Iterator[str]:
     if step.about is not None:
         journal.pin(Pin(step.path, BY_UNDO, now))
         journal.turn(step.about, "undone")
-    why = compressed.retire(place, step.sweep, journal.step(step.about)) if step.about else ""
+    taken = journal.step(step.about) if step.about is not None else None
+    why = compressed.retire(place, step.sweep, taken, again=True) if taken else ""
     said = "; ".join(filter(None, ("finished after an interruption", why)))
     journal.settle(step.id, "done", said, now)
     yield "; ".join(filter(None, (f"{step.path} is back", why)))
