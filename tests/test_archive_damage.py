@@ -6,7 +6,9 @@ from __future__ import annotations
 import os
 import random
 import shutil
+from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO
 
@@ -105,6 +107,33 @@ def test_a_bit_that_flips_later_is_found_by_a_check(tmp_path: Path, suffix: str)
         with pytest.raises(ArchiveError):
             work.verify(made.name)
         flip(whole, bit)
+    work.verify(made.name)
+
+
+@pytest.mark.proof
+def test_each_of_a_thousand_bits_that_flip_later_is_found(tmp_path: Path) -> None:
+    """By a check, and by whoever unpacks: then nothing of it may reach its place. The list for
+    ``sha256sum`` is not needed to unpack."""
+    work = plain(tmp_path)
+    made = work.make()
+    before = snapshot(work.run)
+    files = [work.file(made, suffix) for suffix in store.IN_ORDER]
+    starts = [0, *accumulate(8 * file.stat().st_size for file in files)]
+    for number in range(1000):
+        bit = number * starts[-1] // 1000
+        at = bisect_right(starts, bit) - 1
+        file, start = files[at], starts[at]
+        flip(file, bit - start)
+        with pytest.raises(ArchiveError):
+            work.verify(made.name)
+        if file.name.endswith(store.SUMS):
+            work.unpack(made.name, tmp_path / "back")
+            assert difference(before, snapshot(tmp_path / "back" / UNIT)) == []
+        else:
+            with pytest.raises(ArchiveError):
+                work.unpack(made.name, tmp_path / "back")
+        shutil.rmtree(tmp_path / "back")
+        flip(file, bit - start)
     work.verify(made.name)
 
 
@@ -273,10 +302,10 @@ def test_hostile_archives_write_nothing_outside(tmp_path: Path) -> None:
     (outside / "precious").write_text("precious\n")
     (tmp_path / "store").mkdir()
     said: dict[str, str] = {}
-    for hostile in every(str(outside)):
+    for number, hostile in enumerate(every(str(outside))):
         hostile.write(tmp_path / "store")
         before = snapshot(tmp_path)
-        said[hostile.name] = refusal(Bench(tmp_path), into)
+        said[f"{number} {hostile.name}"] = refusal(Bench(tmp_path), into)
         shutil.rmtree(into)
         after = snapshot(tmp_path)
         assert difference(before, after) == [], hostile.name
