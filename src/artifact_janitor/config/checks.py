@@ -129,6 +129,7 @@ def _policy_problems(given: Given, today: date) -> Iterator[Problem]:
             (whole, _keeps_nothing(policy)),
             ((*whole, "path"), _nowhere(given, policy)),
             ((*whole, "uploaded_before"), _no_word(policy, today)),
+            ((*whole, "unsynced"), _not_synced(policy)),
             ((*whole, "then"), _cannot_slim(policy)),
             ((*whole, "then"), _cannot_archive(policy)),
             (whole, _eclipsed(given, index)),
@@ -158,6 +159,14 @@ def _no_word(policy: dict[str, object], today: date) -> str:
     except ValueError:
         pass  # the schema's to report
     return ""
+
+
+def _not_synced(policy: dict[str, object]) -> str:
+    """Only W&B runs are uploaded."""
+    kind = policy.get("kind")
+    if policy.get("unsynced") != ARCHIVE or kind not in KINDS or kind == "wandb-run":
+        return ""
+    return "only for wandb-run: move the line to a policy of that kind"
 
 
 def _nowhere(given: Given, policy: dict[str, object]) -> str:

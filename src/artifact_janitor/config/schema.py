@@ -26,7 +26,7 @@ from pydantic_settings import (
 from artifact_janitor.core.model import KINDS
 from artifact_janitor.core.policy import ARCHIVE, pattern
 from artifact_janitor.core.slimming import SLIM
-from artifact_janitor.units import parse_duration, parse_size, quoted
+from artifact_janitor.units import DAY, parse_duration, parse_size, quoted
 
 PREFIX = "JANITOR_"
 """What the names of environment variables begin with."""
@@ -38,9 +38,7 @@ LONGEST_NAME = 200
 
 THEN = ("trash", SLIM, ARCHIVE)
 LATER_THEN = ("compress",)
-LATER_KEYS = {
-    "expire": "remove the line, there are no archives to expire",
-}
+LATER_KEYS: dict[str, str] = {}
 UNVALIDATED = ("gitignore", "schedule", "retrain")
 """Tables of later versions: to leave them aside removes nothing."""
 
@@ -76,6 +74,13 @@ def _keep_within(value: object) -> int:
     length = _duration(value)
     if length == 0:
         raise ValueError(f'{said(value)} keeps nothing; write "14d", "36h"')
+    return length
+
+
+def _expire(value: object) -> int:
+    length = _duration(value)
+    if length < DAY:
+        raise ValueError(f'{said(value)} keeps no archive for a day; write "365d"')
     return length
 
 
@@ -140,12 +145,9 @@ def _day(value: object) -> date:
 
 
 def _unsynced(value: object) -> str:
-    if value == "archive":
-        advice = "runs without proof of upload always stay; remove the line"
-        raise ValueError(f"{said(value)} is not in this version yet: {advice}")
-    if value != "keep":
-        raise ValueError(f'{said(value)} is nothing to do; write "keep"')
-    return "keep"
+    if value not in ("keep", ARCHIVE):
+        raise ValueError(f'{said(value)} is nothing to do; write "keep" or "{ARCHIVE}"')
+    return str(value)
 
 
 def _kind(value: object) -> str:
@@ -410,7 +412,18 @@ class PolicyTable(Table):
         "200GB",
     )
     unsynced: Annotated[str, PlainValidator(_unsynced)] = setting(
-        "keep", "What becomes of W&B runs without proof of upload: they stay."
+        "keep",
+        "What becomes of W&B runs without proof of upload that this policy would let go: they stay."
+        ' With "archive" each is archived, and read back; what holds one goes likewise. Only for'
+        " wandb-run.",
+        ARCHIVE,
+    )
+    expire: Annotated[int | None, PlainValidator(_expire)] = setting(
+        None,
+        "Archives of such units that were made longer ago than this go to the trash, if nothing"
+        " would protect the unit itself: proof of upload, another copy of its best and final models"
+        " in the workspace, nothing that names it, no pin.",
+        "365d",
     )
     uploaded_before: Annotated[date | None, PlainValidator(_day)] = setting(
         None,

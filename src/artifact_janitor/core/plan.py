@@ -194,7 +194,7 @@ def _retention(catalogue: Catalogue, decision: Decision, slimmed: Iterable[Slimm
     ]
     slim = {each.run.path: each for each in slimmed if each.leave}
     apart = {*outer, *slim}
-    steps = [_step(catalogue, decision.verdicts, whole, path) for path in outer]
+    steps = [_step(catalogue, decision, whole, path) for path in outer]
     steps += [_slim(each, left(catalogue, each.run, apart)) for each in slim.values()]
     return sorted(steps, key=lambda step: _turn(catalogue, step.artifact, slim))
 
@@ -206,17 +206,18 @@ def _turn(catalogue: Catalogue, artifact: Artifact, slim: Collection[str]) -> tu
     return outer.time, outer.path, artifact.path
 
 
-def _step(
-    catalogue: Catalogue, verdicts: Mapping[str, Verdict], whole: Collection[str], path: str
-) -> Step:
+def _step(catalogue: Catalogue, decision: Decision, whole: Collection[str], path: str) -> Step:
     """A unit that goes as a whole, with all that is in it; what one part is archived for is not
     lost with another."""
-    verdict, inside = verdicts[path], tuple(catalogue.below(path))
+    verdicts, verdict = decision.verdicts, decision.verdicts[path]
+    artifact, inside = verdict.artifact, tuple(catalogue.below(path))
     leave = (path, *(each.path for each in inside if each.path in whole))
+    lost = decision.archived.get(path, ())
     then = verdict.policy.then if verdict.policy else ""
-    do = ARCHIVE if any(archives(verdicts[each]) for each in leave) else then
-    artifact = verdict.artifact
-    return Step(do, artifact, verdict.reasons + _proof(artifact, inside), inside)
+    do = ARCHIVE if lost or any(archives(verdicts[each]) for each in leave) else then
+    instead = "archived" if archives(verdict) else "archived, not trashed"
+    reasons = (f"{each.why}: {instead}" for each in lost)
+    return Step(do, artifact, (*verdict.reasons, *_proof(artifact, inside), *reasons), inside)
 
 
 def _slim(slimming: Slimming, size: int) -> Step:
