@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from artifact_janitor.core.expiry import EXPIRE
 from artifact_janitor.core.model import Artifact
 from artifact_janitor.core.plan import Step
 from artifact_janitor.core.policy import ARCHIVE
@@ -29,7 +30,7 @@ class Outcome:
         """What is in the trash by it now; units inside these are not named."""
         if self.step.do == SLIM and self.parts:
             return tuple(each.step.artifact for each in self.parts if each.outcome == "done")
-        goes = self.step.do in ("trash", ARCHIVE)
+        goes = self.step.do in ("trash", ARCHIVE, EXPIRE)
         return (self.step.artifact,) if self.outcome == "done" and goes else ()
 
 

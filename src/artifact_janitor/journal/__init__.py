@@ -56,6 +56,7 @@ __all__ = [
 _SOON = 32
 """Pages in the log after which they are brought into the file, where the disk is full."""
 _TOOK = f'"do" IN {TO_TRASH}'
+_COUNTED = """CASE "do" WHEN 'expire' THEN kind || ' archive' ELSE kind END"""
 _STEP = 'id, sweep, "do", kind, path, bytes, frees, fingerprint, reasons, about, state, why, at'
 
 
@@ -211,11 +212,13 @@ class Journal:
         )
 
     def recent(self, since: int) -> dict[str, Tally]:
-        """What went by policy alone since then, by kind; a person's yes doesn't count."""
+        """What went by policy alone since then, by what the guards count it as; a person's yes
+        doesn't count."""
         rows = self._rows(
-            "SELECT kind, count(*), sum(bytes) FROM step JOIN sweep ON sweep.id = step.sweep "
+            f"SELECT {_COUNTED}, count(*), sum(bytes) "
+            "FROM step JOIN sweep ON sweep.id = step.sweep "
             f"WHERE {_TOOK} AND state IN ('done', 'purged') AND at >= ? AND NOT by_person "
-            "GROUP BY kind",
+            "GROUP BY 1",
             since,
         )
         return {kind: Tally(units, size) for kind, units, size in rows}
@@ -332,12 +335,14 @@ class Journal:
         return next((each for each in self.archives() if each.step == step), None)
 
     def archives(self) -> list[Archived]:
-        """All in the index, oldest first, and those that are being written."""
+        """All in the index, oldest first, and those that are being written. What expired is in
+        none: the step that moved it says so, and undo makes that another."""
         if self.version < WITH_ARCHIVES:
             return []
         rows = self._rows(
-            "SELECT step, path, kind, store, name, ino, archive.bytes, members, digest, checked "
-            "FROM archive JOIN step ON step.id = archive.step ORDER BY step"
+            "SELECT step, path, kind, store, name, ino, archive.bytes, members, digest, checked, "
+            "at FROM archive JOIN step ON step.id = archive.step WHERE step NOT IN (SELECT about "
+            """FROM step WHERE "do" = 'expire' AND state IN ('done', 'purged')) ORDER BY step"""
         )
         return [
             Archived(step, os.fsdecode(path), kind, os.fsdecode(store), *rest)

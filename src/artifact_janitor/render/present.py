@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from artifact_janitor.config import Settings
-from artifact_janitor.core.model import Artifact, Catalogue
+from artifact_janitor.core.model import Artifact, Catalogue, Stored
 from artifact_janitor.core.plan import Step
 from artifact_janitor.core.room import Room, rooms
 from artifact_janitor.core.slimming import SLIM
@@ -34,6 +34,10 @@ class Why:
     past: Sequence[Done]
     ours: bool
 
+    @property
+    def archives(self) -> tuple[Stored, ...]:
+        return self.seen.survey.catalogue.archives
+
 
 @dataclass(frozen=True, slots=True)
 class _Fate:
@@ -46,14 +50,14 @@ class _Fate:
 
 
 def _fate(why: Why, path: str) -> _Fate:
-    plan, artifact = why.seen.plan, why.seen.survey.catalogue.by_path[path]
+    plan, units = why.seen.plan, why.seen.survey.catalogue.by_path
     for step in plan.steps:
         if step.do != "purge" and path in (step.path, *(inner.path for inner in step.inside)):
             held = plan.held_back(step)
             more = (f"held back: {held.message}",) if held else ()
-            return _going(step, artifact, more)
+            return _going(step, units.get(path, step.artifact), more)
     kept = next(each for each in plan.kept if each.artifact.path == path)
-    return _Fate(artifact, "kept", kept.reasons, kept.otherwise)
+    return _Fate(units.get(path, kept.artifact), "kept", kept.reasons, kept.otherwise)
 
 
 def _going(step: Step, artifact: Artifact, more: tuple[str, ...]) -> _Fate:
@@ -108,9 +112,12 @@ def why_lines(why: Why, view: View) -> Iterator[Text]:
 def _one(why: Why, fate: _Fate) -> Iterator[Text]:
     artifact, now = fate.artifact, why.seen.plan.now
     style = "bold" if fate.word == "kept" else "bold yellow"
-    facts = (artifact.kind, format_size(artifact.bytes), f"{age(artifact, now)} old")
-    yield line((fate.word, style), " · " + " · ".join((*facts, plural(artifact.files, "file"))))
-    if artifact.path != why.place:
+    archive = next((each for each in why.archives if each.path == artifact.path), None)
+    kind = f"archive of the {artifact.kind} {shown(archive.unit)}" if archive else artifact.kind
+    facts = [kind, format_size(artifact.bytes), f"{age(artifact, now)} old"]
+    facts += [] if archive else [plural(artifact.files, "file")]
+    yield line((fate.word, style), " · " + " · ".join(facts))
+    if artifact.path != why.place and not archive:
         yield line(f"  as part of {shown(artifact.path)}")
     for reason in fate.reasons:
         yield line(f"  {shown(reason)}")

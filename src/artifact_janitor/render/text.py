@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from artifact_janitor.core.expiry import EXPIRE
 from artifact_janitor.core.model import Artifact, is_within
 from artifact_janitor.core.plan import GUARDS, Kept, Plan, Step, leaving
 from artifact_janitor.core.policy import ARCHIVE
@@ -49,19 +50,25 @@ def plan_lines(plan: Plan, view: View, notes: Iterable[str] = ()) -> Iterator[Te
 
 
 def headline(plan: Plan) -> Text:
-    units = [each for each in plan.kept if each.artifact.kind != "unknown"]
-    going = [step for step in plan.steps if step.do != "purge"]
+    units = [each for each in plan.kept if each.artifact.kind != "unknown" and not each.stored]
+    going = [step for step in plan.steps if step.do not in ("purge", EXPIRE)]
     slimmed = sum(step.do == SLIM for step in going)
     count = len([*leaving(plan)])
     frees = sum(step.artifact.frees for step in plan.steps)
     if not plan.steps:
         return line(("Nothing to do", "bold"), f" · {plural(len(units), 'unit')} stay")
     of_all = f"{count} of {plural(count + slimmed + len(units), 'unit')} go"
-    purges = len(plan.steps) - len(going)
+    purges = sum(step.do == "purge" for step in plan.steps)
+    expiries = sum(step.do == EXPIRE for step in plan.steps)
     parts = [of_all] if going else []
+    parts += [f"{plural(expiries, 'archive')} {_verb(expiries)}"] if expiries else []
     parts += [f"{plural(purges, 'unit')} leave the trash for good"] if purges else []
     parts += [f"frees {format_size(frees)}", "nothing has been changed"]
     return line(("Plan " + plan.id, "bold"), *(f" · {part}" for part in parts))
+
+
+def _verb(count: int) -> str:
+    return "expires" if count == 1 else "expire"
 
 
 def _steps(plan: Plan, view: View) -> Iterator[Text]:
@@ -79,7 +86,7 @@ def _grouped(steps: Iterable[Step]) -> list[list[Step]]:
     whatever the numbers in them."""
     groups: dict[tuple[str, ...], list[Step]] = {}
     for step in steps:
-        alone = step.do == "purge" or step.artifact.kind != "checkpoint"
+        alone = step.do in ("purge", EXPIRE) or step.artifact.kind != "checkpoint"
         like = (step.do, step.artifact.within, *map(wording, step.reasons))
         key = (step.path,) if alone else like
         groups.setdefault(key, []).append(step)
@@ -96,6 +103,7 @@ def _row(group: Sequence[Step], now: int) -> Row:
     size = format_size(_frees(group) if slims else sum(each.artifact.bytes for each in group))
     held = step.inside and not slims
     inside = f"; with {plural(len(step.inside), 'unit')} inside" if held else ""
+    inside = f"; was {step.stored.unit}" if step.stored else inside
     reasons = ", ".join(map(together, zip(*(each.reasons for each in group), strict=True))) + inside
     path = step.path
     if len(group) > 1:
@@ -214,13 +222,15 @@ def _summary(report: Report, trash_keep: int) -> Text:
     purged = [step.frees_now for step in done if step.do == "purge"]
     if not report.outcomes:
         return line(("Nothing to do", "bold"))
-    archived = sum(step.do == ARCHIVE for step in done)
+    archived, expired = (sum(step.do == do for step in done) for do in (ARCHIVE, EXPIRE))
     parts = [f"{plural(len(trashed), 'unit')} in the trash"] if trashed or not purged else []
     if trashed:
         until = format_when(report.ended + trash_keep, report.ended)
         parts.append(f"{format_size(sum(trashed))} free when it is purged, from {until}")
     if archived:
         parts.append(f"{archived} of them archived")
+    if expired:
+        parts.append(f"{plural(expired, 'archive')} among them")
     if purged:
         parts.append(f"freed {format_size(sum(purged))}")
     for word in ("skipped", "failed"):
