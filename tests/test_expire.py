@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from artifact_janitor.units import DAY
 from tests.real import training, wandb_runs
 from tests.real.command import Answer
 from tests.real.disks import needs_root, small_disk
-from tests.real.small import FREE, KINDS, Small, small, why
+from tests.real.small import KINDS, Small, small
 from tests.real.snapshot import difference, snapshot
 from tests.test_archives import flip
 
@@ -109,15 +111,18 @@ def test_an_old_archive_expires_and_comes_back(work: Small) -> None:
     assert "pinned" in reasons(work.janitor("plan"), old)
     assert work.janitor("verify").code == 0
     assert work.janitor("restore", old, "--to", str(work.root.parent / "elsewhere")).code == 0
-    work.janitor("unpin", ".", "--undone")
-    assert expiring(work.janitor("run", "--yes")) == {old: path}
+
+
+def test_what_expired_is_purged_like_all_else(work: Small) -> None:
+    archived(work, work.hydra(30, RUN))
+    assert expiring(work.janitor("run", "--yes")).keys() == {RUN}
     work.configure(EXPIRING + 'trash_keep = "0s"\n')
     assert [row["do"] for row in work.janitor("run", "--yes").rows("steps")] == ["purge"]
     assert work.trash() == []
     answer = work.janitor("undo", "--last", "9")
     assert answer.code == 3
     assert "left the trash for good" in answer.rows("steps")[0]["why"]
-    assert [row["path"] for row in work.janitor("archives").rows("archives")] == [new]
+    assert work.janitor("archives").rows("archives") == []
     assert work.leftovers() == ["archive"]
 
 
@@ -184,18 +189,10 @@ def lose_the_list(work: Small, unit: str) -> None:
 
 def exchange(work: Small, unit: str) -> None:
     """With all parts of another archive, which fit each other."""
-    work.hydra(600, "outputs/other/run")
-    archived(work, "outputs/other/run", days=401)
+    work.hydra(600, "outputs/day/other")
+    archived(work, "outputs/day/other", days=401)
     for suffix in IN_ORDER:
-        shutil.copy2(part(work, "outputs/other/run", suffix), part(work, unit, suffix))
-
-
-def another_unit(work: Small, unit: str) -> None:
-    """The journal says that another unit is in it."""
-    journal = work.journal()
-    place = os.fsencode("outputs/x")
-    journal._db.execute("UPDATE step SET path = ? WHERE path = ?", (place, os.fsencode(unit)))
-    journal._db.execute("COMMIT") if journal._db.in_transaction else None
+        shutil.copy2(part(work, "outputs/day/other", suffix), part(work, unit, suffix))
 
 
 KEEPS: dict[Callable[[Small, str], None], str] = {
@@ -215,17 +212,217 @@ KEEPS: dict[Callable[[Small, str], None], str] = {
 
 
 def test_what_keeps_an_archive(work: Small) -> None:
-    units = {work.hydra(30, f"outputs/{how.__name__}/run"): how for how in KEEPS}
-    free = work.hydra(30, "outputs/free/run")
+    units = {work.hydra(30, f"outputs/day/{how.__name__}"): how for how in KEEPS}
+    free = work.hydra(30, "outputs/day/free")
     archived(work, *units, free)
     assert set(expiring(work.janitor("plan"))) == {*units, free}
     for unit, how in units.items():
         how(work, unit)
     plan = work.janitor("plan")
-    assert set(expiring(plan)) - {"outputs/other/run"} == {free}
+    assert set(expiring(plan)) - {"outputs/day/other"} == {free}
     assert {
         unit: KEEPS[how] in reasons(plan, unit) for unit, how in units.items()
     } == dict.fromkeys(units, True)
     store = work.root / ".janitor" / "archive"
-    assert set(expiring(work.janitor("run", "--yes"))) - {"outputs/other/run"} == {free}
+    assert set(expiring(work.janitor("run", "--yes"))) - {"outputs/day/other"} == {free}
     assert len([*store.glob(f"*{ARCHIVE}")]) == len(units)
+
+
+def test_an_archive_that_is_in_no_index_never_expires(work: Small) -> None:
+    """One that was copied there by hand, or whose journal was lost."""
+    archived(work, work.hydra(30, RUN))
+    for each in (work.root / ".janitor").glob("journal.db*"):
+        each.unlink()
+    plan = work.janitor("run", "--yes")
+    assert plan.rows("steps") == []
+    assert len(work.janitor("archives").rows("archives")) == 1
+
+
+def test_one_of_another_unit_than_the_journal_says_never_expires(work: Small) -> None:
+    archived(work, work.hydra(30, RUN))
+    with closing(sqlite3.connect(work.root / ".janitor" / "journal.db")) as db, db:
+        db.execute("UPDATE step SET path = ?", (b"outputs/x",))
+    assert "it is of another unit" in reasons(work.janitor("plan"), "outputs/x")
+
+
+def test_the_only_copy_of_a_model_never_expires(work: Small) -> None:
+    """A copy in another archive is none; one in a run that goes is none."""
+    for name in ("a", "b"):
+        run = work.root / f"training/runs/{name}"
+        if name == "a":
+            training.torch_run(run)
+        else:
+            shutil.copytree(work.root / "training/runs/copy", run)
+        shutil.copytree(run, work.root / "training/runs/copy", dirs_exist_ok=True)
+        archived(work, f"training/runs/{name}")
+    copy = work.root / "training/runs/copy"
+    old = [f"training/runs/{name}" for name in "ab"]
+    assert set(expiring(work.janitor("plan"))) == {*old}, "a young run holds it"
+    wandb_runs.backdate(copy, 30)
+    plan = work.janitor("plan")
+    assert expiring(plan) == {}
+    assert {row["do"] for row in plan.rows("steps")} == {"archive"}
+    assert "only copy of the model" in reasons(plan, old[0])
+    (copy / "best_model.pt").write_bytes(b"x" * (copy / "best_model.pt").stat().st_size)
+    assert expiring(work.janitor("plan")) == {}, "another model of the same size"
+    shutil.rmtree(copy)
+    assert expiring(work.janitor("plan")) == {}
+    assert work.janitor("restore", old[0]).code == 0
+    work.janitor("unpin", ".")
+    for name in ("best_model.pt", "final_model_mlp.pth"):
+        assert expiring(work.janitor("plan")) in ({}, {old[1]: the_path(work, old[1])})
+        work.write(f"best_models/{name}", (work.root / old[0] / name).read_bytes())
+    shutil.rmtree(work.root / old[0])
+    assert set(expiring(work.janitor("plan"))) == {*old}
+
+
+def test_what_is_not_proven_to_be_uploaded_never_expires(work: Small) -> None:
+    """Alone, or in a run; and a person's word of today counts for what went by itself."""
+    uploaded = work.wandb(600)
+    offline = f"wandb/{wandb_runs.place(wandb_runs.offline, work.root).name}"
+    holder, proven = work.hydra(30, RUN), work.hydra(30, "outputs/day/proven")
+    wandb_runs.place(wandb_runs.offline, work.root / holder)
+    wandb_runs.place(wandb_runs.synced, work.root / proven)
+    units = (uploaded, offline, holder, proven)
+    archived(work, *units)
+    plan = work.janitor("plan")
+    assert set(expiring(plan)) == {uploaded, proven}
+    assert "never uploaded" in reasons(plan, offline)
+    assert "never uploaded" in reasons(plan, holder)
+    work.configure(EXPIRING.replace('"wandb-run"', '"wandb-run"\nunsynced = "archive"'))
+    assert set(expiring(work.janitor("plan"))) == {uploaded, proven}
+    word = "uploaded_before = 2026-01-01"
+    work.configure(EXPIRING.replace('"wandb-run"', f'"wandb-run"\n{word}'))
+    assert set(expiring(work.janitor("plan"))) == {uploaded, proven, offline}
+
+
+def change(work: Small, path: str) -> None:
+    os.utime(work.root / path)
+
+
+def replace_it(work: Small, path: str) -> None:
+    shutil.copy2(work.root / path, work.root / "copy")
+    os.replace(work.root / "copy", work.root / path)
+
+
+def flip_the_manifest(work: Small, path: str) -> None:
+    file = work.root / (path.removesuffix(ARCHIVE) + MANIFEST)
+    times = file.stat().st_mtime_ns
+    flip(file, file.stat().st_size // 2)
+    os.utime(file, ns=(times, times))
+
+
+def lose_it(work: Small, path: str) -> None:
+    (work.root / path).unlink()
+
+
+AFTERWARDS: dict[Callable[[Small, str], None], str] = {
+    change: "changed since the plan was made",
+    replace_it: "changed since the plan was made",
+    flip_the_manifest: "changed since the plan was made: ",
+    lose_it: "is gone since the plan was made",
+    lambda work, path: work.journal().pin(Pin(path)): "pinned since",
+    lambda work, _: work.journal().pin(Pin(f"{RUN}/train.log")): "pinned since",
+}
+
+
+def test_what_changes_after_the_plan_stays(work: Small) -> None:
+    archived(work, work.hydra(30, RUN))
+    store, shelf = work.root / ".janitor", work.root.parent / "shelf"
+    shutil.copytree(store, shelf)
+    for how, said in AFTERWARDS.items():
+        seen = work.look()
+        (step,) = seen.plan.steps
+        how(work, step.path)
+        (outcome,) = work.run(seen).outcomes
+        assert (outcome.outcome, said in outcome.why) == ("skipped", True), outcome.why
+        assert work.trash() == []
+        shutil.rmtree(store)
+        shutil.copytree(shelf, store)
+
+
+def test_one_that_is_read_comes_back_at_once(work: Small) -> None:
+    archived(work, work.hydra(30, RUN))
+    before = snapshot(work.root / ".janitor" / "archive")
+    for suffix in IN_ORDER:
+        with subprocess.Popen(["sleep", "60"], stdin=part(work, RUN, suffix).open("rb")) as reader:
+            answer = work.janitor("run", "--yes")
+            reader.kill()
+        (row,) = answer.rows("steps")
+        assert (row["outcome"], "put back at once" in row["why"]) == ("skipped", True)
+        assert difference(before, snapshot(work.root / ".janitor" / "archive")) == []
+    assert set(expiring(work.janitor("plan"))) == {RUN}
+
+
+def test_the_guards_count_archives_of_a_kind(work: Small) -> None:
+    units = [work.hydra(30, f"outputs/day/{number}") for number in range(10)]
+    archived(work, *units)
+    work.configure(EXPIRING.replace("max_share = 1.0", "max_share = 0.2"))
+    for number in range(40):
+        (work.root / f"outputs/day/new-{number}/.hydra").mkdir(parents=True)
+    answer = work.janitor("run", "--yes")
+    assert (answer.code, {row["outcome"] for row in answer.rows("steps")}) == (4, {"skipped"})
+    (refusal,) = answer.rows("refused")
+    assert (refusal["kind"], refusal["message"][:33]) == (
+        "hydra-run archive",
+        "100% of all hydra-run archives or",
+    )
+    journal = work.journal()
+    journal.set_clock(clock.read().wall - 900 * DAY, clock.read().awake, clock.read().boot)
+    assert "clock" in {row["code"] for row in work.janitor("plan").rows("refused")}
+    journal.set_clock(*(getattr(clock.read(), each) for each in ("wall", "awake", "boot")))
+    for unit in units[2:]:
+        journal.pin(Pin(unit))
+    assert set(expiring(work.janitor("run", "--yes"))) == {*units[:2]}
+    journal.unpin(units[2])
+    answer = work.janitor("run", "--yes")
+    assert answer.code == 4, "two went today already"
+    assert "30% of all hydra-run archives" in answer.rows("refused")[0]["message"]
+    answer = work.janitor("run", "--override-guards")
+    assert {row["outcome"] for row in answer.rows("steps")} == {"done"}
+
+
+def test_undo_never_writes_over_a_part(work: Small) -> None:
+    archived(work, work.hydra(30, RUN))
+    files = [part(work, RUN, suffix) for suffix in IN_ORDER]
+    work.janitor("run", "--yes")
+    for file in files:
+        file.write_text("mine\n")
+        answer = work.janitor("undo", "--last", "1")
+        assert (answer.code, "is there already" in answer.rows("steps")[0]["why"]) == (3, True)
+        assert len(work.trash()) == 3
+        assert file.read_text() == "mine\n"
+        file.unlink()
+    assert work.janitor("undo").code == 0
+    assert work.janitor("verify").code == 0
+
+
+@needs_root
+@pytest.mark.parametrize("where", ["its own disk", "the workspace", "the same disk"])
+def test_a_store_elsewhere_has_its_own_trash(work: Small, where: str) -> None:
+    with small_disk(work.root.parent / "disk", "size=16m"):
+        places = {
+            "its own disk": work.root.parent / "disk" / "archives",
+            "the workspace": Path("kept archives"),
+            "the same disk": work.root.parent / "archives",
+        }
+        store = work.root / places[where]
+        store.mkdir()
+        configured = f"{EXPIRING}\n[archive]\nstore = '{places[where]}'\n"
+        work.configure(configured)
+        archived(work, work.hydra(30, RUN))
+        before = snapshot(store)
+        assert set(expiring(work.janitor("run", "--yes"))) == {RUN}
+        trash = store if where == "its own disk" else work.root
+        assert len([*trash.glob(f".janitor/trash/*/**/*{ARCHIVE}")]) == 1
+        assert work.janitor("archives").rows("archives") == []
+        assert work.janitor("undo").code == 0
+        after = {path: mark for path, mark in snapshot(store).items() if b".janitor" not in path}
+        assert difference(before, after) == []
+        work.configure(EXPIRING)
+        assert "no longer [archive] store" in reasons(work.janitor("plan"), RUN)
+        work.configure(configured.replace("max_share = 1.0", 'max_share = 1.0\ntrash_keep = "0s"'))
+        work.janitor("unpin", ".", "--undone")
+        for _ in range(2):
+            assert work.janitor("run", "--yes").code == 0
+        assert [*trash.glob(f".janitor/trash/**/*{ARCHIVE}")] == []

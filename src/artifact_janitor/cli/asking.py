@@ -103,8 +103,9 @@ def status_command(asked: Asked) -> int:
         known = journalled(journal, settings, now)
         last = journal.sweeps()[:3] if journal else []
         sweeps = [(each, journal.steps(each.id)) for each in last] if journal else []
+        indexed = [each for each in journal.archives() if each.digest] if journal else []
     disk = shutil.disk_usage(settings.workspace)
-    found = Status(settings, now, disk.total, disk.free, known, sweeps)
+    found = Status(settings, now, disk.total, disk.free, known, sweeps, indexed)
     notes = session.notes()
     session.answer(present.of_status(found, notes), present.status_lines(found, notes))
     return 0

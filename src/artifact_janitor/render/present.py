@@ -13,15 +13,15 @@ from artifact_janitor.core.model import Artifact, Catalogue, Stored
 from artifact_janitor.core.plan import Step
 from artifact_janitor.core.room import Room, rooms
 from artifact_janitor.core.slimming import SLIM
+from artifact_janitor.journal import Archived, Sweep
 from artifact_janitor.journal import Step as Done
-from artifact_janitor.journal import Sweep
 from artifact_janitor.render.facts import of_evidence
 from artifact_janitor.render.past import moment, of_sweep, sweep_lines
 from artifact_janitor.render.room import of_rooms, standing
 from artifact_janitor.render.text import View, age
 from artifact_janitor.render.words import Row, line, plural, shown, table
 from artifact_janitor.sweep import Look
-from artifact_janitor.units import format_size, format_when
+from artifact_janitor.units import format_duration, format_size, format_when
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +162,8 @@ class Status:
     free: int
     known: Catalogue
     sweeps: Sequence[tuple[Sweep, Sequence[Done]]]
+    archives: Sequence[Archived] = ()
+    """Those in the index."""
 
     @property
     def rooms(self) -> tuple[Room, ...]:
@@ -180,6 +182,13 @@ def of_status(status: Status, notes: Sequence[str]) -> dict[str, Any]:
             "frees": sum(each.frees for each in trash),
             "purged_from": None if first is None else moment(first + keep),
         },
+        "archive": {
+            "archives": len(status.archives),
+            "bytes": sum(each.bytes for each in status.archives),
+            "checked_from": moment(min(each.checked for each in status.archives))
+            if status.archives
+            else None,
+        },
         "pins": [{"path": pin.path, "note": pin.note} for pin in status.known.pins],
         "sweeps": [of_sweep(sweep, steps) for sweep, steps in status.sweeps],
         "refused": [each.message for each in status.known.refusals],
@@ -196,7 +205,8 @@ def status_lines(status: Status, notes: Sequence[str]) -> Iterator[Text]:
         f" · {len(settings.policies)} policies" if settings.policies else " · no policies",
     )
     disk = f"{format_size(status.disk)}, {format_size(status.free)} free"
-    yield _labelled("disk", f"{disk} · trash {_trash(status)}")
+    archive = f" · archive {_archive(status)}" if status.archives else ""
+    yield _labelled("disk", f"{disk} · trash {_trash(status)}{archive}")
     for each in standing(status.rooms, status.now):
         yield Text.assemble(("attention  ", "yellow"), each)
     if status.known.pins:
@@ -216,6 +226,14 @@ def status_lines(status: Status, notes: Sequence[str]) -> Iterator[Text]:
 
 def _labelled(label: str, what: str) -> Text:
     return line(f"{label:<10} {what}")
+
+
+def _archive(status: Status) -> str:
+    """Each was read in full when it was made, and since then by ``janitor verify``."""
+    size = format_size(sum(each.bytes for each in status.archives))
+    oldest = min(each.checked for each in status.archives)
+    ago = format_duration(max(status.now - oldest, 0))
+    return f"{size} ({plural(len(status.archives), 'archive')}, all read within {ago})"
 
 
 def _trash(status: Status) -> str:
