@@ -63,7 +63,9 @@ def headline(plan: Plan) -> Text:
     parts = [of_all] if going else []
     parts += [f"{plural(expiries, 'archive')} {_verb(expiries)}"] if expiries else []
     parts += [f"{plural(purges, 'unit')} leave the trash for good"] if purges else []
-    parts += [f"frees {format_size(frees)}", "nothing has been changed"]
+    archives = sum(step.do == ARCHIVE for step in plan.steps)
+    less = f", less what {plural(archives, 'archive')} will take" if archives else ""
+    parts += [f"frees {format_size(frees)}{less}", "nothing has been changed"]
     return line(("Plan " + plan.id, "bold"), *(f" · {part}" for part in parts))
 
 
