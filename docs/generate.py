@@ -21,8 +21,6 @@ from artifact_janitor.cli.app import COMMANDS
 from artifact_janitor.cli.options import OPTIONS
 from artifact_janitor.config.commented import toml
 from artifact_janitor.config.schema import (
-    LATER_KEYS,
-    LATER_THEN,
     PREFIX,
     UNVALIDATED,
     Schema,
@@ -136,10 +134,6 @@ def _later() -> str:
     """What is known and not carried out: never half obeyed."""
     tables = ", ".join(f"`{name}`" for name in UNVALIDATED)
     lines = ["## Not in this version yet\n"]
-    if LATER_THEN:
-        words = ", ".join(f'`then = "{word}"`' for word in LATER_THEN)
-        lines.append(_listed(f"{words}: an error, so that nothing else is done instead."))
-    lines += [_listed(f"`{key}`: an error; {advice}.") for key, advice in LATER_KEYS.items()]
     lines.append(_listed(f"The tables {tables}: noted by `janitor plan`, and not acted on."))
     return "\n".join([*lines, ""])
 

@@ -408,20 +408,57 @@ def test_a_run_with_a_socket_is_told_and_stays(work: Small) -> None:
     assert os.listdir(work.root / ".janitor" / "archive") == ["RESTORE.txt"]
 
 
-def test_the_only_copy_of_a_model_may_be_archived(work: Small) -> None:
-    """S6: archived, never trashed."""
+def test_the_only_copy_of_a_model_is_archived(work: Small) -> None:
+    """S6: never trashed, whatever the policy says; by hand it may be archived too."""
     run = "training/runs/only"
     training.torch_run(work.root / run)
     wandb_runs.backdate(work.root / run, 60)
     before = snapshot(work.root / run)
     plan = work.janitor("plan")
-    assert run not in {row["path"] for row in plan.rows("steps")}
-    assert "only copy" in why(plan, run)
-    answer = work.janitor("archive", run)
-    assert answer.code == 0, answer
-    purged(work)
-    assert work.janitor("restore", run).code == 0
-    assert difference(before, snapshot(work.root / run)) == []
+    assert {row["do"] for row in plan.rows("steps")} == {"archive"}
+    assert "best_model.pt: archived, not trashed" in why(plan, run)
+    for args in (("run", "--yes"), ("archive", run)):
+        answer = work.janitor(*args)
+        assert answer.code == 0, answer
+        purged(work)
+        (row,) = work.janitor("archives").rows("archives")[-1:]
+        assert (row["path"], row["command"]) == (run, args[0])
+        assert work.janitor("restore", run).code == 0
+        assert difference(before, snapshot(work.root / run)) == []
+        work.janitor("unpin", run)
+
+
+def test_what_is_not_uploaded_is_archived_where_its_policy_says_so(work: Small) -> None:
+    """With the run that it is in, and all that was known of it; what is live stays (S3)."""
+    archiving = FREE.replace('"wandb-run"', '"wandb-run"\nunsynced = "archive"')
+    run = work.hydra(30, RUN)
+    inside = wandb_runs.place(wandb_runs.offline, work.root / run)
+    alone = wandb_runs.place(wandb_runs.offline, work.root)
+    crashed = wandb_runs.place(wandb_runs.killed, work.root)
+    uploaded = work.wandb(60)
+    for place in ("wandb", run):
+        wandb_runs.backdate(work.root / place, 60)
+    before = snapshot(work.root)
+    went = {run, f"wandb/{alone.name}", f"wandb/{crashed.name}"}
+    assert {row["path"] for row in work.janitor("plan").rows("steps")} == {uploaded}
+    work.configure(archiving)
+    with next(crashed.glob("*.wandb")).open("ab"):
+        plan = work.janitor("plan")
+        assert "has it open" in why(plan, f"wandb/{crashed.name}")
+    plan = work.janitor("plan")
+    steps = {row["path"]: row["do"] for row in plan.rows("steps") if "in" not in row}
+    assert steps == {uploaded: "trash", **dict.fromkeys(went, "archive")}
+    assert "never uploaded: archived, not trashed" in why(plan, run)
+    assert "archive" in work.said("why", str(alone))
+    assert work.janitor("run", "--yes").code == 0
+    rows = {row["path"]: row for row in work.janitor("archives").rows("archives")}
+    assert rows.keys() == went
+    name = f"{run}/wandb/{inside.name}"
+    told = {each["fact"]: each["why"] for each in rows[run]["evidence"]}
+    assert told["unsynced"] == f"{name}: never uploaded"
+    assert work.janitor("verify").code == 0
+    assert work.janitor("undo").code == 0
+    assert difference(still(before), still(snapshot(work.root))) == []
 
 
 # ------------------------------------------------------------ by policy

@@ -14,7 +14,7 @@ import pytest
 from artifact_janitor.config import Archive, Folders, Settings, load, sample
 from artifact_janitor.config.checks import TABLES
 from artifact_janitor.config.folders import FILES, SEVERAL
-from artifact_janitor.config.schema import LATER_KEYS, UNVALIDATED, FolderTable, PolicyTable, Schema
+from artifact_janitor.config.schema import UNVALIDATED, FolderTable, Schema
 from artifact_janitor.core.policy import Best, Disk, Policy, Safety
 from artifact_janitor.errors import ConfigError
 from artifact_janitor.units import DAY, HOUR
@@ -324,10 +324,20 @@ def test_the_sample_loads_with_every_line_uncommented(tmp_path: Path) -> None:
     assert read.disk == Disk(50_000_000_000)
     best = Best("val_f1", "max", 3, "ignore")
     assert read.policies[0] == Policy(
-        "hydra-run", "outputs/**", 20, 30 * DAY, 24, 7, 4, 12, best, max_size=200 * 10**9
+        "hydra-run",
+        "outputs/**",
+        20,
+        30 * DAY,
+        24,
+        7,
+        4,
+        12,
+        best,
+        max_size=200 * 10**9,
+        expire=365 * DAY,
     )
     assert read.policies[1] == Policy(
-        "wandb-run", keep_within=30 * DAY, uploaded_before=date(2025, 1, 1)
+        "wandb-run", keep_within=30 * DAY, unsynced="archive", uploaded_before=date(2025, 1, 1)
     )
     assert len(read.policies) == text.count("\n[[policy]]")
 
@@ -344,13 +354,11 @@ def test_the_sample_explains_every_key_within_ninety_columns() -> None:
 
 
 def test_the_core_and_the_schema_know_the_same_words() -> None:
-    """But for `unsynced`, which allows one word so far."""
     tables = {"folders": Folders, "safety": Safety, "disk": Disk, "policy": Policy}
     for name, value in tables.items():
         known = {each.name for each in dataclasses.fields(value)}
-        assert set(TABLES[name].model_fields) - {"unsynced"} == known
+        assert set(TABLES[name].model_fields) == known
     assert set(Schema.model_fields) == {*TABLES, *UNVALIDATED}
-    assert not LATER_KEYS.keys() & PolicyTable.model_fields.keys()
 
 
 def test_only_folders_of_runs_and_logs_may_be_lists(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -123,7 +122,9 @@ def test_each_slip_has_its_place_and_its_remedy(
         ("max_size = true", "max_size", "true is no size"),
         ("maxsize = '1GB'", "maxsize", "did you mean max_size?"),
         ("keep_free = '1GB'", "keep_free", "it belongs in [disk]"),
-        ("unsynced = 'drop'", "unsynced", 'write "keep"'),
+        ("unsynced = 'drop'", "unsynced", 'write "keep" or "archive"'),
+        ("expire = '23h'", "expire", 'keeps nothing for a day; write "365d"'),
+        ("expire = 365", "expire", 'write "14d"'),
         ("uploaded_before = 2025-01-01", "uploaded_before", "only for wandb-run"),
     ],
 )
@@ -167,6 +168,13 @@ def test_a_word_is_about_a_day(tmp_path: Path, day: str) -> None:
     assert "is no day; write it like 2025-12-31" in what
 
 
+def test_only_wandb_runs_are_not_uploaded(tmp_path: Path) -> None:
+    text = "[[policy]]\nkind = 'log'\nkeep_last = 1\nunsynced = "
+    ((place, what),) = wrong(tmp_path, text + "'archive'")
+    assert (place, "only for wandb-run" in what) == ("policy[1].unsynced", True)
+    assert settings(tmp_path, text + "'keep'").policies[0].unsynced == "keep"
+
+
 def test_a_limit_alone_keeps_enough_for_a_policy(tmp_path: Path) -> None:
     (policy,) = settings(tmp_path, "[[policy]]\nkind = 'log'\nmax_size = '1GB'").policies
     assert policy.max_size == 1_000_000_000
@@ -205,31 +213,15 @@ def test_a_kind_is_needed_and_must_be_one(tmp_path: Path) -> None:
     [
         ("kind = 'hydra-run'\nthen = 'compress'", "then", '"compress" is for logs'),
         ("kind = 'cache'\nthen = 'compress'", "then", '"compress" is for logs'),
-        ("kind = 'log'\nexpire = '365d'", "expire", 'only with then = "archive" or "compress"'),
         ("kind = 'log'\nthen = 'compress'\nexpire = '0d'", "expire", "keeps nothing"),
         ("kind = 'log'\nthen = 'compress'\nexpire = 365", "expire", "is no duration"),
         ("kind = 'log'\nthen = 'comprss'", "then", '"archive" or "compress"'),
     ],
 )
-def test_only_logs_are_compressed_and_only_what_stays_expires(
-    tmp_path: Path, lines: str, where: str, says: str
-) -> None:
+def test_only_logs_are_compressed(tmp_path: Path, lines: str, where: str, says: str) -> None:
     ((place, what),) = wrong(tmp_path, f"[[policy]]\nkeep_last = 1\n{lines}")
     assert place == f"policy[1].{where}"
     assert says in what
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "unsynced = 'archive'",
-    ],
-)
-def test_what_a_later_version_does_is_never_ignored(tmp_path: Path, line: str) -> None:
-    policy = "[[policy]]\nkind = 'wandb-run'\nkeep_last = 1\n"
-    ((place, what),) = wrong(tmp_path, policy + line)
-    assert place == f"policy[1].{line.split(maxsplit=1)[0]}"
-    assert re.search(r"not in this version yet: .+", what)
 
 
 @pytest.mark.parametrize(

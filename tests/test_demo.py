@@ -147,17 +147,19 @@ def test_the_policies_bite_and_no_guard_stops_them(plan: dict[str, Any]) -> None
 
 def test_every_highlight_has_its_story(demo: Demo, plan: dict[str, Any]) -> None:
     kept = {each["path"]: " ".join(each["reasons"]) for each in plan["kept"]}
+    archived = {each["path"]: each for each in plan["steps"] if each["do"] == "archive"}
     stories = {
         "released": "best_models/released_meta.json names it",
         "favourite": "outputs/favourite",
         "holds an upload to come": "never uploaded",
         "not uploaded": "never uploaded",
         "resumed from": "conf/finetune.yaml",
-        "killed while saving": "newest valid",
-        "only copy": "only copy",
         "live": f"pid {demo.live_pid}",
     }
-    assert set(stories) | {"old"} == set(demo.highlights)
+    into_archives = {"killed while saving": "leaves with", "only copy": "only copy"}
+    assert set(stories) | set(into_archives) | {"old"} == set(demo.highlights)
+    for name, story in into_archives.items():
+        assert story in " ".join(archived[demo.highlights[name]]["reasons"])
     for name, story in stories.items():
         assert story in kept[demo.highlights[name]]
     assert demo.highlights["old"] in {step["path"] for step in plan["steps"]}

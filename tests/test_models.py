@@ -156,11 +156,14 @@ def test_of_two_that_would_go_the_newer_stays(work: Small, saved: Path, older: s
     copied(work, saved / "best_model.pt", f"{RUN}/best_model.pt")
     copied(work, saved / "best_model.pt", f"{MODEL}/best_model.pt")
     aged(work, older, 95)
-    assert goes(work) == {older}
     (newer,) = {RUN, MODEL} - {older}
+    rows = work.janitor("plan").rows("steps")
+    steps = {row["path"]: row["do"] for row in rows if "in" not in row}
+    assert steps == {older: "trash"} | ({RUN: "archive"} if newer == RUN else {})
     assert older in done(work.janitor("run", "--yes"))
-    assert work.there(f"{newer}/best_model.pt")
-    assert "only copy" in why(work.janitor("plan"), newer)
+    assert work.there(f"{newer}/best_model.pt") is (newer == MODEL)
+    if newer == MODEL:
+        assert "only copy" in why(work.janitor("plan"), newer)
 
 
 @pytest.mark.parametrize("older", [RUN, MODEL])
@@ -173,19 +176,19 @@ def test_hard_links_are_copies_of_each_other(work: Small, saved: Path, older: st
     work.write(f"{newer}/notes.txt", days=50)
     before = snapshot(work.root)
     assert older in done(work.janitor("run", "--yes"))
-    assert (work.root / newer).is_dir()
+    assert (work.root / newer).is_dir() is (newer == MODEL)
     assert work.janitor("undo").code == 0
     assert difference(still(before), still(snapshot(work.root))) == []
 
 
 def test_a_model_that_goes_does_not_let_a_third_go(work: Small, saved: Path) -> None:
-    """Three copies, all old: one of them stays, and it holds the model."""
+    """Three copies, all old: one of them is archived, and it holds the model."""
     places = [RUN, MODEL, "models/hpo_derived/eurusd"]
     for days, place in enumerate(places, start=90):
         copied(work, saved / "best_model.pt", f"{place}/best_model.pt", days)
-    assert goes(work) == {*places[1:]}
-    work.janitor("run", "--yes")
-    assert work.there(f"{RUN}/best_model.pt")
+    rows = work.janitor("plan").rows("steps")
+    steps = {row["path"]: row["do"] for row in rows if "in" not in row}
+    assert steps == dict.fromkeys(places[1:], "trash") | {RUN: "archive"}
 
 
 def test_whatever_is_no_note_must_have_a_copy(work: Small, saved: Path) -> None:

@@ -16,6 +16,7 @@ from artifact_janitor.apply.archive.manifest import Head
 from artifact_janitor.apply.archive.store import Made, Order
 from artifact_janitor.core.plan import Plan, Step
 from artifact_janitor.core.policy import ARCHIVE
+from artifact_janitor.core.protection import UNSYNCED, WORD
 from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.execution import Execution, Options
 from artifact_janitor.journal import Archived, Intent
@@ -23,6 +24,8 @@ from artifact_janitor.observe.survey import Survey
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.workplace import Workplace, store_of
 
+ABOUT_PARTS = (UNSYNCED, "uploaded", WORD)
+"""The facts of a unit in another one that its archive is to tell."""
 A_MEMBER = 2048
 """Bytes that a file may take in the archive and beside it, its content not counted."""
 
@@ -106,8 +109,7 @@ class Archiving:
         return made
 
     def _order(self, step: Step, name: str, now: int) -> Order:
-        artifact = step.artifact
-        known = (*artifact.protections, *artifact.evidence)
+        artifact, units = step.artifact, (step.artifact, *step.inside)
         head = Head(
             step.path,
             artifact.kind,
@@ -116,7 +118,8 @@ class Archiving:
             self.options.command,
             artifact.bytes,
             step.reasons,
-            tuple((each.fact, each.why) for each in known),
+            tuple(_known(step)),
+            tuple(file.path for unit in units for file in unit.models),
         )
         paths = [step.path, *artifact.links]
         most = artifact.bytes + (artifact.bytes >> 8) + (artifact.files + 64) * A_MEMBER
@@ -137,3 +140,13 @@ class Archiving:
         alone = Plan(self.sweep, clock.read().wall, (trash,), (), ())
         (outcome,) = execution.of(alone, lambda: False)
         return replace(outcome, step=step)
+
+
+def _known(step: Step) -> Iterator[tuple[str, str]]:
+    """What is known of a unit and of the units in it: an archive is to go one day by what held
+    of all that is in it."""
+    for unit in (step.artifact, *step.inside):
+        where = "" if unit is step.artifact else f"{unit.path}: "
+        for each in dict.fromkeys((*unit.protections, *unit.evidence)):
+            if not where or each.fact in ABOUT_PARTS:
+                yield each.fact, f"{where}{each.why}"

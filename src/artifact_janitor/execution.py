@@ -16,7 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
 
-from artifact_janitor import clock
+from artifact_janitor import clock, expiring
 from artifact_janitor.apply import trash
 from artifact_janitor.apply.mlflow import forget
 from artifact_janitor.core.model import Trashed, is_within
@@ -150,9 +150,19 @@ class Execution:
         seen = self._look_again() if renamed else Activity()
         for each in together:
             results = each.results
-            if each.has_renamed and (why := in_use(self.survey.contents[each.step.path], seen)):
+            if each.has_renamed and (why := self._in_use(each, seen)):
                 results = [self._back(result, why) for result in reversed(results)][::-1]
             yield self._settled(each.step, each.parts, results)
+
+    def _in_use(self, tried: Tried, seen: Activity) -> str:
+        """Who holds something of what was renamed; of an archive all files are looked at."""
+        if tried.step.stored is None:
+            return in_use(self.survey.contents[tried.step.path], seen)
+        held = (self._held(move, seen) for _, moves in tried.results for move in moves)
+        return next(filter(None, held), "")
+
+    def _held(self, move: Move, seen: Activity) -> str:
+        return in_use(recheck.read(self.place.settings.workspace, move.target), seen)
 
     def _back(self, result: Result, why: str) -> Result:
         outcome, moves = result
@@ -179,7 +189,7 @@ class Execution:
 
     def _configs(self, steps: Iterable[Step], now: int) -> Read:
         """What the runs that are to leave were configured with, which must outlive them."""
-        paths = [step.path for step in steps if not step.trashed]
+        paths = [step.path for step in steps if not (step.trashed or step.stored)]
         found = of_leaving(self.survey, paths, newest_in(self.place.journal), now)
         self._unread = found.unread
         return found
@@ -194,7 +204,7 @@ class Execution:
             artifact.frees,
             artifact.fingerprint,
             step.reasons,
-            step.trashed.step if step.trashed else None,
+            about.step if (about := step.trashed or step.stored) else None,
             self._moves(step),
         )
 
@@ -244,6 +254,8 @@ class Execution:
 
     def _trash(self, step: Step, moves: tuple[Move, ...], said: Sequence[str]) -> tuple[Move, ...]:
         self._check_pins(step.path)
+        if step.stored:
+            self._check_pins(step.stored.unit)
         _check_configs(step.path, self._unread)
         if not moves:
             trash.moves_for(self.place.ground, self.sweep, [step.path])  # raises, and says why
@@ -268,6 +280,8 @@ class Execution:
 
     def _objection(self, step: Step) -> str:
         moment, settings = self._moment(), self.place.settings
+        if step.stored:
+            return expiring.objection(settings, step.stored)
         why = recheck.objection(step.artifact, self.survey.contents[step.path], moment)
         catalogue, slims = self.survey.catalogue, step.do == SLIM
         why = why or recheck.life_around(step.artifact, catalogue, moment, slims=slims)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from artifact_janitor.core.compressing import COMPRESS
+from artifact_janitor.core.expiry import EXPIRE
 from artifact_janitor.core.model import Artifact
 from artifact_janitor.core.plan import Step
 from artifact_janitor.core.policy import ARCHIVE
@@ -30,7 +31,7 @@ class Outcome:
         """What is in the trash by it now; units inside these are not named."""
         if self.step.do == SLIM and self.parts:
             return tuple(each.step.artifact for each in self.parts if each.outcome == "done")
-        goes = self.step.do in ("trash", ARCHIVE, COMPRESS)
+        goes = self.step.do in ("trash", ARCHIVE, COMPRESS, EXPIRE)
         return (self.step.artifact,) if self.outcome == "done" and goes else ()
 
 

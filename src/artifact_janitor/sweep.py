@@ -19,10 +19,11 @@ from artifact_janitor.core.plan import Plan, leaving, plan
 from artifact_janitor.core.policy import ARCHIVE, Policy
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.execution import Execution, Options
+from artifact_janitor.expiring import archives_in
 from artifact_janitor.journal import Journal, open_journal
 from artifact_janitor.observe import kept_configs
 from artifact_janitor.observe.disks import filesystems
-from artifact_janitor.observe.examine import examine
+from artifact_janitor.observe.examine import compared, examine
 from artifact_janitor.observe.liveness import Moment, activity
 from artifact_janitor.observe.remembered import Memory, memory_of
 from artifact_janitor.observe.survey import Survey, opened, survey
@@ -90,6 +91,8 @@ def look(
     """
     with reading(settings) as journal:
         known = journalled(journal, settings, now)
+        if journal:
+            known = replace(known, archives=archives_in(settings, journal, now))
         memory = memory_of(settings, journal, now).without(also)
     policies = [*_asked(settings.policies, kinds)]
     decide = partial(
@@ -101,11 +104,11 @@ def look(
         disk=settings.disk,
     )
     with uncollected():
-        seen = survey(settings, known, memory)
+        seen = compared(survey(settings, known, memory))
         found = decide(seen.catalogue)
-        if memory.was_used and any(leaving(found)):  # what is remembered may only keep (S11)
+        if memory.was_used and _takes(found):  # what is remembered may only keep (S11)
             memory = memory.blank()
-            seen = survey(settings, known, memory)
+            seen = compared(survey(settings, known, memory))
             found = decide(seen.catalogue)
     _write_down(settings, seen, memory)
 
@@ -114,6 +117,10 @@ def look(
 
     seen, found = _looked_at(settings, Look(seen, found), decide, moment, {*also}, tick)
     return Look(seen, _narrowed(found, kinds))
+
+
+def _takes(found: Plan) -> bool:
+    return any(step.do != "purge" for step in found.steps)
 
 
 def _write_down(settings: Settings, seen: Survey, memory: Memory) -> None:

@@ -57,4 +57,7 @@ def store_of(settings: Settings, store: str = "") -> Store:
 
 
 def ground_of(settings: Settings) -> Ground:
-    return Ground(settings.workspace, settings.folders.retention)
+    """Where runs are, and archives: the trash of a store on another disk lies in it."""
+    store = settings.archive.store
+    stores = () if store == OWN_STORE else (store,)
+    return Ground(settings.workspace, (*settings.folders.retention, *stores))

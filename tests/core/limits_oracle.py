@@ -87,7 +87,7 @@ class Told:
                     size > (limit or 0)
                     and self.volume(position, going | {unit.path}) < size
                     and self.may_yield(unit)
-                    and not self.takes_a_last_copy(unit.path, going)
+                    and (unit.kind in oracle.RUNS or not self.takes_a_last_copy(unit.path, going))
                 ):
                     going.add(unit.path)
         return by_rule, going - by_rule

@@ -135,6 +135,10 @@ def below(path: str, folder: str) -> bool:
     return (path + "/").startswith(folder + "/")
 
 
+RUNS = ("hydra-run", "hydra-sweep", "training-run", "wandb-run")
+"""What is archived where it may not be lost; all else stays."""
+
+
 def _own_facts(unit: Artifact, catalogue: Catalogue) -> list[tuple[str, str]]:
     """(fact, the path that says so) of all that protects a unit itself, pins included."""
     own = [(each.fact, each.source) for each in unit.protections]
@@ -187,7 +191,7 @@ def _stays_when_thinned(unit: Artifact, catalogue: Catalogue) -> bool:
 
 
 def only_copies(going: Iterable[Artifact], catalogue: Catalogue) -> set[str]:
-    """Of the units that would go, those that stay for a model that is nowhere else."""
+    """Of the units that would go, those that hold a model that is nowhere else."""
     left = {file.path: file.digest for file in catalogue.published}
     left |= {file.path: file.digest for each in catalogue.artifacts for file in each.models}
     stay = set()
@@ -215,8 +219,8 @@ def going_by_rule(catalogue: Catalogue, policies: Sequence[Policy], now: int) ->
         if not keeping_rules(unit, catalogue.artifacts, policies, now)
         and not protecting_facts(unit, catalogue)
     ]
-    stay = only_copies(going, catalogue)
-    return {unit.path for unit in going if unit.path not in stay}
+    last = only_copies(going, catalogue)
+    return {unit.path for unit in going if unit.kind in RUNS or unit.path not in last}
 
 
 def decision(unit: Artifact, gone: set[str], catalogue: Catalogue) -> str:

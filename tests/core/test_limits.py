@@ -128,11 +128,10 @@ def test_the_reason_names_the_limit_and_the_rule_that_yields() -> None:
     [
         {"protections": (LIVE,)},
         {"protections": (Evidence("reference", "best_models/a_meta.json names it"),)},
-        {"models": (ModelFile("outputs/0/best.pt", 9, "only here"),)},
         {"time": NOW + DAY},
         {"time": 0},
     ],
-    ids=["live", "reference", "only copy", "future", "1970"],
+    ids=["live", "reference", "future", "1970"],
 )
 def test_what_is_protected_stays_and_counts(protected: dict[str, object]) -> None:
     first, *others = runs(10, 10, 10, 10)
@@ -170,25 +169,33 @@ def test_what_would_yield_but_for_its_protection_says_so() -> None:
     assert kept.otherwise[0] == "beyond max_size 10 GB: oldest first"
 
 
-def test_of_two_copies_one_stays() -> None:
-    """The older yields; then the newer holds the only copy, and what is newer goes instead."""
+def test_of_two_copies_one_is_archived() -> None:
+    """The older yields; then the newer holds the only copy, which goes as an archive."""
     artifacts = runs(10, 10, 10)
     for n in (0, 1):
         model = ModelFile(f"outputs/{n}/best.pt", 9, "the same")
         artifacts[n] = replace(artifacts[n], models=(model,))
     seen = planned(artifacts, hydra(10))
-    assert going(seen) == ["outputs/0", "outputs/2"]
-    assert "only copy" in reasons(seen, "outputs/1")[0]
+    assert [(step.do, step.path) for step in seen.steps] == [
+        ("trash", "outputs/0"),
+        ("archive", "outputs/1"),
+    ]
+    assert reasons(seen, "outputs/1")[-1] == (
+        "holds the only copy of its model best.pt: archived, not trashed"
+    )
 
 
-def test_a_copy_that_a_rule_lets_go_leaves_the_last_one_where_it_is() -> None:
+def test_a_copy_that_a_rule_lets_go_leaves_the_last_one_to_an_archive() -> None:
     artifacts = [unit("outputs/a", 9), unit("training/runs/b", 20, kind="training-run")]
     artifacts = [
         replace(each, models=(ModelFile(f"{each.path}/best.pt", 9, "x"),)) for each in artifacts
     ]
     seen = planned(artifacts, hydra(1), Policy("training-run", keep_within=DAY))
-    assert going(seen) == ["training/runs/b"]
-    assert len(seen.refused) == 1
+    assert {step.path: step.do for step in seen.steps} == {
+        "training/runs/b": "trash",
+        "outputs/a": "archive",
+    }
+    assert seen.refused == ()
 
 
 def test_bytes_count_once_in_the_outermost() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from hypothesis import given
 
 from artifact_janitor.core.model import (
+    KINDS,
     Artifact,
     Catalogue,
     Evidence,
@@ -392,10 +394,11 @@ def test_limits_count_what_is_archived_as_they_count_what_goes() -> None:
         Artifact(f"o/{n}", "hydra-run", NOW - n * HOUR, bytes=10, frees=10, models=models[: n == 1])
         for n in (1, 2, 3)
     ]
-    for then, gone in (("archive", {"o/1", "o/2", "o/3"}), ("trash", {"o/2", "o/3"})):
+    for then in ("archive", "trash"):
         rules = [Policy("hydra-run", keep_within=DAY, then=then, max_size=5)]
         found = plan(Catalogue(tuple(runs)), rules, SAFETY, NOW, local)
-        assert {step.path: step.do for step in found.steps} == dict.fromkeys(gone, then)
+        done = {"o/1": "archive", "o/2": then, "o/3": then}
+        assert {step.path: step.do for step in found.steps} == done
     full = Filesystem(free=0, roots=("o",), trashes=(".janitor",))
     rules = [Policy("hydra-run", keep_within=HOUR, then="archive")]
     catalogue = Catalogue(tuple(runs), disks=(full,))
@@ -405,7 +408,104 @@ def test_limits_count_what_is_archived_as_they_count_what_goes() -> None:
 
 def test_the_only_copy_of_a_model_is_archived_never_trashed() -> None:
     """The digest "" is that of what nothing else can equal."""
-    assert archived("trash", "trash", model="") == {}
-    assert archived("archive", "archive", model="") == {"o": "archive"}
-    assert archived("archive", "trash", model="") == {"o": "archive"}
-    assert archived("trash", "archive", model="") == {"o/in": "archive"}
+    for then, inner in (("trash", "trash"), ("archive", "archive"), ("archive", "trash")):
+        assert archived(then, inner, model="") == {"o": "archive"}
+    assert archived("trash", "archive", model="") == {"o": "archive"}
+    assert archived("trash", "trash", model="x") == {"o": "archive"}
+
+
+OLD = NOW - 9 * DAY
+
+
+@pytest.mark.parametrize("kind", [each for each in KINDS if each != "checkpoint"])
+def test_only_runs_are_archived_for_their_models(kind: Kind) -> None:
+    """A published model is published where it lies, and an archive doesn't hold all of an MLflow
+    run: they stay."""
+    unit = Artifact("o", kind, OLD, models=(ModelFile("o/best.pt", 1, ""),))
+    seen = plan(Catalogue((unit,)), [Policy(kind, keep_within=DAY)], SAFETY, NOW, local)
+    if kind in ("hydra-run", "hydra-sweep", "training-run", "wandb-run"):
+        (step,) = seen.steps
+        why = "holds the only copy of its model best.pt: archived, not trashed"
+        assert (step.do, step.reasons) == ("archive", ("older than 24h", why))
+    else:
+        assert [each.fact for each in seen.kept[0].protections] == ["only-copy"]
+
+
+UNSYNCED = Evidence("unsynced", "never uploaded", "wandb sync o/w")
+LIVE = Evidence("live", "pid 42 has it open")
+
+
+def unsynced(
+    unsynced: str = "archive",
+    outer: Kind = "hydra-run",
+    then: str = "trash",
+    protections: tuple[Evidence, ...] = (UNSYNCED,),
+    **more: object,
+) -> Plan:
+    """What becomes of an old W&B run in an old run of another kind."""
+    units = (
+        Artifact("o", outer, OLD),
+        Artifact("o/w", "wandb-run", OLD, parent="o", protections=protections),
+    )
+    inner = Policy("wandb-run", keep_within=DAY, unsynced=unsynced, **more)  # type: ignore[arg-type]
+    rules = [Policy(outer, keep_within=DAY, then=then), inner]
+    return plan(Catalogue(units), rules, SAFETY, NOW, local)
+
+
+def done(seen: Plan) -> dict[str, str]:
+    return {step.path: step.do for step in seen.steps}
+
+
+def test_what_is_not_uploaded_is_archived_where_a_policy_says_so() -> None:
+    """With what it is in, which is archived for it, and never trashed (S3)."""
+    assert done(unsynced("keep")) == {}
+    assert done(unsynced()) == {"o": "archive"}
+    assert unsynced().steps[0].reasons == (
+        "older than 24h",
+        "holds o/w: never uploaded: archived, not trashed",
+    )
+    assert done(unsynced(then="archive")) == {"o": "archive"}
+    assert unsynced(then="archive").steps[0].reasons[1] == "holds o/w: never uploaded: archived"
+    run = Artifact("w", "wandb-run", OLD, protections=(UNSYNCED,))
+    for then in ("trash", "archive"):
+        rules = [Policy("wandb-run", keep_within=DAY, then=then, unsynced="archive")]
+        (step,) = plan(Catalogue((run,)), rules, SAFETY, NOW, local).steps
+        assert step.do == "archive"
+        assert step.reasons[0] == "older than 24h"
+        assert step.reasons[1].startswith("never uploaded: archived")
+
+
+@pytest.mark.parametrize("other", [LIVE, Evidence("reference", "named"), Evidence("git", "its")])
+def test_what_is_not_uploaded_stays_for_all_other_reasons(other: Evidence) -> None:
+    seen = unsynced(protections=(UNSYNCED, other))
+    assert seen.steps == ()
+    assert all(other.fact in {e.fact for e in kept.protections} for kept in seen.kept)
+
+
+def test_what_is_not_uploaded_keeps_a_run_that_would_not_be_archived_for_it() -> None:
+    """No policy says a word of it; it is to be slimmed; or an archive would not hold it all."""
+    for seen in (
+        unsynced(path="elsewhere/**"),
+        unsynced(then="slim"),
+        unsynced(outer="mlflow-run"),
+        unsynced(outer="model"),
+    ):
+        kept = {each.artifact.path: [e.fact for e in each.protections] for each in seen.kept}
+        assert kept["o"] == ["unsynced"]
+        assert done(seen) in ({}, {"o/w": "archive"})
+
+
+def test_a_persons_word_needs_no_archive() -> None:
+    word = date(2100, 1, 1)
+    assert done(unsynced(uploaded_before=word)) == {"o": "trash"}
+
+
+def test_a_run_that_stays_lets_what_is_not_uploaded_in_it_go_into_an_archive() -> None:
+    assert done(unsynced(outer="log")) == {"o/w": "archive"}
+    rules = [Policy("wandb-run", keep_within=DAY, unsynced="archive")]
+    units = (
+        Artifact("o", "hydra-run", OLD),
+        Artifact("o/w", "wandb-run", OLD, parent="o", protections=(UNSYNCED,)),
+    )
+    seen = plan(Catalogue(units), rules, SAFETY, NOW, local)
+    assert done(seen) == {"o/w": "archive"}

@@ -13,7 +13,7 @@ from artifact_janitor.core.policy import Policy
 from artifact_janitor.units import DAY
 from tests.core import oracle
 from tests.core.history import NOW
-from tests.core.planning import gone, planned
+from tests.core.planning import gone, planned, trashed
 from tests.core.strategies import (
     ANY,
     EVERYTHING,
@@ -140,7 +140,7 @@ def test_a_copy_of_every_best_and_final_model_is_left(
     catalogue: Catalogue, rules: list[Policy]
 ) -> None:
     """S6, in every case: "" has no copies, so that all of those must be left."""
-    left = gone(catalogue, rules)
+    left = trashed(catalogue, rules)
     stays = [each for each in catalogue.artifacts if each.path not in left]
     for each in stays:
         files = [file for file in each.models if file.path not in left]
@@ -177,7 +177,7 @@ def test_of_several_runs_with_one_model_the_newest_keeps_it(
     holders = [run for run in runs if run.models]
     newest = max(holders, key=lambda run: (run.time, run.path)).path if holders else ""
     expected = {run.path for run in runs} - ({newest} if not published else set())
-    assert gone(catalogue, [Policy("training-run", keep_within=DAY)]) == expected
+    assert trashed(catalogue, [Policy("training-run", keep_within=DAY)]) == expected
 
 
 def test_a_kept_copy_lets_the_others_go() -> None:
@@ -188,6 +188,6 @@ def test_a_kept_copy_lets_the_others_go() -> None:
     )
     old, new = (_with_model(each, "same") for each in (old, new))
     catalogue = Catalogue((old, new))
-    assert gone(catalogue, [Policy("training-run", keep_within=DAY)]) == {old.path}
+    assert trashed(catalogue, [Policy("training-run", keep_within=DAY)]) == {old.path}
     pinned = replace(catalogue, pins=(Pin(old.path),))
-    assert gone(pinned, [Policy("training-run", keep_within=DAY)]) == {new.path}
+    assert trashed(pinned, [Policy("training-run", keep_within=DAY)]) == {new.path}

@@ -358,21 +358,27 @@ def test_protections_keep_what_was_worked_out_by_hand() -> None:
     stay = {each.artifact.path for each in planned("everything-harsh").kept if each.otherwise}
     assert stay == {
         "outputs/2024-12-06/09-12-44",  # pinned above
-        "outputs/2025-02-28/23-20-01",  # two runs have this model, and the newer keeps it
         "outputs/2025-03-31/00-05-00",  # holds what was not uploaded:
         "outputs/2025-03-31/00-05-00/wandb/offline-run-a1",
         "outputs/2025-06-14/18-45-00",  # a pinned file in it
         "outputs/2025-10-25/23-00-00",  # a milestone names it
-        "multirun/2025-01-20/10-00-00",  # the only copy of its model
         "multirun/2025-11-11/11-11-11",  # holds what was not uploaded:
         "multirun/2025-11-11/11-11-11/0/wandb/run-e5",
         "multirun/2026-01-30/09-00-00",  # live, because of
         "multirun/2026-01-30/09-00-00/1/wandb/run-h8",  # this one, and therefore also
         "multirun/2026-01-30/09-00-00/0/wandb/run-g7",
         "wandb/run-20250330_010000-cc",  # not uploaded
-        "training/runs/resumed-c",  # a Hydra run has its model too, and is older
         "training/runs/copied-b",  # a pinned checkpoint in it
         "training/runs/copied-b/checkpoint-200",
         "training/runs/damaged-d/step_2.pt",  # the newest that is whole
         "training/runs/damaged-d/step_3.pt",  # newer, and nobody can tell
+    }
+
+
+def test_only_copies_are_archived_as_worked_out_by_hand() -> None:
+    steps = planned("everything-harsh").steps
+    assert {step.path for step in steps if step.do == "archive"} == {
+        "outputs/2025-02-28/23-20-01",  # two runs have this model, and this one is newer
+        "multirun/2025-01-20/10-00-00",  # the only copy of its model
+        "training/runs/resumed-c",  # a Hydra run has its model too, and is older
     }

@@ -51,7 +51,7 @@ def _move_for(ground: Ground, sweep: str, path: str) -> Move:
     if not (same or root):
         raise StepSkipped(f"{path} lies on another filesystem than the workspace")
     trash = f"{STATE}/trash" if same else f"{root}/{STATE}/trash"
-    return Move(path, f"{trash}/{sweep}/{path}", status.st_dev, status.st_ino)
+    return Move(path, f"{trash}/{sweep}/{path.lstrip('/')}", status.st_dev, status.st_ino)
 
 
 def carry_out(ground: Ground, moves: Iterable[Move]) -> tuple[Move, ...]:
@@ -91,18 +91,25 @@ def _must_be(move: Move, now: tuple[int, str], before: tuple[int, str]) -> None:
 def put_back(ground: Ground, moves: Sequence[Move]) -> None:
     """Undo the renames of one step, last first; what is back already stays.
 
-    The first move is the unit's, the others are of links that name it. A link whose place
-    was taken meanwhile is dropped: W&B's ``latest-run`` names a newer run by then. Raises
-    StepFailed where the place of the unit itself was taken, and moves nothing.
+    The first move is the unit's, the others are of links that name it, or of what lies beside
+    an archive. A link whose place was taken meanwhile is dropped: W&B's ``latest-run`` names a
+    newer run by then. Raises StepFailed where the place of anything else was taken, and moves
+    nothing.
     """
-    unit, *links = moves
-    if ground.has(unit.target) and ground.has(unit.source):
-        raise StepFailed(f"{unit.source} is there already", "move it away, then try again")
+    _, *links = moves
+    for move in moves:
+        if _is_no_link(ground, move.target) and ground.has(move.source):
+            raise StepFailed(f"{move.source} is there already", "move it away, then try again")
     taken = [link for link in links if ground.has(link.source)]
     for move in reversed(moves):
         if move not in taken and ground.has(move.target):
             _back(ground, move)
     drop(ground, taken)
+
+
+def _is_no_link(ground: Ground, path: str) -> bool:
+    """Whether something is at `path`, and no symlink."""
+    return ground.has(path) and not stat.S_ISLNK(ground.stat(path).st_mode)
 
 
 def _back(ground: Ground, move: Move) -> None:

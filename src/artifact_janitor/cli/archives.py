@@ -112,7 +112,7 @@ def _units(seen: Look, places: list[str]) -> list[Artifact]:
 
 def _must_be_allowed(seen: Look, step: Step) -> None:
     """Raises Refused for what not even a person's hand may take."""
-    if why := NEVER_ARCHIVED.get(step.kind):
+    if why := NEVER_ARCHIVED.get(step.artifact.kind):
         raise Refused(f"{step.path} is not archived: {why}", path=step.path)
     held = seen.plan.held_back(step, by_person=True)
     if held:

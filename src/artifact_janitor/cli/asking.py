@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from artifact_janitor import clock
+from artifact_janitor.apply.archive.store import ARCHIVE
 from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
 from artifact_janitor.core.model import is_within
@@ -26,7 +27,7 @@ def why_command(
 ) -> int:
     """Why this is kept or would go, with the evidence."""
     session = Session("why", asked)
-    place = in_workspace(session, path)
+    place = _place(session, path)
     with session.progress() as tick:
         seen = look(session.settings, clock.read().wall, also=_around(place), tick=tick)
     units = _units(seen, place)
@@ -36,6 +37,19 @@ def why_command(
     answer = present.Why(place, units, seen, past, _is_ours(session, place))
     session.answer(present.of_why(answer), present.why_lines(answer, session.view()))
     return 0
+
+
+def _place(session: Session, path: Path) -> str:
+    """A path in the workspace; an archive, and what lies beside it, may also lie in a store
+    elsewhere, or be called by its name. Raises UsageError."""
+    with reading(session.settings) as journal:
+        indexed = journal.archives() if journal else []
+    here = os.path.abspath(path)
+    for each in indexed:
+        file = f"{each.store}/{each.name}{ARCHIVE}"
+        if str(path) == each.name or here == str(session.settings.workspace / file):
+            return file
+    return in_workspace(session, path)
 
 
 def in_workspace(session: Session, path: Path) -> str:
@@ -58,10 +72,17 @@ def _around(place: str) -> list[str]:
 
 
 def _units(seen: Look, place: str) -> list[str]:
-    """The innermost unit that holds the path, else the units below it."""
+    """The innermost unit that holds the path, else the units below it, and the archives of what
+    is gone from there."""
     known = seen.survey.catalogue.by_path
     inner = next((each for each in _around(place) if each in known), None)
-    return [inner] if inner else [each for each in known if is_within(each, place)]
+    below = [each for each in known if is_within(each, place)]
+    archives = (
+        each.path
+        for each in seen.survey.catalogue.archives
+        if place in (each.path, each.unit, *each.archive.links) or is_within(each.path, place)
+    )
+    return [inner] if inner else [*below, *archives]
 
 
 def _past(session: Session, place: str) -> list[Step]:
@@ -82,8 +103,9 @@ def status_command(asked: Asked) -> int:
         known = journalled(journal, settings, now)
         last = journal.sweeps()[:3] if journal else []
         sweeps = [(each, journal.steps(each.id)) for each in last] if journal else []
+        indexed = [each for each in journal.archives() if each.digest] if journal else []
     disk = shutil.disk_usage(settings.workspace)
-    found = Status(settings, now, disk.total, disk.free, known, sweeps)
+    found = Status(settings, now, disk.total, disk.free, known, sweeps, indexed)
     notes = session.notes()
     session.answer(present.of_status(found, notes), present.status_lines(found, notes))
     return 0

@@ -12,10 +12,11 @@ from artifact_janitor import clock
 from artifact_janitor.cli.asking import in_workspace
 from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
-from artifact_janitor.core.model import Pin
+from artifact_janitor.core.model import Pin, is_within
 from artifact_janitor.errors import UsageError
 from artifact_janitor.recovery import BY_UNDO
 from artifact_janitor.render.words import line, shown
+from artifact_janitor.sweep import reading
 from artifact_janitor.workplace import workplace
 
 
@@ -27,12 +28,18 @@ def pin_command(
     """Protect a path and all below it from every rule."""
     session = Session("pin", asked)
     place = in_workspace(session, path)
-    if not os.path.lexists(session.settings.workspace / place):
+    if not (os.path.lexists(session.settings.workspace / place) or _is_archived(session, place)):
         raise UsageError(f"there is no {place}", "give a path in the workspace", place)
     with workplace(session.settings) as workspace:
         workspace.journal.pin(Pin(place, note, clock.read().wall))
     session.answer({"path": place, "note": note}, [line(("pinned ", "bold"), shown(place))])
     return 0
+
+
+def _is_archived(session: Session, place: str) -> bool:
+    """Whether what is gone from there is in an archive, which a pin keeps, too."""
+    with reading(session.settings) as journal:
+        return any(is_within(each.path, place) for each in journal.archives()) if journal else False
 
 
 def unpin_command(

@@ -156,7 +156,7 @@ def _settings(given: Given, workspace: Path, source: Path | None) -> Settings:
 
 
 def _policy(table: PolicyTable) -> Policy:
-    values = table.model_dump(exclude={"kind", "keep_best", "unsynced"})
+    values = table.model_dump(exclude={"kind", "keep_best"})
     best = Best(**table.keep_best.model_dump()) if table.keep_best else None
     return Policy(kind=cast(Kind, table.kind), keep_best=best, **values)
 

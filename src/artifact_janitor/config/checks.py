@@ -17,7 +17,6 @@ from pydantic_core import ErrorDetails
 from artifact_janitor.config.folders import ROOTS, folder_problems, named, store_problems
 from artifact_janitor.config.given import Given, Place
 from artifact_janitor.config.schema import (
-    LATER_KEYS,
     ArchiveTable,
     BestTable,
     DiskTable,
@@ -112,14 +111,12 @@ def _unknown(where: Place) -> str:
     table: type[BaseModel] = Schema
     if len(where) > 1:
         table = BestTable if "keep_best" in where[:-1] else TABLES[str(where[0])]
-    if table is PolicyTable and key in LATER_KEYS:
-        return f"not in this version yet: {LATER_KEYS[key]}"
     for name, home in TABLES.items():
         if key in home.model_fields:
             header = f"[[{name}]]" if home is PolicyTable else f"[{name}]"
             return f"unknown key here; it belongs in {header}"
     known = list(table.model_fields)
-    guess = meant(key, [*known, *LATER_KEYS] if table is PolicyTable else known)
+    guess = meant(key, known)
     return f"unknown key; {f'did you mean {guess}?' if guess else 'known are ' + ', '.join(known)}"
 
 
@@ -130,10 +127,10 @@ def _policy_problems(given: Given, today: date) -> Iterator[Problem]:
             (whole, _keeps_nothing(policy)),
             ((*whole, "path"), _nowhere(given, policy)),
             ((*whole, "uploaded_before"), _no_word(policy, today)),
+            ((*whole, "unsynced"), _not_synced(policy)),
             ((*whole, "then"), _cannot_slim(policy)),
             ((*whole, "then"), _cannot_archive(policy)),
             ((*whole, "then"), _cannot_compress(policy)),
-            ((*whole, "expire"), _cannot_expire(policy)),
             (whole, _eclipsed(given, index)),
         ):
             if what:
@@ -142,7 +139,7 @@ def _policy_problems(given: Given, today: date) -> Iterator[Problem]:
 
 def _keeps_nothing(policy: dict[str, object]) -> str:
     """Where a key is unknown, that is the mistake, and it may be the keep_ rule."""
-    known = policy.keys() <= PolicyTable.model_fields.keys() | LATER_KEYS.keys()
+    known = policy.keys() <= PolicyTable.model_fields.keys()
     keeps = any(key.startswith("keep_") or key == "max_size" for key in policy)
     if not policy or not known or keeps:
         return ""
@@ -161,6 +158,14 @@ def _no_word(policy: dict[str, object], today: date) -> str:
     except ValueError:
         pass  # the schema's to report
     return ""
+
+
+def _not_synced(policy: dict[str, object]) -> str:
+    """Only W&B runs are uploaded."""
+    kind = policy.get("kind")
+    if policy.get("unsynced") != ARCHIVE or kind not in KINDS or kind == "wandb-run":
+        return ""
+    return "only for wandb-run: move the line to a policy of that kind"
 
 
 def _nowhere(given: Given, policy: dict[str, object]) -> str:
@@ -199,12 +204,6 @@ def _cannot_compress(policy: dict[str, object]) -> str:
     if policy.get("then") != COMPRESS or kind not in KINDS or kind in COMPRESSIBLE:
         return ""
     return f'"{COMPRESS}" is for logs (kind = "log"); write "trash"'
-
-
-def _cannot_expire(policy: dict[str, object]) -> str:
-    if "expire" not in policy or policy.get("then") in (ARCHIVE, COMPRESS):
-        return ""
-    return f'only with then = "{ARCHIVE}" or "{COMPRESS}": what goes to the trash is purged anyway'
 
 
 def _eclipsed(given: Given, index: int) -> str:

@@ -49,8 +49,6 @@ EXAMPLES = """\
 #keep_within = "30d"
 #then = "compress"
 """
-EXAMPLE_KEYS = ("expire",)
-"""They stand in the last example, because its ``then`` gives them a meaning."""
 
 
 def sample() -> str:
@@ -61,13 +59,8 @@ def sample() -> str:
         _table("[safety]", SafetyTable),
         _table("[disk]", DiskTable),
         _table("[archive]", ArchiveTable),
-        _table("#[[policy]]", PolicyTable, (*WANDB_KEYS, *EXAMPLE_KEYS)),
-        WANDB
-        + "\n".join(_keys(PolicyTable, WANDB_KEYS))
-        + "\n\n"
-        + EXAMPLES
-        + "\n".join(_keys(PolicyTable, EXAMPLE_KEYS))
-        + "\n",
+        _table("#[[policy]]", PolicyTable, WANDB_KEYS),
+        WANDB + "\n".join(_keys(PolicyTable, WANDB_KEYS)) + "\n\n" + EXAMPLES,
     )
     return "\n\n".join((head, *tables))
 

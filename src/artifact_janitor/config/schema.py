@@ -27,7 +27,7 @@ from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.model import KINDS
 from artifact_janitor.core.policy import ARCHIVE, pattern
 from artifact_janitor.core.slimming import SLIM
-from artifact_janitor.units import parse_duration, parse_size, quoted
+from artifact_janitor.units import DAY, parse_duration, parse_size, quoted
 
 PREFIX = "JANITOR_"
 """What the names of environment variables begin with."""
@@ -38,8 +38,6 @@ LONGEST_NAME = 200
 """Letters in the name of a metric."""
 
 THEN = ("trash", SLIM, ARCHIVE, COMPRESS)
-LATER_THEN: tuple[str, ...] = ()
-LATER_KEYS: dict[str, str] = {}
 UNVALIDATED = ("gitignore", "schedule", "retrain")
 """Tables of later versions: to leave them aside removes nothing."""
 
@@ -80,8 +78,8 @@ def _keep_within(value: object) -> int:
 
 def _expire(value: object) -> int:
     length = _duration(value)
-    if length == 0:
-        raise ValueError(f'{said(value)} keeps nothing; write "365d", or remove the line')
+    if length < DAY:
+        raise ValueError(f'{said(value)} keeps nothing for a day; write "365d"')
     return length
 
 
@@ -146,12 +144,9 @@ def _day(value: object) -> date:
 
 
 def _unsynced(value: object) -> str:
-    if value == "archive":
-        advice = "runs without proof of upload always stay; remove the line"
-        raise ValueError(f"{said(value)} is not in this version yet: {advice}")
-    if value != "keep":
-        raise ValueError(f'{said(value)} is nothing to do; write "keep"')
-    return "keep"
+    if value not in ("keep", ARCHIVE):
+        raise ValueError(f'{said(value)} is nothing to do; write "keep" or "{ARCHIVE}"')
+    return str(value)
 
 
 def _kind(value: object) -> str:
@@ -190,9 +185,6 @@ def _best(value: object) -> object:
 
 
 def _then(value: object) -> str:
-    if value in LATER_THEN:
-        advice = 'write "trash" (janitor undo brings it back), or remove the policy'
-        raise ValueError(f"{said(value)} is not in this version yet: {advice}")
     if value not in THEN:
         words = '", "'.join(THEN[:-1]) + f'" or "{THEN[-1]}'
         raise ValueError(f'{said(value)} is nothing to do; write "{words}"')
@@ -408,12 +400,6 @@ class PolicyTable(Table):
         " and what is pinned or referred to. Of a checkpoint policy's rules only keep_best counts"
         ' then. "archive" archives each first; "compress" makes a log NAME.zst.',
     )
-    expire: Annotated[int | None, PlainValidator(_expire)] = setting(
-        None,
-        'What was compressed goes to the trash once it is older than this, where then = "compress"'
-        " and no keep_ rule keeps it.",
-        "365d",
-    )
     max_size: Annotated[int | None, PlainValidator(_max_size)] = setting(
         None,
         "How much disk all that the policy governs may take together, in every run. Beyond it"
@@ -422,7 +408,19 @@ class PolicyTable(Table):
         "200GB",
     )
     unsynced: Annotated[str, PlainValidator(_unsynced)] = setting(
-        "keep", "What becomes of W&B runs without proof of upload: they stay."
+        "keep",
+        "What becomes of W&B runs without proof of upload that this policy would let go: they stay."
+        ' With "archive" each is archived, and read back; what holds one goes likewise. Only for'
+        " wandb-run.",
+        ARCHIVE,
+    )
+    expire: Annotated[int | None, PlainValidator(_expire)] = setting(
+        None,
+        "Archives of such units that were made longer ago than this go to the trash, if nothing"
+        " would protect the unit itself: proof of upload, another copy of its best and final models"
+        ' in the workspace, nothing that names it, no pin. With then = "compress" likewise logs'
+        " that are compressed and older than this, which no keep_ rule keeps.",
+        "365d",
     )
     uploaded_before: Annotated[date | None, PlainValidator(_day)] = setting(
         None,

@@ -11,9 +11,16 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from artifact_janitor.core.compressing import COMPRESS, as_compressed, compresses, estimate
-from artifact_janitor.core.model import Artifact, Catalogue, Refusal
+from artifact_janitor.core.model import Artifact, Catalogue, Evidence, Refusal
 from artifact_janitor.core.policy import Policy
-from artifact_janitor.core.protection import Copies, Protections, only_copies, protections
+from artifact_janitor.core.protection import (
+    Copies,
+    Protections,
+    may_be_archived,
+    not_to_be_lost,
+    only_copies,
+    protections,
+)
 from artifact_janitor.core.retention import Verdict
 from artifact_janitor.core.slimming import Slimming, archives, slimmings, slims
 from artifact_janitor.units import format_size
@@ -31,6 +38,8 @@ class Decision:
     """Runs that stay, and lose their bulk."""
     bulk: dict[str, tuple[Artifact, ...]] = field(default_factory=dict)
     """What each run would lose that a policy may slim."""
+    archived: Protections = field(default_factory=dict)
+    """What would be lost with a unit, and lets it be archived at most, by path."""
 
     def parts(self, artifact: Artifact) -> tuple[Artifact, ...]:
         """What leaves its place where this unit has its turn."""
@@ -42,6 +51,11 @@ class Decision:
     def leave(self) -> set[str]:
         """The paths of all that leaves by itself."""
         return self.going.union(each.path for path in self.slim for each in self.bulk.get(path, ()))
+
+    def hold(self, artifact: Artifact, why: tuple[Evidence, ...]) -> None:
+        """What would be lost with a unit: it is archived, or stays."""
+        held = self.archived if may_be_archived(artifact) else self.protected
+        held[artifact.path] = (*held.get(artifact.path, ()), *why)
 
     def spare(self, paths: Iterable[str]) -> None:
         self.going.difference_update(paths)
@@ -65,13 +79,17 @@ def decide(
     that slimming leaves alone are `kept_back`, path → why.
     """
     protected, copies = protections(catalogue), Copies(catalogue)
+    archived = not_to_be_lost(catalogue)
+    protected |= _not_archived(catalogue, verdicts, protected, archived)
     unkept = {path: each for path, each in verdicts.items() if not each.kept}
     whole = [
         each.artifact for path, each in unkept.items() if path not in protected and not slims(each)
     ]
-    protected |= only_copies(copies, [each for each in whole if not archives(unkept[each.path])])
-    going = {artifact.path for artifact in whole if artifact.path not in protected}
-    decision = Decision(dict(verdicts), protected, going)
+    lost = [each for each in whole if each.path not in archived and not archives(unkept[each.path])]
+    decision = Decision(dict(verdicts), protected, set(), archived=archived)
+    for path, why in only_copies(copies, lost).items():
+        decision.hold(catalogue.by_path[path], why)
+    decision.going = {artifact.path for artifact in whole if artifact.path not in protected}
     free = {path: each for path, each in verdicts.items() if path not in protected}
     decision.slim = {path for path, each in free.items() if slims(each)}
     decision.bulk = {each.run.path: each.leave for each in decision.slimmed(catalogue, kept_back)}
@@ -80,6 +98,22 @@ def decide(
     found = [_held(catalogue, decision, policy, copies) for policy in limited]
     decision.bulk = {each.run.path: each.leave for each in decision.slimmed(catalogue, kept_back)}
     return decision, [refusal for refusal in found if refusal]
+
+
+def _not_archived(
+    catalogue: Catalogue,
+    verdicts: Mapping[str, Verdict],
+    protected: Protections,
+    archived: Protections,
+) -> Protections:
+    """S3: what must not be lost with a unit keeps it where it would not be archived: a run that
+    is slimmed stays as it is, and of some kinds an archive doesn't hold all."""
+    stay = (
+        path
+        for path in archived
+        if slims(verdicts[path]) or not may_be_archived(catalogue.by_path[path])
+    )
+    return {path: (*protected.get(path, ()), *archived[path]) for path in stay}
 
 
 def _held(
@@ -117,9 +151,10 @@ def _yielded(catalogue: Catalogue, decision: Decision, verdict: Verdict, copies:
     if gain <= 0:
         return 0
     decision.verdicts[artifact.path] = _beyond(verdict)
-    whole, lost = not slims(verdict), not (slims(verdict) or archives(verdict))
+    whole = not slims(verdict)
+    lost = whole and not archives(verdict) and artifact.path not in decision.archived
     if lost and artifact.path not in protected and (why := copies.take(artifact)):
-        protected[artifact.path] = why
+        decision.hold(artifact, why)
     if artifact.path in protected:
         return 0
     (decision.going if whole else decision.slim).add(artifact.path)

@@ -128,6 +128,37 @@ class Trashed:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """An archive that is in the index and lies in its store."""
+
+    archive: Artifact
+    """As a thing on the disk: its path, its size, and when it was made; with the kind, the
+    models and the evidence of what is in it. Its links are what lies beside it."""
+    unit: str
+    """The path that the unit in it had."""
+    written: int
+    """When the unit was last written to, in nanoseconds."""
+    step: int
+    """The number in the journal of the step that made it."""
+    digest: str
+    """Of its manifest, as the index knows it."""
+    is_read: bool = False
+    """Whether its manifest was read, which tells all the rest."""
+    uploads: tuple[str, ...] = ()
+    """The W&B runs in it, by path."""
+    run_ids: tuple[tuple[str, str], ...] = ()
+    """W&B's ID of each, by path."""
+
+    @property
+    def path(self) -> str:
+        return self.archive.path
+
+    @property
+    def time(self) -> int:
+        return self.archive.time
+
+
+@dataclass(frozen=True, slots=True)
 class Filesystem:
     """One that holds roots: ``free`` bytes are there for ordinary users.
 
@@ -170,6 +201,7 @@ class Catalogue:
     """Model files that no policy takes (best_models/)."""
     pins: tuple[Pin, ...] = ()
     trash: tuple[Trashed, ...] = ()
+    archives: tuple[Stored, ...] = ()
     disks: tuple[Filesystem, ...] = ()
     """Known only where a person asked for ``keep_free``."""
     recent: Mapping[str, Tally] = field(default_factory=dict)

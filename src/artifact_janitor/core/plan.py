@@ -16,19 +16,20 @@ from artifact_janitor.core.compressing import (
     settled,
     tried,
 )
+from artifact_janitor.core.expiry import EXPIRE, Judged, judged
 from artifact_janitor.core.limits import Decision, decide, in_turn, left
 from artifact_janitor.core.model import (
     Artifact,
     Catalogue,
     Evidence,
-    Kind,
     Refusal,
+    Stored,
     Tally,
     Trashed,
 )
 from artifact_janitor.core.policy import ARCHIVE, Disk, Policy, Safety
 from artifact_janitor.core.protection import WORD, trusting
-from artifact_janitor.core.retention import LocalTime, Verdict, judge
+from artifact_janitor.core.retention import LocalTime, judge
 from artifact_janitor.core.room import Room, early, holder, rooms, spare
 from artifact_janitor.core.slimming import (
     SLIM,
@@ -52,7 +53,8 @@ PROOFS = ("uploaded", WORD, "deleted")
 @dataclass(frozen=True, slots=True)
 class Step:
     """One change: a unit that goes to the trash, or leaves it for good, or a run that stays
-    and is slimmed: then only what is `inside` goes, and is all that the artifact frees.
+    and is slimmed: then only what is `inside` goes, and is all that the artifact frees. Or an
+    archive that expires.
 
     What is compressed frees what it takes less than before."""
 
@@ -65,14 +67,19 @@ class Step:
     """What a purge takes."""
     made: int = 0
     """Bytes of the compressed file that takes the unit's place; in a plan an estimate."""
+    stored: Stored | None = None
+    """What expires."""
 
     @property
     def path(self) -> str:
         return self.artifact.path
 
     @property
-    def kind(self) -> Kind:
-        """What the guards count it as: slimming takes checkpoints."""
+    def kind(self) -> str:
+        """What the guards count it as: slimming takes checkpoints, and archives of a kind
+        are counted apart from what is still there of it."""
+        if self.do == EXPIRE:
+            return _archives_of(self.artifact)
         return "checkpoint" if self.do == SLIM else self.artifact.kind
 
     @property
@@ -105,6 +112,8 @@ class Kept:
     otherwise: tuple[str, ...] = ()
     parent: str | None = None
     """The kept unit that counts its bytes, where that isn't itself."""
+    stored: Stored | None = None
+    """Where it is an archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +164,14 @@ def plan(
     slimmed = [*decision.slimmed(catalogue, kept_back)]
     decision.verdicts |= overruled(slimmed, kept_back)
     retention = _retention(catalogue, decision, slimmed)
+    out = {each.path for step in retention for each in step.leaving}
+    archived = [*judged(catalogue, policies, now, local, out)]
+    expiries = [_expiry(each) for each in archived if each.expires]
     # what is purged makes room for the journal of all that follows
-    steps = (*_purges(catalogue, safety, now, there), *retention)
-    kept = tuple(_kept(catalogue, decision, unneeded, retention))
-    overdrawn = _overdrawn(catalogue, retention, safety.max_share)
+    steps = (*_purges(catalogue, safety, now, there), *retention, *expiries)
+    stay = (_kept_archive(each) for each in archived if not each.expires)
+    kept = (*_kept(catalogue, decision, unneeded, retention), *stay)
+    overdrawn = _overdrawn(catalogue, [*retention, *expiries], safety.max_share)
     refused = (*catalogue.refusals, *overdrawn, *beyond)
     reserve = tuple(_reserve(decision, policies))
     return Plan(_id(steps), now, steps, kept, refused, there, reserve)
@@ -206,7 +219,7 @@ def _retention(catalogue: Catalogue, decision: Decision, slimmed: Iterable[Slimm
     ]
     slim = {each.run.path: each for each in slimmed if each.leave}
     apart = {*outer, *slim}
-    steps = [_step(catalogue, decision.verdicts, whole, path) for path in outer]
+    steps = [_step(catalogue, decision, whole, path) for path in outer]
     steps += [_slim(each, left(catalogue, each.run, apart)) for each in slim.values()]
     return sorted(steps, key=lambda step: _turn(catalogue, step.artifact, slim))
 
@@ -218,20 +231,21 @@ def _turn(catalogue: Catalogue, artifact: Artifact, slim: Collection[str]) -> tu
     return outer.time, outer.path, artifact.path
 
 
-def _step(
-    catalogue: Catalogue, verdicts: Mapping[str, Verdict], whole: Collection[str], path: str
-) -> Step:
+def _step(catalogue: Catalogue, decision: Decision, whole: Collection[str], path: str) -> Step:
     """A unit that goes as a whole, with all that is in it; what one part is archived for is not
     lost with another."""
-    verdict, inside = verdicts[path], tuple(catalogue.below(path))
+    verdicts, verdict = decision.verdicts, decision.verdicts[path]
+    artifact, inside = verdict.artifact, tuple(catalogue.below(path))
     leave = (path, *(each.path for each in inside if each.path in whole))
+    lost = decision.archived.get(path, ())
     then = verdict.policy.then if verdict.policy else ""
-    do = ARCHIVE if any(archives(verdicts[each]) for each in leave) else then
-    artifact = verdict.artifact
     if compresses(verdict):
-        return Step(do, as_compressed(artifact), verdict.reasons, made=estimate(artifact))
+        return Step(then, as_compressed(artifact), verdict.reasons, made=estimate(artifact))
+    do = ARCHIVE if lost or any(archives(verdicts[each]) for each in leave) else then
     do = "trash" if do == COMPRESS else do  # it is compressed, and has expired
-    return Step(do, artifact, verdict.reasons + _proof(artifact, inside), inside)
+    instead = "archived" if archives(verdict) else "archived, not trashed"
+    reasons = (f"{each.why}: {instead}" for each in lost)
+    return Step(do, artifact, (*verdict.reasons, *_proof(artifact, inside), *reasons), inside)
 
 
 def _slim(slimming: Slimming, size: int) -> Step:
@@ -264,6 +278,17 @@ def _purge(trashed: Trashed, why: str) -> Step:
     return Step("purge", gone, (f"{why}: was {trashed.path}",), trashed=trashed)
 
 
+def _expiry(each: Judged) -> Step:
+    return Step(EXPIRE, each.stored.archive, each.reasons, stored=each.stored)
+
+
+def _kept_archive(each: Judged) -> Kept:
+    why = tuple(against.why for against in each.protections)
+    reasons, otherwise = (why, each.reasons) if each.is_old else (each.reasons, ())
+    archive = each.stored.archive
+    return Kept(archive, archive.bytes, reasons, each.protections, otherwise, stored=each.stored)
+
+
 def _kept(
     catalogue: Catalogue, decision: Decision, unneeded: Mapping[str, str], steps: Iterable[Step]
 ) -> Iterator[Kept]:
@@ -289,12 +314,24 @@ def _overdrawn(catalogue: Catalogue, steps: Sequence[Step], max_share: float) ->
         here = _tally(catalogue, (each for each in catalogue.artifacts if each.kind == kind))
         leave = chain.from_iterable(step.leaving for step in steps if step.kind == kind)
         going = _tally(catalogue, (each for each in leave if each.kind == kind))
+        stored = [each.archive for each in catalogue.archives if _archives_of(each.archive) == kind]
+        if stored:
+            expired = [step.artifact for step in steps if step.kind == kind]
+            here, going = _sum(stored), _sum(expired)
         recent = catalogue.recent.get(kind, Tally())
         units, size = here.units + recent.units, here.bytes + recent.bytes
         gone, freed = going.units + recent.units, going.bytes + recent.bytes
         share = max(gone / units, freed / size if size else 0)
         if units >= EXEMPT_BELOW and share > max_share:
             yield _too_much(kind, share, max_share, recent)
+
+
+def _archives_of(artifact: Artifact) -> str:
+    return f"{artifact.kind} archive"
+
+
+def _sum(artifacts: Collection[Artifact]) -> Tally:
+    return Tally(len(artifacts), sum(each.bytes for each in artifacts))
 
 
 def _tally(catalogue: Catalogue, artifacts: Iterable[Artifact]) -> Tally:
@@ -310,8 +347,9 @@ def _tally(catalogue: Catalogue, artifacts: Iterable[Artifact]) -> Tally:
 
 def _too_much(kind: str, share: float, max_share: float, recent: Tally) -> Refusal:
     since = f", {recent.units} gone in the last 24 hours included" if recent.units else ""
+    what = f"{kind}s" if kind.endswith(" archive") else f"{kind} units"
     message = (
-        f"{share:.0%} of all {kind} units or bytes would go{since}; "
+        f"{share:.0%} of all {what} or bytes would go{since}; "
         f"without a person's yes at most {max_share:.0%} a day do (safety.max_share)"
     )
     return Refusal("max-share", message, "janitor run --override-guards", kind)
@@ -330,5 +368,5 @@ def _id(steps: Iterable[Step]) -> str:
 
 def leaving(plan: Plan) -> Iterator[Artifact]:
     """All units that would leave their place, those inside others too."""
-    retention = (step for step in plan.steps if step.do != "purge")
+    retention = (step for step in plan.steps if step.do not in ("purge", EXPIRE))
     return chain.from_iterable(step.leaving for step in retention)

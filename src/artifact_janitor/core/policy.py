@@ -18,6 +18,10 @@ NEVER_ARCHIVED: dict[Kind, str] = {
 }
 """Kinds of which an archive would not hold all, or nothing worth it, and why."""
 
+RUNS: tuple[Kind, ...] = ("hydra-run", "hydra-sweep", "training-run", "wandb-run")
+"""The kinds of which an archive may take the trash's place where something in them is not to
+be lost (S3, S6)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Best:
@@ -53,8 +57,10 @@ class Policy:
     keep_best: Best | None = None
     then: str = "trash"
     max_size: int | None = None
+    unsynced: str = "keep"
+    """What becomes of W&B runs without proof of upload: "keep", or "archive" (S3)."""
     expire: int | None = None
-    """How old, in nanoseconds, what was archived or compressed may become."""
+    """How long archives and compressed logs are kept, in nanoseconds; None for good."""
     uploaded_before: date | None = None
     """A person's word: W&B runs whose last day lies before this one are uploaded (S3)."""
 

@@ -19,7 +19,7 @@ from artifact_janitor.core.model import (
     is_within,
     upward,
 )
-from artifact_janitor.core.policy import Policy
+from artifact_janitor.core.policy import ARCHIVE, RUNS, Policy
 from artifact_janitor.core.retention import (
     LocalTime,
     furthest_first,
@@ -35,16 +35,20 @@ STAYS_WHEN_THINNED = "thinned"
 
 WORD = "word"
 """The fact that a person says that a W&B run is uploaded."""
+UNSYNCED = "unsynced"
+"""The fact that nothing proves that a W&B run is uploaded in full: among the protections of a
+run it keeps it, among its evidence it may be archived, and never trashed."""
 
 
 def trusting(
     catalogue: Catalogue, policies: Sequence[Policy], now: int, local: LocalTime
 ) -> Catalogue:
-    """S3: the facts, with a person's word in the place of proof where a policy gives it.
+    """S3: the facts, with a person's word in the place of proof where a policy gives it, and
+    what a policy lets archive no longer protected by the want of proof.
 
     What bears no date that can be believed was not meant.
     """
-    if not any(policy.uploaded_before for policy in policies):
+    if not any(policy.uploaded_before or policy.unsynced == ARCHIVE for policy in policies):
         return catalogue
     artifacts = []
     for artifact in catalogue.artifacts:
@@ -52,12 +56,33 @@ def trusting(
         day = policy.uploaded_before if policy and not misdated(artifact, now) else None
         if day and local(artifact.time // 10**9).date() < day:
             artifact = _vouched_for(artifact, f"(uploaded_before {day})")
+        if policy and policy.unsynced == ARCHIVE and artifact.kind == "wandb-run":
+            artifact = _archivable(artifact)
         artifacts.append(artifact)
     return replace(catalogue, artifacts=tuple(artifacts))
 
 
+def _archivable(artifact: Artifact) -> Artifact:
+    unsynced = tuple(each for each in artifact.protections if each.fact == UNSYNCED)
+    others = tuple(each for each in artifact.protections if each.fact != UNSYNCED)
+    return replace(artifact, protections=others, evidence=(*artifact.evidence, *unsynced))
+
+
+def not_to_be_lost(catalogue: Catalogue) -> Protections:
+    """S3: what may only be archived: W&B runs without proof of upload whose policy allows so
+    much, and the units around them. What it is doesn't let either of them go."""
+    found: defaultdict[str, list[Evidence]] = defaultdict(list)
+    for artifact in catalogue.artifacts:
+        for each in artifact.evidence:
+            if each.fact == UNSYNCED:
+                found[artifact.path].append(each)
+                for around in [*catalogue.up_from(artifact)][1:]:
+                    found[around].append(_inside(artifact, each))
+    return {path: tuple(evidence) for path, evidence in found.items()}
+
+
 def _vouched_for(artifact: Artifact, by: str) -> Artifact:
-    others = tuple(each for each in artifact.protections if each.fact != "unsynced")
+    others = tuple(each for each in artifact.protections if each.fact != UNSYNCED)
     if len(others) == len(artifact.protections):
         return artifact
     word = Evidence(WORD, f"your word that it is uploaded {by}")
@@ -191,7 +216,8 @@ class Copies:
 
 
 def only_copies(copies: Copies, going: Iterable[Artifact]) -> Protections:
-    """S6: of the units that would go, those that take the last copy of a model with them.
+    """S6: of the units that would go, those that take the last copy of a model with them: a
+    run is archived then, whatever else it is stays.
 
     Oldest first: of several runs with the same model the newest keeps it.
     """
@@ -216,3 +242,9 @@ def _only_copy(artifact: Artifact, file: ModelFile) -> Evidence:
     why = f"holds the only copy of its model {name}" if name else "the only copy of this model"
     what = "it" if artifact.kind == "model" else "the run"
     return Evidence("only-copy", why, f"copy {file.path} to best_models/ to let {what} go")
+
+
+def may_be_archived(artifact: Artifact) -> bool:
+    """Whether an archive may hold what must not be lost with this unit: a run is what it was,
+    wherever it lies; a published model is not published there."""
+    return artifact.kind in RUNS

@@ -59,6 +59,7 @@ _SOON = 32
 _TOOK = f'"do" IN {TO_TRASH}'
 _MADE = f"made.sweep = step.sweep AND made.path = step.path AND made.\"do\" = '{COMPRESS}'"
 """What became of its unit was compressed before, and stays."""
+_COUNTED = """CASE "do" WHEN 'expire' THEN kind || ' archive' ELSE kind END"""
 _STEP = 'id, sweep, "do", kind, path, bytes, frees, fingerprint, reasons, about, state, why, at'
 
 
@@ -214,11 +215,13 @@ class Journal:
         )
 
     def recent(self, since: int) -> dict[str, Tally]:
-        """What went by policy alone since then, by kind; a person's yes doesn't count."""
+        """What went by policy alone since then, by what the guards count it as; a person's yes
+        doesn't count."""
         rows = self._rows(
-            "SELECT kind, count(*), sum(bytes) FROM step JOIN sweep ON sweep.id = step.sweep "
+            f"SELECT {_COUNTED}, count(*), sum(bytes) "
+            "FROM step JOIN sweep ON sweep.id = step.sweep "
             f"WHERE {_TOOK} AND state IN ('done', 'purged') AND at >= ? AND NOT by_person "
-            f"AND NOT EXISTS (SELECT 1 FROM step AS made WHERE {_MADE}) GROUP BY kind",
+            f"AND NOT EXISTS (SELECT 1 FROM step AS made WHERE {_MADE}) GROUP BY 1",
             since,
         )
         return {kind: Tally(units, size) for kind, units, size in rows}
@@ -355,12 +358,14 @@ class Journal:
         return next((each for each in self.archives() if each.step == step), None)
 
     def archives(self) -> list[Archived]:
-        """All in the index, oldest first, and those that are being written."""
+        """All in the index, oldest first, and those that are being written. What expired is in
+        none: the step that moved it says so, and undo makes that another."""
         if self.version < WITH_ARCHIVES:
             return []
         rows = self._rows(
-            "SELECT step, path, kind, store, name, ino, archive.bytes, members, digest, checked "
-            "FROM archive JOIN step ON step.id = archive.step ORDER BY step"
+            "SELECT step, path, kind, store, name, ino, archive.bytes, members, digest, checked, "
+            "at FROM archive JOIN step ON step.id = archive.step WHERE step NOT IN (SELECT about "
+            """FROM step WHERE "do" = 'expire' AND state IN ('done', 'purged')) ORDER BY step"""
         )
         return [
             Archived(step, os.fsdecode(path), kind, os.fsdecode(store), *rest)

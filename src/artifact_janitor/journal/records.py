@@ -7,8 +7,9 @@ from typing import Literal
 
 from artifact_janitor.core.model import Kind
 
-TO_TRASH = ("trash", "slim")
-"""Steps that put a unit into the trash; slimming journals one for each checkpoint."""
+TO_TRASH = ("trash", "slim", "expire")
+"""Steps that put a unit into the trash, or its archive; slimming journals one for each
+checkpoint."""
 
 State = Literal["intended", "done", "skipped", "failed", "undone", "purged"]
 
@@ -39,7 +40,8 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One journalled step; ``about`` is the step that a purge or an undo speaks of."""
+    """One journalled step; ``about`` is the step that a purge or an undo speaks of, or the one
+    that made what expires."""
 
     id: int
     sweep: str
@@ -102,7 +104,8 @@ class Archived:
     """One archive in the index, made by `step` of the unit at `path`, whose inode was `ino`.
 
     ``store`` is as it was configured then; ``digest`` that of the manifest, "" as long as the
-    archive is being written; ``checked`` when it was last read in full, in nanoseconds.
+    archive is being written; ``checked`` when it was last read in full, and ``at`` when its
+    step was over, in nanoseconds.
     """
 
     step: int
@@ -115,3 +118,4 @@ class Archived:
     members: int = 0
     digest: str = ""
     checked: int = 0
+    at: int = 0

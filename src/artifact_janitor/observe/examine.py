@@ -48,6 +48,23 @@ def examine(
     return replace(survey, catalogue=catalogue)
 
 
+def compared(survey: Survey) -> Survey:
+    """The survey with the digests of all models that may equal one in an archive."""
+    archives = survey.catalogue.archives
+    sizes = {file.bytes for each in archives for file in each.archive.models}
+    if not sizes:
+        return survey
+    hashed = _Hashes(survey.base)
+    found = {path: each for path, each in survey.weights.items() if each.size in sizes}
+    digests = {path: hashed.of(path, each) for path, each in found.items()}
+    catalogue = survey.catalogue
+    artifacts = tuple(
+        replace(each, models=_known(each.models, digests)) for each in catalogue.artifacts
+    )
+    published = _known(catalogue.published, digests)
+    return replace(survey, catalogue=replace(catalogue, artifacts=artifacts, published=published))
+
+
 def _known(files: Iterable[ModelFile], digests: dict[str, str]) -> tuple[ModelFile, ...]:
     return tuple(replace(each, digest=digests.get(each.path, each.digest)) for each in files)
 

@@ -20,8 +20,10 @@ from artifact_janitor.core.model import (
     Artifact,
     Catalogue,
     Evidence,
+    Kind,
     ModelFile,
     Refusal,
+    Stored,
     ancestors,
     is_within,
 )
@@ -68,6 +70,7 @@ def survey(settings: Settings, journalled: Catalogue, memory: Memory) -> Survey:
     catalogue = replace(
         journalled,
         artifacts=tuple(artifacts),
+        archives=look.archives(journalled.archives),
         published=tuple(ModelFile(path, each.size) for path, each in published.items()),
         refusals=(*journalled.refusals, *look.refusals),
     )
@@ -156,6 +159,7 @@ class _Look:
             self.base, self.roots, self.folders.others, _sidecar_folders(self.folders)
         )
         self.refusals: list[Refusal] = []
+        self.tracked: list[str] = []
         self.parts: list[_Part] = []
 
     def wholes(self) -> Iterator[Whole]:
@@ -242,7 +246,18 @@ class _Look:
             for link in artifact.links:
                 names.links.pop(link, None)
         index = Index(self.base, self.roots, artifacts, run_ids)
-        return references(index, names, self._tracked(found))
+        self.tracked = self._tracked(found)
+        return references(index, names, self.tracked)
+
+    def archives(self, archives: tuple[Stored, ...]) -> tuple[Stored, ...]:
+        """With what still names the places that their units had; after `artifacts`."""
+        read = [each for each in archives if each.is_read]
+        units = {path: kind for each in read for path, kind in _places(each)}
+        gone = [Artifact(path, kind, 0) for path, kind in units.items()]
+        run_ids = dict(chain.from_iterable(each.run_ids for each in read))
+        index = Index(self.base, self.roots, gone, run_ids)
+        named = references(index, self.names, self.tracked) if read else {}
+        return tuple(_named(each, named) for each in archives)
 
     def _tracked(self, found: Iterable[Whole]) -> list[str]:
         """What the workspace's repository tracks, and those in folders around units.
@@ -264,6 +279,19 @@ class _Look:
             why = f"nobody can tell what Git tracks here: {error}"
             self.refusals.append(Refusal("git", why, "mend Git, then run again"))
             return []
+
+
+def _places(stored: Stored) -> Iterator[tuple[str, Kind]]:
+    """The unit that is in an archive, and the W&B runs in that."""
+    yield from ((path, "wandb-run") for path in stored.uploads)
+    yield stored.unit, stored.archive.kind
+
+
+def _named(stored: Stored, named: References) -> Stored:
+    """An archive, kept by what names its unit, or a run in that."""
+    found = [named.get(path, ()) for path, _ in _places(stored)]
+    protections = (*stored.archive.protections, *dict.fromkeys(chain.from_iterable(found)))
+    return replace(stored, archive=replace(stored.archive, protections=protections))
 
 
 def _holds_git(whole: Whole) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from artifact_janitor.core.compressing import COMPRESS
-from artifact_janitor.core.model import Evidence, Refusal
+from artifact_janitor.core.model import Evidence, Refusal, Stored
 from artifact_janitor.core.plan import Kept, Plan, Step
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.outcome import Outcome
@@ -55,7 +55,7 @@ def _rows(step: Step) -> Iterable[Facts]:
     """A step, and what leaves with it: bytes count once, in the outermost unit."""
     artifact = step.artifact
     leaves = f"{step.path} is slimmed" if step.do == SLIM else f"leaves with {step.path}"
-    yield {
+    yield _of_archive(step.stored) | {
         "do": step.do,
         "kind": artifact.kind,
         "path": step.path,
@@ -77,6 +77,11 @@ def _rows(step: Step) -> Iterable[Facts]:
         }
 
 
+def _of_archive(stored: Stored | None) -> Facts:
+    """What tells an archive from a unit of the same kind."""
+    return {"archive_of": stored.unit} if stored else {}
+
+
 def _kept(kept: Kept) -> Facts:
     row: Facts = {
         "kind": kept.artifact.kind,
@@ -88,7 +93,7 @@ def _kept(kept: Kept) -> Facts:
         row["otherwise"] = [*kept.otherwise]
     if kept.parent is not None:
         row["in"] = kept.parent
-    return row
+    return row | _of_archive(kept.stored)
 
 
 def _refusal(refusal: Refusal) -> Facts:

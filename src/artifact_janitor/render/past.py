@@ -75,7 +75,10 @@ def _sum(sweep: dict[str, Any]) -> str:
     said = {
         ("trash", "done"): "in the trash",
         ("slim", "done"): "slimmed into the trash",
+        ("expire", "done"): "expired, in the trash",
         ("trash", "undone"): "brought back",
+        ("expire", "undone"): "brought back",
+        ("expire", "purged"): "purged since",
         ("slim", "undone"): "brought back",
         ("trash", "purged"): "purged since",
         ("slim", "purged"): "purged since",

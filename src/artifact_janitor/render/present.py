@@ -10,19 +10,19 @@ from rich.text import Text
 
 from artifact_janitor.config import Settings
 from artifact_janitor.core.compressing import COMPRESS
-from artifact_janitor.core.model import Artifact, Catalogue
+from artifact_janitor.core.model import Artifact, Catalogue, Stored
 from artifact_janitor.core.plan import Step
 from artifact_janitor.core.room import Room, rooms
 from artifact_janitor.core.slimming import SLIM
+from artifact_janitor.journal import Archived, Sweep
 from artifact_janitor.journal import Step as Done
-from artifact_janitor.journal import Sweep
 from artifact_janitor.render.facts import of_evidence
 from artifact_janitor.render.past import moment, of_sweep, sweep_lines
 from artifact_janitor.render.room import of_rooms, standing
 from artifact_janitor.render.text import View, age
 from artifact_janitor.render.words import Row, line, plural, shown, table
 from artifact_janitor.sweep import Look
-from artifact_janitor.units import format_size, format_when
+from artifact_janitor.units import format_duration, format_size, format_when
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,10 @@ class Why:
     seen: Look
     past: Sequence[Done]
     ours: bool
+
+    @property
+    def archives(self) -> tuple[Stored, ...]:
+        return self.seen.survey.catalogue.archives
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +51,14 @@ class _Fate:
 
 
 def _fate(why: Why, path: str) -> _Fate:
-    plan, artifact = why.seen.plan, why.seen.survey.catalogue.by_path[path]
+    plan, units = why.seen.plan, why.seen.survey.catalogue.by_path
     for step in plan.steps:
         if step.do != "purge" and path in (step.path, *(inner.path for inner in step.inside)):
             held = plan.held_back(step)
             more = (f"held back: {held.message}",) if held else ()
-            return _going(step, artifact, more)
+            return _going(step, units.get(path, step.artifact), more)
     kept = next(each for each in plan.kept if each.artifact.path == path)
-    return _Fate(artifact, "kept", kept.reasons, kept.otherwise)
+    return _Fate(units.get(path, kept.artifact), "kept", kept.reasons, kept.otherwise)
 
 
 def _going(step: Step, artifact: Artifact, more: tuple[str, ...]) -> _Fate:
@@ -111,9 +115,12 @@ def why_lines(why: Why, view: View) -> Iterator[Text]:
 def _one(why: Why, fate: _Fate) -> Iterator[Text]:
     artifact, now = fate.artifact, why.seen.plan.now
     style = "bold" if fate.word == "kept" else "bold yellow"
-    facts = (artifact.kind, format_size(artifact.bytes), f"{age(artifact, now)} old")
-    yield line((fate.word, style), " · " + " · ".join((*facts, plural(artifact.files, "file"))))
-    if artifact.path != why.place:
+    archive = next((each for each in why.archives if each.path == artifact.path), None)
+    kind = f"archive of the {artifact.kind} {shown(archive.unit)}" if archive else artifact.kind
+    facts = [kind, format_size(artifact.bytes), f"{age(artifact, now)} old"]
+    facts += [] if archive else [plural(artifact.files, "file")]
+    yield line((fate.word, style), " · " + " · ".join(facts))
+    if artifact.path != why.place and not archive:
         yield line(f"  as part of {shown(artifact.path)}")
     for reason in fate.reasons:
         yield line(f"  {shown(reason)}")
@@ -158,6 +165,8 @@ class Status:
     free: int
     known: Catalogue
     sweeps: Sequence[tuple[Sweep, Sequence[Done]]]
+    archives: Sequence[Archived] = ()
+    """Those in the index."""
 
     @property
     def rooms(self) -> tuple[Room, ...]:
@@ -176,6 +185,13 @@ def of_status(status: Status, notes: Sequence[str]) -> dict[str, Any]:
             "frees": sum(each.frees for each in trash),
             "purged_from": None if first is None else moment(first + keep),
         },
+        "archive": {
+            "archives": len(status.archives),
+            "bytes": sum(each.bytes for each in status.archives),
+            "checked_from": moment(min(each.checked for each in status.archives))
+            if status.archives
+            else None,
+        },
         "pins": [{"path": pin.path, "note": pin.note} for pin in status.known.pins],
         "sweeps": [of_sweep(sweep, steps) for sweep, steps in status.sweeps],
         "refused": [each.message for each in status.known.refusals],
@@ -192,7 +208,8 @@ def status_lines(status: Status, notes: Sequence[str]) -> Iterator[Text]:
         f" · {len(settings.policies)} policies" if settings.policies else " · no policies",
     )
     disk = f"{format_size(status.disk)}, {format_size(status.free)} free"
-    yield _labelled("disk", f"{disk} · trash {_trash(status)}")
+    archive = f" · archive {_archive(status)}" if status.archives else ""
+    yield _labelled("disk", f"{disk} · trash {_trash(status)}{archive}")
     for each in standing(status.rooms, status.now):
         yield Text.assemble(("attention  ", "yellow"), each)
     if status.known.pins:
@@ -212,6 +229,14 @@ def status_lines(status: Status, notes: Sequence[str]) -> Iterator[Text]:
 
 def _labelled(label: str, what: str) -> Text:
     return line(f"{label:<10} {what}")
+
+
+def _archive(status: Status) -> str:
+    """Each was read in full when it was made, and since then by ``janitor verify``."""
+    size = format_size(sum(each.bytes for each in status.archives))
+    oldest = min(each.checked for each in status.archives)
+    ago = format_duration(max(status.now - oldest, 0))
+    return f"{size} ({plural(len(status.archives), 'archive')}, all read within {ago})"
 
 
 def _trash(status: Status) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
+from artifact_janitor.core.expiry import EXPIRE
 from artifact_janitor.core.forecast import Forecast
 from artifact_janitor.core.plan import Plan
 from artifact_janitor.observe.wandb_outside import Outside
@@ -40,6 +41,8 @@ class Space:
     free: int
     forecast: Forecast
     outside: Sequence[Outside] = ()
+    archive: tuple[int, int] = (0, 0)
+    """Bytes of all archives, and of those that could expire."""
 
 
 def space_of(
@@ -48,10 +51,10 @@ def space_of(
     """Bytes count once: what lies in a unit of another kind counts with the outermost one."""
     shares: dict[str, Share] = {}
     sizes: list[tuple[str, int]] = []
-    steps = [step for step in plan.steps if step.do != "purge"]
+    steps = [step for step in plan.steps if step.do not in ("purge", EXPIRE)]
     going = [(step.artifact, step.artifact.bytes, True) for step in steps]
     inside = [(each, 0, False) for step in steps for each in step.inside]
-    staying = [(kept.artifact, kept.bytes, False) for kept in plan.kept]
+    staying = [(kept.artifact, kept.bytes, False) for kept in plan.kept if not kept.stored]
     for artifact, size, goes in (*going, *inside, *staying):
         before = shares.get(artifact.kind, Share(artifact.kind, 0, 0, 0))
         frees = before.frees + (artifact.frees if goes else 0)
@@ -60,7 +63,10 @@ def space_of(
             sizes.append((artifact.path, artifact.bytes))
     by_size = sorted(shares.values(), key=lambda share: (-share.bytes, share.kind))
     sizes.sort(key=lambda unit: (-unit[1], unit[0]))
-    return Space(by_size, sizes, trash, free, forecast, outside)
+    archived = [step.artifact for step in plan.steps if step.do == EXPIRE]
+    could = sum(each.bytes for each in archived)
+    archive = could + sum(kept.bytes for kept in plan.kept if kept.stored)
+    return Space(by_size, sizes, trash, free, forecast, outside, (archive, could))
 
 
 def of_space(space: Space) -> dict[str, Any]:
@@ -72,6 +78,7 @@ def of_space(space: Space) -> dict[str, Any]:
         ],
         "units": [{"path": path, "bytes": size} for path, size in space.units],
         "trash": space.trash,
+        "archive": {"bytes": space.archive[0], "frees": space.archive[1]},
         "free": space.free,
         "outside": [
             {"path": each.path, "bytes": each.bytes, "what": each.what} for each in space.outside
@@ -98,7 +105,10 @@ def space_lines(space: Space, *, every: bool) -> Iterator[Text]:
             f"  {share.kind:<13} {share.units:>6}   {could}",
         )
     yield from _biggest(space, every)
-    yield line(f"disk {format_size(space.free)} free · trash {format_size(space.trash)}")
+    size, could = map(format_size, space.archive)
+    archive = f" · archive {size}" if space.archive[0] else ""
+    archive += f", {could} could expire" if space.archive[1] else ""
+    yield line(f"disk {format_size(space.free)} free · trash {format_size(space.trash)}{archive}")
     for each in space.outside:
         place = f"outside the project: {shown(each.path)} {format_size(each.bytes)} · {each.what}"
         yield line(place, *((" → ", (each.hint, "bold")) if each.hint else ()))

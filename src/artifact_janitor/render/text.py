@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from artifact_janitor.core.compressing import COMPRESS
+from artifact_janitor.core.expiry import EXPIRE
 from artifact_janitor.core.model import Artifact, is_within
 from artifact_janitor.core.plan import GUARDS, Kept, Plan, Step, leaving
 from artifact_janitor.core.policy import ARCHIVE
@@ -50,8 +51,8 @@ def plan_lines(plan: Plan, view: View, notes: Iterable[str] = ()) -> Iterator[Te
 
 
 def headline(plan: Plan) -> Text:
-    units = [each for each in plan.kept if each.artifact.kind != "unknown"]
-    going = [step for step in plan.steps if step.do != "purge"]
+    units = [each for each in plan.kept if each.artifact.kind != "unknown" and not each.stored]
+    going = [step for step in plan.steps if step.do not in ("purge", EXPIRE)]
     slimmed = sum(step.do == SLIM for step in going)
     packed = sum(step.do == COMPRESS for step in going)
     count = len([*leaving(plan)]) - packed
@@ -59,12 +60,20 @@ def headline(plan: Plan) -> Text:
     if not plan.steps:
         return line(("Nothing to do", "bold"), f" · {plural(len(units), 'unit')} stay")
     of_all = f"{count} of {plural(count + slimmed + packed + len(units), 'unit')} go"
-    purges = len(plan.steps) - len(going)
+    purges = sum(step.do == "purge" for step in plan.steps)
+    expiries = sum(step.do == EXPIRE for step in plan.steps)
     parts = [of_all] if len(going) > packed else []
     parts += [f"{plural(packed, 'log')} compressed"] if packed else []
+    parts += [f"{plural(expiries, 'archive')} {_verb(expiries)}"] if expiries else []
     parts += [f"{plural(purges, 'unit')} leave the trash for good"] if purges else []
-    parts += [f"frees {format_size(frees)}", "nothing has been changed"]
+    archives = sum(step.do == ARCHIVE for step in plan.steps)
+    less = f", less what {plural(archives, 'archive')} will take" if archives else ""
+    parts += [f"frees {format_size(frees)}{less}", "nothing has been changed"]
     return line(("Plan " + plan.id, "bold"), *(f" · {part}" for part in parts))
+
+
+def _verb(count: int) -> str:
+    return "expires" if count == 1 else "expire"
 
 
 def _steps(plan: Plan, view: View) -> Iterator[Text]:
@@ -82,7 +91,7 @@ def _grouped(steps: Iterable[Step]) -> list[list[Step]]:
     whatever the numbers in them."""
     groups: dict[tuple[str, ...], list[Step]] = {}
     for step in steps:
-        alone = step.do == "purge" or step.artifact.kind != "checkpoint"
+        alone = step.do in ("purge", EXPIRE) or step.artifact.kind != "checkpoint"
         like = (step.do, step.artifact.within, *map(wording, step.reasons))
         key = (step.path,) if alone else like
         groups.setdefault(key, []).append(step)
@@ -99,6 +108,7 @@ def _row(group: Sequence[Step], now: int) -> Row:
     size = format_size(_frees(group) if slims else sum(each.artifact.bytes for each in group))
     held = step.inside and not slims
     inside = f"; with {plural(len(step.inside), 'unit')} inside" if held else ""
+    inside = f"; was {step.stored.unit}" if step.stored else inside
     reasons = ", ".join(map(together, zip(*(each.reasons for each in group), strict=True))) + inside
     path = step.path
     if len(group) > 1:
@@ -217,8 +227,9 @@ def _summary(report: Report, trash_keep: int) -> Text:
     purged = [step.frees_now for step in done if step.do == "purge"]
     if not report.outcomes:
         return line(("Nothing to do", "bold"))
-    archived = sum(step.do == ARCHIVE for step in done)
-    packed = sum(step.do == COMPRESS for step in done)
+    archived, packed, expired = (
+        sum(step.do == do for step in done) for do in (ARCHIVE, COMPRESS, EXPIRE)
+    )
     parts = [f"{plural(len(trashed), 'unit')} in the trash"] if trashed or not purged else []
     if trashed:
         until = format_when(report.ended + trash_keep, report.ended)
@@ -227,6 +238,8 @@ def _summary(report: Report, trash_keep: int) -> Text:
         parts.append(f"{archived} of them archived")
     if packed:
         parts.append(f"{packed} of them stay compressed")
+    if expired:
+        parts.append(f"{plural(expired, 'archive')} among them")
     if purged:
         parts.append(f"freed {format_size(sum(purged))}")
     for word in ("skipped", "failed"):

@@ -58,10 +58,8 @@ def without_best(w: Nasty) -> None:
 
 
 def only_copy(w: Nasty) -> None:
-    """S6: thinned it may be, but the best model is nowhere else."""
-    run = "training/runs/lonely"
-    w.stays(run, "training-run", "holds the only copy of its best model")
-    _thinned(w, run, stay=("best_model.pt", "model_epoch_10.pt"), go=EPOCHS[:3])
+    """S6: the best model is nowhere else, so that it goes into an archive."""
+    w.goes("training/runs/lonely", "training-run", "holds the only copy of its best model")
 
 
 def copied(w: Nasty) -> None:
@@ -80,12 +78,11 @@ def copied_with_links(w: Nasty) -> None:
 
 
 def twins(w: Nasty) -> None:
-    """Two runs hold the same best model: only the last of them must stay."""
+    """Two runs hold the same best model: the last of them must be archived."""
     old, new = "training/runs/twin_old", "training/runs/twin_new"
     shutil.copytree(w.root / old, w.root / new)
     w.goes(old, "training-run", "old; a newer run holds the same best model")
-    w.stays(new, "training-run", "holds the last copy of its best model")
-    _thinned(w, new, stay=("best_model.pt", "model_epoch_10.pt"), go=EPOCHS[:3])
+    w.goes(new, "training-run", "holds the last copy of its best model: archived")
 
 
 def hard_link_from_outside(w: Nasty) -> None:
@@ -119,7 +116,7 @@ def newest_is_damaged(w: Nasty) -> None:
 def lightning(w: Nasty) -> None:
     run = "training/runs/lightning/version_0"
     best, second = _lightning_checkpoints(w, run)
-    w.stays(run, "training-run", "holds the only copy of its best model")
+    _chosen(w, run)
     _thinned(w, f"{run}/checkpoints", stay=(best, "last.ckpt"), go=(second,))
 
 
@@ -127,24 +124,31 @@ def lightning_link(w: Nasty) -> None:
     """``save_last="link"``: last.ckpt is a symlink to one of the best."""
     run = "training/runs/lightning_link/version_0"
     assert (w.root / run / "checkpoints" / "last.ckpt").is_symlink()
-    w.stays(run, "training-run", "holds the only copy of its best model")
+    _chosen(w, run)
     _thinned(w, f"{run}/checkpoints", stay=_lightning_checkpoints(w, run), go=())
 
 
 def trainer(w: Nasty) -> None:
     """By name checkpoint-8 comes last; by step 12 is the newest, and 4 the best."""
     run = "training/runs/trainer"
-    w.stays(run, "training-run", "holds the only copy of its best model")
+    _chosen(w, run)
     numbers = {2: "go", 4: "best", 6: "go", 8: "go", 10: "go", 12: "newest"}
     go = [f"checkpoint-{step}" for step, what in numbers.items() if what == "go"]
     _thinned(w, run, stay=("checkpoint-4", "checkpoint-12"), go=go)
+
+
+def _chosen(w: Nasty, run: str) -> None:
+    """A milestone names the run, which stays then, and is thinned."""
+    name = run.split("/")[2]
+    w.write(f"best_models/{name}_meta.json", f'{{"run": "{run}"}}')
+    w.stays(run, "training-run", "a milestone names it")
 
 
 def in_a_hydra_run(w: Nasty) -> None:
     run = w.hydra(161)
     _move(w, "final_model_mlp.pth", f"{run}/models/final_model_mlp.pth")
     w.backdate(run, 161)
-    w.stays(run, "hydra-run", "holds the only copy of a final model")
+    w.goes(run, "hydra-run", "holds the only copy of a final model: archived")
 
 
 def resume_path(w: Nasty) -> None:

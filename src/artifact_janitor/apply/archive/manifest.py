@@ -73,7 +73,10 @@ class Head:
     """Allocated on the disk, as it was planned with."""
     reasons: tuple[str, ...] = ()
     evidence: tuple[tuple[str, str], ...] = ()
-    """Facts with their sentences: what was known for it and against it."""
+    """Facts with their sentences: what was known for it and against it, and for and against
+    the units in it."""
+    models: tuple[str, ...] | None = None
+    """The best and final models among the members; None where nobody said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +210,7 @@ def _head(values: dict[str, Any]) -> Head:
             check.number(values["bytes"]),
             tuple(check.text(each) for each in values["reasons"]),
             tuple((check.text(fact), check.text(why)) for fact, why in values["evidence"]),
+            check.paths(values.get("models")),
         )
 
 
@@ -306,6 +310,13 @@ class _Checked:
         if len(os.fsencode(path)) > 4095 * 16 or any(len(os.fsencode(n)) > 255 for n in names):
             raise ValueError("is longer than a path can be")
         return path
+
+    def paths(self, value: object) -> tuple[str, ...] | None:
+        if value is None:
+            return None
+        if not isinstance(value, list):
+            raise TypeError
+        return tuple(map(self.path, value))
 
     def target(self, value: object, kind: str) -> str:
         target = self.text(value)
