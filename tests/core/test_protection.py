@@ -165,8 +165,11 @@ def test_the_checkpoint_to_resume_from_stays_unless_it_is_broken() -> None:
     assert "x" not in thinned(checkpoint("x", 9, 1, role="last", valid=False), newer)
 
 
-def test_broken_checkpoints_alone_protect_nothing() -> None:
-    assert thinned(checkpoint("a", 1, 1, valid=False), checkpoint("b", 2, valid=False)) == set()
+def test_broken_checkpoints_alone_all_stay() -> None:
+    """S7: it may well be that we can't read them."""
+    broken = checkpoint("a", 1, 1, valid=False), checkpoint("b", 2, valid=False)
+    assert thinned(*broken) == {"a", "b"}
+    assert thinned(*broken, checkpoint("c", 3)) == {"c"}
 
 
 def test_every_job_of_a_sweep_is_a_run_of_its_own() -> None:

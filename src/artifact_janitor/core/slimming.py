@@ -123,16 +123,13 @@ def _measured(best: Best | None) -> Best | None:
 def _unsure(
     catalogue: Catalogue, checkpoints: Iterable[Artifact], now: int
 ) -> Iterator[tuple[str, str]]:
-    """S7: a run whose checkpoints all look damaged may well be one that we can't read."""
+    """S7: what is dated in the future, or more than a checkpoint."""
     around = {above for each in catalogue.artifacts for above in ancestors(each.path)}
-    whole = {each.within for each in checkpoints if each.valid is not False}
     for each in checkpoints:
         if why := misdated(each, now):
             yield each.path, why
         elif each.path in around:
             yield each.path, "holds another unit"
-        elif each.within not in whole:
-            yield each.path, "no checkpoint of its run is known to be whole"
 
 
 def overruled(
