@@ -79,10 +79,10 @@ def every(root: Path, undo: bool) -> list[tuple[str, int]]:
 
 
 def some(found: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """All renames but those of the second log's, and one of each other call."""
-    renames = [point for point in found if point[0] == "renameat2"]
+    """All renames, and one of each other call."""
     others = ([point for point in found if point[0] == call] for call in MOMENTS[1:])
-    return [*renames[: len(renames) // 2 + 1], *(mine[len(mine) // 2] for mine in others if mine)]
+    renames = [point for point in found if point[0] == "renameat2"]
+    return [*renames, *(mine[len(mine) // 2] for mine in others if mine)]
 
 
 @needs_strace
