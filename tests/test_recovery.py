@@ -19,7 +19,7 @@ import pytest
 
 from artifact_janitor import execution, sweep
 from artifact_janitor.apply.archive import flow
-from artifact_janitor.observe import liveness
+from artifact_janitor.observe import liveness, workers
 from artifact_janitor.sweep import mend
 from tests.real.small import FREE, PURGING, SLIMMING, Small, small, still
 from tests.real.snapshot import Snapshot, difference, snapshot
@@ -80,11 +80,14 @@ def workspace(root: Path, phase: Phase) -> tuple[Small, list[str]]:
 
 
 def nobody_else() -> None:
-    """Thousands of reads of /proc, all traced, would only take time here. And archives are
-    compressed without threads, which would hand out what is written in pieces of any size."""
+    """Thousands of reads of /proc, all traced, would only take time here. And no call may come
+    or not come by how fast the machine is: there are no workers, to whom shares are written
+    once a look takes long, and archives are compressed without threads, which hand out what is
+    to be written in pieces of any size."""
     for each in (sweep, execution):
         each.activity = liveness.Activity  # type: ignore[attr-defined]
     flow.WORKERS = 0
+    workers.HEAD_START = float("inf")
 
 
 def strace(pid: int, *options: str) -> subprocess.Popen[bytes]:
