@@ -180,8 +180,8 @@ def test_so_does_each_in_another_run() -> None:
 
 def test_a_persons_word_of_today_counts() -> None:
     """For what it is about: that a run may be archived is no word that it is uploaded."""
-    last = local((NOW - 367 * DAY) // 10**9).date()
-    for day, gone in ((date(2100, 1, 1), True), (last, False)):
+    last, made = (local((NOW - age * DAY) // 10**9).date() for age in (367, 366))
+    for day, gone in ((date(2100, 1, 1), True), (made, True), (last, False)):
         policy = replace(WANDB, uploaded_before=day)
         assert bool(expires(wandb(UNSYNCED), policies=(policy,))) is gone
     policy = replace(WANDB, unsynced="archive")

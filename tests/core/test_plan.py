@@ -493,6 +493,8 @@ def test_what_is_not_uploaded_keeps_a_run_that_would_not_be_archived_for_it() ->
         kept = {each.artifact.path: [e.fact for e in each.protections] for each in seen.kept}
         assert kept["o"] == ["unsynced"]
         assert done(seen) in ({}, {"o/w": "archive"})
+    both = unsynced(then="slim", protections=(UNSYNCED, LIVE)).kept[0].protections
+    assert {each.fact for each in both} == {"live", "unsynced"}
 
 
 def test_a_persons_word_needs_no_archive() -> None:
