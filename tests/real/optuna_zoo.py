@@ -5,8 +5,8 @@
 Run by the tests with Optuna 5.0. The dumps beside it were made by older ones, each in an
 environment of its own (``pip install optuna==2.10.1 'sqlalchemy<1.5'``, ``optuna==3.6.1
 'sqlalchemy<2.1'``, ``optuna==4.9.0 'sqlalchemy<2.1'``): ``python optuna_zoo.py sqlite a.db >
-2.10.1.json``, then ``sqlite3.Connection.iterdump`` of it into ``2.10.1.sql``, with ``9e999`` for its
-``Inf``. So this runs with all of them.
+2.10.1.json``, then ``sqlite3.Connection.iterdump`` of it into ``2.10.1.sql``, with
+``9e999`` for ``Inf``. So this runs with all of them.
 """
 
 from __future__ import annotations
@@ -163,7 +163,8 @@ def told(study) -> dict:
 def feasible(trial) -> bool:
     attrs = trial.system_attrs
     named = [attrs[key] for key in attrs if key.startswith("constraints:")]
-    return all(each <= 0 for each in [*(attrs.get("constraints") or ()), *named])
+    listed = attrs.get("constraints") or attrs.get("nsga2:constraints") or ()
+    return all(each <= 0 for each in [*listed, *named])
 
 
 if __name__ == "__main__":
