@@ -262,7 +262,7 @@ def test_all_of_them_with_their_states(several: Small) -> None:
     assert found["least"]["best"]["value"] == "-inf"
     assert "2 objectives (f1, latency)" in found["several"]["question"]
     assert found["constrained_all"]["why"] == "no complete trial meets the constraints"
-    (half,) = answer.facts["unreadable"]
+    (half,) = answer.facts["unreadable_studies"]
     assert (half["path"], half["kind"]) == ("hpo_studies/half.db", "damaged")
     text = several.said("studies")
     assert "14 studies" in text
@@ -281,7 +281,7 @@ def test_one_of_them_by_any_of_its_names(several: Small) -> None:
         assert "next       the next look" in text
     for name in ("eurusd", DB):
         assert len(several.janitor("studies", name).facts["studies"]) == 14
-    assert several.janitor("studies", "half").facts["unreadable"]
+    assert several.janitor("studies", "half").facts["unreadable_studies"]
     assert "whole" in several.said("studies", "half")
     answer = several.janitor("studies", "eurusd_mpl")
     assert answer.code == 1
@@ -322,4 +322,4 @@ def test_only_a_journal_that_is_there_remembers(several: Small) -> None:
 def test_without_studies_it_says_so(work: Small) -> None:
     assert "No studies here" in work.said("studies")
     shutil.rmtree(work.root / "hpo_studies")
-    assert work.janitor("studies").facts == {"studies": [], "unreadable": []}
+    assert work.janitor("studies").facts == {"studies": [], "unreadable_studies": []}
