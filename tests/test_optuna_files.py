@@ -303,6 +303,19 @@ def test_a_line_of_nonsense_is_named_by_its_place(line: bytes, tmp_path: Path) -
     assert (found.kind, f"byte {len(whole)}" in found.why) == ("damaged", True), found
 
 
+def test_what_optuna_ignores_is_ignored(tmp_path: Path) -> None:
+    """Two create a study at once; a trial that is over, or unknown, is changed."""
+    whole, said = zoo.made("journal")[0].read_bytes(), zoo.made("journal")[1]
+    again = next(line for line in whole.splitlines() if b'"study_name":"least"' in line)
+    late = (
+        b'{"op_code":6,"worker_id":"w","trial_id":%d,"state":1,"values":[-9.0],'
+        b'"datetime_complete":"2026-11-22T03:00:00+00:00"}'
+    )
+    (tmp_path / "a.log").write_bytes(whole + b"\n".join((again, late % 5, late % 999, b"")))
+    found = {name: told(study) for name, study in read(tmp_path / "a.log").items()}
+    assert as_text(found) == as_text(said)
+
+
 def test_a_line_that_is_not_whole_yet_is_left_for_later(tmp_path: Path) -> None:
     whole = zoo.made("journal")[0].read_bytes()
     (tmp_path / "a.log").write_bytes(whole + b'{"op_code": 1, "study')
