@@ -201,6 +201,13 @@ def test_hydra_s_sweeper_says_when_it_is_done(work: Small) -> None:
     results.write_text(said.replace("2.07", "2.08"))  # of another study, or before it went on
     assert state(work) == "settling"
     results.write_text(said)
+    job = day / "0/.hydra/hydra.yaml"
+    config = job.read_text()
+    for here, there in (("eurusd_mlp", "gbpusd_mlp"), ("eurusd.db", "gbpusd.db")):
+        job.write_text(config.replace(here, there))
+        assert state(work) == "settling"
+    job.write_text(config)
+    assert state(work) == "finished results"
     os.utime(results, (1, 1))
     assert state(work) == "settling"
 
@@ -318,6 +325,9 @@ def test_status_names_a_few(several: Small) -> None:
 def test_only_a_journal_that_is_there_remembers(several: Small) -> None:
     several.janitor("studies")
     assert not (several.root / ".janitor").exists()
+    (several.root / ".janitor").mkdir()
+    several.janitor("studies")
+    assert os.listdir(several.root / ".janitor") == []
     several.journal().close()
     several.janitor("studies")
     with reading(several.settings) as journal:
