@@ -544,7 +544,7 @@ def test_what_a_journal_of_format_1_remembers_is_read_once_more(watched: Small) 
     run = watched.hydra(30, RUN)
     before = (watched.root / run / MAIN).read_bytes()
     watched.janitor("plan")
-    for table in ("config", "content", "archive"):
+    for table in ("config", "content", "archive", "study"):
         database(watched, f"DROP TABLE {table}")
     database(watched, "PRAGMA user_version = 1")
     assert (os.fsencode(run),) in database(watched, "SELECT path FROM memory")

@@ -21,6 +21,7 @@ from artifact_janitor.cli.options import remembers_options, takes_options
 from artifact_janitor.cli.pinning import pin_command, unpin_command
 from artifact_janitor.cli.showing import demo_command
 from artifact_janitor.cli.space import du_command
+from artifact_janitor.cli.studies import studies_command
 from artifact_janitor.cli.sweeping import plan_command, run_command
 from artifact_janitor.cli.undoing import history_command, undo_command
 
@@ -31,6 +32,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "undo": undo_command,
     "why": why_command,
     "status": status_command,
+    "studies": studies_command,
     "du": du_command,
     "history": history_command,
     "pin": pin_command,

@@ -18,6 +18,7 @@ from artifact_janitor.errors import UsageError
 from artifact_janitor.journal import Step
 from artifact_janitor.render import present
 from artifact_janitor.render.present import Status
+from artifact_janitor.studying import study_all
 from artifact_janitor.sweep import Look, journalled, look, reading
 
 
@@ -104,8 +105,9 @@ def status_command(asked: Asked) -> int:
         last = journal.sweeps()[:3] if journal else []
         sweeps = [(each, journal.steps(each.id)) for each in last] if journal else []
         indexed = [each for each in journal.archives() if each.digest] if journal else []
+        studies = study_all(settings, journal, clock.read())
     disk = shutil.disk_usage(settings.workspace)
-    found = Status(settings, now, disk.total, disk.free, known, sweeps, indexed)
+    found = Status(settings, now, disk.total, disk.free, known, sweeps, studies, indexed)
     notes = session.notes()
     session.answer(present.of_status(found, notes), present.status_lines(found, notes))
     return 0

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from artifact_janitor.config.schema import PREFIX, UNVALIDATED, Schema, Table, meant, said
+from artifact_janitor.config.said import said
+from artifact_janitor.config.schema import PREFIX, UNVALIDATED, Schema, Table, meant
 from artifact_janitor.errors import ConfigError, Problem
 
 LARGEST = 1_000_000
@@ -47,10 +48,14 @@ class Given:
 
     @property
     def policies(self) -> list[dict[str, object]]:
-        """Whatever stands in the place of a policy and is none counts as an empty one."""
-        given = self.environment.get("policy", self.file.get("policy", []))
+        return self.rows("policy")
+
+    def rows(self, name: str) -> list[dict[str, object]]:
+        """Of a list of tables. Whatever stands in the place of one and is none counts as an
+        empty one."""
+        given = self.environment.get(name, self.file.get(name, []))
         listed = given if isinstance(given, list) else []
-        return [policy if isinstance(policy, dict) else {} for policy in listed]
+        return [row if isinstance(row, dict) else {} for row in listed]
 
     def place(self, where: Place) -> str:
         """As a person would write it: ``policy[1].keep_last``, or the variable's name."""

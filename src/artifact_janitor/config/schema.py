@@ -23,6 +23,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from artifact_janitor.config import trainer_values
+from artifact_janitor.config.said import MOST, said
 from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.model import KINDS
 from artifact_janitor.core.policy import ARCHIVE, pattern
@@ -31,31 +33,13 @@ from artifact_janitor.units import DAY, parse_duration, parse_size, quoted
 
 PREFIX = "JANITOR_"
 """What the names of environment variables begin with."""
-MOST = 1_000_000_000
-"""The largest number that a counting rule takes."""
 
 LONGEST_NAME = 200
 """Letters in the name of a metric."""
 
 THEN = ("trash", SLIM, ARCHIVE, COMPRESS)
-UNVALIDATED = ("gitignore", "schedule", "retrain")
+UNVALIDATED = ("gitignore", "schedule")
 """Tables of later versions: to leave them aside removes nothing."""
-
-
-def said(value: object) -> str:
-    """A value as an error names it: short, on one line, in the words of TOML."""
-    match value:
-        case str():
-            return quoted(value)
-        case dict():
-            return "a table"
-        case list():
-            return "a list"
-        case None | True | False:
-            return {None: "null", True: "true", False: "false"}[value]
-        case int() if abs(value) > MOST**4:
-            return "a huge number"
-    return str(value)
 
 
 def meant(word: str, known: tuple[str, ...] | list[str]) -> str:
@@ -260,6 +244,13 @@ def _level(value: object) -> int:
     return number
 
 
+def _some_time(value: object) -> int:
+    length = _duration(value)
+    if length == 0:
+        raise ValueError(f'{said(value)} is no time at all; write "60s", "12h"')
+    return length
+
+
 def setting(default: Any, meaning: str, example: object = None) -> Any:
     """A key: its default and an example as written in the file, and what it means."""
     examples = [default if example is None else example]
@@ -430,6 +421,67 @@ class PolicyTable(Table):
     )
 
 
+class RetrainTable(Table):
+    """What becomes of finished studies. The first whose `studies` matches governs a study. A
+    study that none governs is looked at, and nothing is trained."""
+
+    studies: Annotated[str, PlainValidator(trainer_values.studies)] = setting(
+        "*",
+        "Which studies: a pattern for the name of the database's file, or the study's name.",
+        "eurusd*",
+    )
+    command: Annotated[tuple[str, ...] | None, PlainValidator(trainer_values.command)] = setting(
+        None,
+        "What trains the best trial again, without a shell, in the workspace. {request} is a"
+        " file that says what to train, {out} the folder for what comes of it.",
+        ["python", "train_final.py", "--request", "{request}", "--out", "{out}"],
+    )
+    function: Annotated[str | None, PlainValidator(trainer_values.function)] = setting(
+        None, "A Python function instead of a command.", "my_project.training:train_final"
+    )
+    python: Annotated[str | None, PlainValidator(trainer_values.program)] = setting(
+        None, "The Python that runs the function or the command.", "/path/to/python"
+    )
+    model_type: Annotated[str | None, PlainValidator(trainer_values.model_type)] = setting(
+        None,
+        "A regular expression that finds the type of the model in a study's name, where the"
+        " study has no user attribute model_type.",
+        "^(?:.*_)?(?P<model_type>mlp|lstm|transformer)$",
+    )
+    objective: Annotated[int | str | None, PlainValidator(trainer_values.objective)] = setting(
+        None,
+        "Which objective decides in a study with several: its number from 1 on, or its name.",
+        1,
+    )
+    mode: Annotated[str, PlainValidator(trainer_values.mode)] = setting(
+        "auto",
+        'Where the model comes from: "adopt" takes the one that the trial left, "replay" trains'
+        ' with its seed, "refit" trains anew; "auto" is the first of these that can be.',
+    )
+    parallel: Annotated[int, PlainValidator(trainer_values.parallel)] = setting(
+        1, "Trainings at once."
+    )
+    max_age: Duration = setting(
+        "7d",
+        "What was finished longer ago than this when the janitor first saw it is reported, not"
+        " trained.",
+    )
+    tolerance: Annotated[float, PlainValidator(trainer_values.tolerance)] = setting(
+        0.25,
+        "How far a refit may stay below the best value, as a share of the distance from the best"
+        " to the median of the complete trials.",
+    )
+    quiet: Annotated[int, PlainValidator(_some_time)] = setting(
+        "60s", "How long nothing may happen before a study counts as finished that doesn't say so."
+    )
+    idle_completes: Annotated[bool, PlainValidator(_switch)] = setting(
+        True, "false: only a marker or a target finishes a study, however long it is quiet."
+    )
+    deadline: Annotated[int, PlainValidator(_some_time)] = setting(
+        "12h", "How long one training may take."
+    )
+
+
 class Schema(BaseSettings):
     """The whole file. Built as ``Schema(environment=…, file=…)``: the environment wins."""
 
@@ -442,7 +494,7 @@ class Schema(BaseSettings):
     gitignore: dict[str, object] = {}
     schedule: dict[str, object] = {}
     archive: ArchiveTable = ArchiveTable()
-    retrain: list[dict[str, object]] = []
+    retrain: list[RetrainTable] = []
 
     @classmethod
     def settings_customise_sources(

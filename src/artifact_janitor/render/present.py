@@ -19,8 +19,10 @@ from artifact_janitor.journal import Step as Done
 from artifact_janitor.render.facts import of_evidence
 from artifact_janitor.render.past import moment, of_sweep, sweep_lines
 from artifact_janitor.render.room import of_rooms, standing
+from artifact_janitor.render.studies import of_studies, status_rows
 from artifact_janitor.render.text import View, age
 from artifact_janitor.render.words import Row, line, plural, shown, table
+from artifact_janitor.studying import Studies
 from artifact_janitor.sweep import Look
 from artifact_janitor.units import format_duration, format_size, format_when
 
@@ -165,6 +167,7 @@ class Status:
     free: int
     known: Catalogue
     sweeps: Sequence[tuple[Sweep, Sequence[Done]]]
+    studies: Studies
     archives: Sequence[Archived] = ()
     """Those in the index."""
 
@@ -198,6 +201,7 @@ def of_status(status: Status, notes: Sequence[str]) -> dict[str, Any]:
         "policies": len(status.settings.policies),
         "notes": [*notes],
         "keep_free": of_rooms(status.rooms).get("disk", []),
+        **of_studies(status.studies),
     }
 
 
@@ -212,6 +216,7 @@ def status_lines(status: Status, notes: Sequence[str]) -> Iterator[Text]:
     yield _labelled("disk", f"{disk} · trash {_trash(status)}{archive}")
     for each in standing(status.rooms, status.now):
         yield Text.assemble(("attention  ", "yellow"), each)
+    yield from status_rows(status.studies)
     if status.known.pins:
         places = ", ".join(shown(pin.path) for pin in status.known.pins[:3])
         more = f" … and {len(status.known.pins) - 3} more" if len(status.known.pins) > 3 else ""
