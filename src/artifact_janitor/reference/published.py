@@ -14,6 +14,7 @@ Nothing in it depends on the time or the folder: the same training makes the sam
 from __future__ import annotations
 
 import os
+import pickle
 import platform
 import shutil
 import subprocess
@@ -68,7 +69,7 @@ def origin() -> dict[str, Any]:
     return {
         "git_commit": _git("rev-parse", "HEAD"),
         "git_changed": None if changed is None else bool(changed),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # which is an object of its own
         "python": platform.python_version(),
     }
 
@@ -113,14 +114,16 @@ def _sync(path: Path) -> None:
 def load(path: Path) -> Model:
     """Raises JanitorError where it is no published model; nothing in it is ever run."""
     try:
-        told = torch.load(path, map_location="cpu", weights_only=True)
+        file = path.open("rb")
     except OSError as error:
-        raise JanitorError(
-            f"{path}: {error.strerror or error}", "name a model", str(path)
-        ) from None
+        raise JanitorError(f"{path}: {error.strerror}", "name a model", str(path)) from None
+    try:
+        with file:
+            told = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise _bad(path, "it holds more than tensors and plain values, or is damaged") from None
     except Exception as error:  # noqa: BLE001 - a damaged file raises whatever its bytes lead to
-        what = str(error).strip().partition("\n")[0][:160] or type(error).__name__
-        raise _bad(path, f"it doesn't load with weights_only=True ({what})") from None
+        raise _bad(path, _first_line(error)) from None
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         raise _bad(path, f"its format is not {FORMAT!r}")
     for name, kind in _PARTS.items():
@@ -138,11 +141,14 @@ def _model(told: dict[str, Any], path: Path) -> Model:
         scaler = scalers.restored(told["scalers"]["features"])
         names = tuple(str(name) for name in told["meta"]["classes"])
     except (KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
-        what = str(error).strip().partition("\n")[0][:160]
-        raise _bad(path, f"its parts don't fit together ({what})") from None
+        raise _bad(path, f"its parts don't fit together ({_first_line(error)})") from None
     if len(names) != classes:
         raise _bad(path, f"it names {len(names)} of {classes} classes")
     return Model(network.eval(), settings, scaler, names)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:160] or type(error).__name__
 
 
 def _bad(path: Path, why: str) -> JanitorError:

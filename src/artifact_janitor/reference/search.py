@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import optuna
+import sqlalchemy
 import torch
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import Trial, TrialState
@@ -39,6 +41,29 @@ class Turn:
             os.close(fd)
 
 
+_HEARTLESS = """
+    SELECT number FROM trials JOIN studies USING (study_id)
+    WHERE study_name = :name AND state = 'RUNNING'
+    AND trial_id NOT IN (SELECT trial_id FROM trial_heartbeats)
+"""
+
+
+def heartless(study: optuna.Study) -> list[int]:
+    """Running trials whose heart has never beaten yet; Optuna itself can't be asked."""
+    engine = study._storage._backend.engine
+    with engine.connect() as connection:
+        found = connection.execute(sqlalchemy.text(_HEARTLESS), {"name": study.study_name})
+        return [int(number) for (number,) in found]
+
+
+def await_heart(study: optuna.Study, number: int) -> None:
+    """It beats in a thread of Optuna's, which began a moment ago."""
+    for _ in range(1000):
+        if number not in heartless(study):
+            return
+        time.sleep(0.005)
+
+
 class Search:
     """A study that several processes may work on, and that goes on where it was left."""
 
@@ -56,6 +81,7 @@ class Search:
             self.study.sampler = optuna.samplers.TPESampler(seed=self.base.seed + number)
 
             def objective(trial: Trial) -> float:
+                await_heart(self.study, trial.number)
                 release()  # the trial exists, and the others count it
                 return self.value(trial, learnt, accelerator)
 
@@ -65,9 +91,15 @@ class Search:
         return True
 
     def _room(self) -> bool:
-        """A trial whose process was killed counts until its heart has not beaten for a while."""
+        """A trial whose process was killed counts until its heart has not beaten for a while.
+
+        Optuna waits for ever for one that was killed before its first heartbeat. Nobody else
+        has the turn now, so nobody is about to beat: it is over.
+        """
         if self.target > marks.count(self.study, *marks.FINISHED, TrialState.RUNNING):
             return True
+        for number in heartless(self.study):
+            self.study.tell(number, state=TrialState.FAIL)
         optuna.storages.fail_stale_trials(self.study)
         return self.target > marks.count(self.study, *marks.FINISHED, TrialState.RUNNING)
 

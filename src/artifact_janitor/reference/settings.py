@@ -31,7 +31,7 @@ class SeriesSettings(_Settings):
     bad_rows: Literal["error", "drop"] = "error"
     until: str | None = None
     """The last timestamp that counts: a study stays comparable while its file grows."""
-    rows: int = Field(default=4000, ge=100)
+    rows: int = Field(default=4000, ge=2)
     signal: float = Field(default=0.7, ge=0, lt=1)
     seed: int = 0
 

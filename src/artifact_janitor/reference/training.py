@@ -128,7 +128,7 @@ def train(
     weights; `improved` gets the network whenever it is better than before.
     """
     torch.set_num_threads(settings.training.threads)
-    pl.seed_everything(settings.seed, verbose=False)
+    torch.manual_seed(settings.seed)  # no other chance is asked
     told = settings.windows
     network = models.build(settings.model, told.window, len(FEATURES), told.classes)
     best = BestWeights(heard, improved)
@@ -178,6 +178,7 @@ def _trainer(settings: Settings, accelerator: str, best: BestWeights, into: Sequ
 _NOISE = (
     ".*does not have many workers.*",  # the samples are in memory
     ".*GPU available but not used.*",
+    ".*smaller than the logging interval.*",  # epochs are what is logged
     ".*exists and is not empty.*",  # the run's folder: config_used.yaml is there
     ".*isinstance.treespec, LeafSpec.*",  # Lightning's own use of torch
 )
