@@ -13,7 +13,6 @@ from typing import Any
 import optuna
 import sqlalchemy
 import torch
-from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import Trial, TrialState
 
 from artifact_janitor.reference import contract, marks, published, spaces, training
@@ -41,6 +40,8 @@ class Turn:
             os.close(fd)
 
 
+_GIVEN_UP = "Cannot tell a FAIL trial"
+"""Optuna's words where others failed our trial, since this process stood still for too long."""
 _HEARTLESS = """
     SELECT number FROM trials JOIN studies USING (study_id)
     WHERE study_name = :name AND state = 'RUNNING'
@@ -86,8 +87,11 @@ class Search:
                 return self.value(trial, learnt, accelerator)
 
             survived = (Diverged, torch.OutOfMemoryError)
-            with contextlib.suppress(UpdateFinishedTrialError):  # we slept, and were given up
+            try:
                 self.study.optimize(objective, n_trials=1, catch=survived, callbacks=[say])
+            except ValueError as error:
+                if not str(error).startswith(_GIVEN_UP):
+                    raise
         return True
 
     def _room(self) -> bool:
