@@ -24,14 +24,16 @@ from artifact_janitor.errors import JanitorError, UsageError
 from artifact_janitor.observe.modelfile import is_whole
 from artifact_janitor.reference import (
     contract,
+    material,
     needs,
     predict,
     published,
     run_hpo,
     series,
     train_nn_model,
+    training,
 )
-from artifact_janitor.reference.search import Turn
+from artifact_janitor.reference.search import Search, Turn
 from artifact_janitor.reference.settings import SeriesSettings, checked, with_params
 
 SMALL = ("series.rows=1200", "windows.window=12", "windows.lookback=12", "training.epochs=6")
@@ -187,6 +189,22 @@ def test_no_memory_and_no_room_mean_later(
     assert contract.main([*words, *SMALL]) == contract.RETRY_LATER
     assert "not now" in capsys.readouterr().err
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_hopeless_trial_is_pruned_and_a_diverging_one_fails(workspace: Path) -> None:
+    base = checked(study("fx_mlp").user_attrs["config"], "study")
+    learnt = material.prepared(base)
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=3)
+    other = optuna.create_study(direction="maximize", pruner=pruner, study_name="other")
+    good = dict.fromkeys(range(1, 7), 0.99)
+    done = optuna.trial.create_trial(value=0.99, intermediate_values=good)
+    other.add_trial(done)
+    search = Search(other, base, 2, Turn(Path("unused")), "none")
+    other.optimize(lambda trial: search.value(trial, learnt, "cpu"), n_trials=1)
+    assert other.trials[1].state == optuna.trial.TrialState.PRUNED
+    assert max(other.trials[1].intermediate_values) == 3  # when the pruner has warmed up
+    with pytest.raises(training.Diverged):
+        training.train(with_params(base, {"lr": 1e30}), learnt, "cpu")
 
 
 def write_csv(path: Path, rows: int, **settings: Any) -> None:
