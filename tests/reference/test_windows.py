@@ -95,14 +95,26 @@ def test_a_feature_is_made_of_its_row_and_the_rows_before(prices: Series) -> Non
 
 
 def test_labels_say_what_came_after() -> None:
-    log = np.cumsum([0.0, 1, 1, -1, -1, 1, -1, 0.01, 0, 0]) * 0.01
+    log = np.cumsum([0.0, 1, 1, -1, -1, 1, -1, -0.01, 0, 0.02]) * 0.01
     source = Series(np.arange(10) * HOUR, np.exp(log))
     two = windows.labels(source, settings(horizon=1, lookback=2))
-    assert two.tolist() == [1, 1, 0, 0, 1, 0, 1, 0, 0, -1]
+    assert two.tolist() == [1, 1, 0, 0, 1, 0, 0, 0, 1, -1]
     three = windows.labels(source, settings(horizon=1, lookback=2, classes=3))
-    assert three[2:].tolist() == [0, 0, 2, 0, 1, 1, 1, -1]  # before, the volatility is unknown
+    assert three[2:].tolist() == [0, 0, 2, 0, 1, 1, 2, -1]  # before, the volatility is unknown
     far = windows.labels(source, settings(horizon=3, lookback=2))
-    assert far.tolist() == [1, 0, 0, 0, 1, 0, 1, -1, -1, -1]
+    assert far.tolist() == [1, 0, 0, 0, 0, 0, 1, -1, -1, -1]
+
+
+def test_the_majority_is_that_of_the_training_part() -> None:
+    steps = np.where(np.arange(500) % 5 < 3, -0.01, 0.01)  # falls more often than it rises
+    steps[350:] = 0.01
+    cut = material.cut(Series(np.arange(500) * HOUR, np.exp(np.cumsum(steps))), settings())
+    assert cut.names[cut.majority()] == "down"
+    balance = cut.balance()
+    assert balance["train"]["down"] > balance["train"]["up"]
+    assert sum(part["up"] for part in balance.values()) > sum(
+        part["down"] for part in balance.values()
+    )
 
 
 def test_prices_that_never_move_make_no_noise() -> None:
