@@ -73,6 +73,8 @@ def test_arrows_point_down_only() -> None:
         ("core/model.py", "import os", "The core knows no I/O"),
         ("core/model.py", "import logging", "The core knows no I/O"),
         ("observe/tree.py", "def late():\n    import torch", "No heavy library"),
+        ("cli/app.py", "from artifact_janitor.reference import series", "Nothing of the janitor"),
+        ("reference/series.py", "from artifact_janitor import journal", "The reference project"),
     ],
 )
 def test_an_arrow_that_points_up_is_found(

@@ -15,7 +15,10 @@ import artifact_janitor
 
 ROOT = Path(__file__).parent.parent
 
-HEAVY = ("hydra", "lightning", "matplotlib", "mlflow", "numpy", "optuna", "torch", "wandb")
+HEAVY = (
+    *("hydra", "lightning", "matplotlib", "mlflow", "numpy"),
+    *("optuna", "sklearn", "torch", "torchmetrics", "wandb"),
+)
 
 CONFIG = """\
 [[policy]]
@@ -85,6 +88,7 @@ def test_the_wheel_holds_the_package_and_its_licence_only(wheel: Path) -> None:
         f"artifact_janitor-{artifact_janitor.__version__}.dist-info",
     }
     assert "artifact_janitor/demo/train.py" in names
+    assert "artifact_janitor/reference/conf/model/lstm.yaml" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if "__pycache__" in name]
 
@@ -125,3 +129,16 @@ def test_demo_without_its_extra_says_what_to_type(installed: Path, tmp_path: Pat
     assert shown.returncode == 2
     assert "pip install 'artifact-janitor[demo]'" in shown.stdout + shown.stderr
     assert not (tmp_path / "here").exists()
+
+
+@pytest.mark.parametrize("program", ["run_hpo", "train_nn_model", "predict"])
+def test_the_reference_without_its_extra_says_what_to_type(
+    installed: Path, tmp_path: Path, program: str
+) -> None:
+    words = ["model.pth", "prices.csv"] if program == "predict" else []
+    module = f"artifact_janitor.reference.{program}"
+    shown = call(installed / "python", "-m", module, *words, cwd=tmp_path)
+    assert shown.returncode == 2
+    assert "pip install 'artifact-janitor[train]'" in shown.stderr
+    assert "Traceback" not in shown.stderr
+    assert not list(tmp_path.iterdir())
