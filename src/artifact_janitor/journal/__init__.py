@@ -7,6 +7,7 @@ where it stood (S12). Paths are stored as bytes: a name need not be UTF-8.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sqlite3
@@ -22,11 +23,13 @@ from artifact_janitor.journal import configs as kept
 from artifact_janitor.journal.file import (
     WITH_ARCHIVES,
     WITH_CONFIGS,
+    WITH_PUBLICATIONS,
     connect,
     damaged,
     told,
     version_of,
 )
+from artifact_janitor.journal.publications import Publication, Publications, record
 from artifact_janitor.journal.records import (
     TO_TRASH,
     Archived,
@@ -47,6 +50,7 @@ __all__ = [
     "Intent",
     "Journal",
     "Move",
+    "Publication",
     "State",
     "Step",
     "Sweep",
@@ -126,6 +130,19 @@ class Journal:
             kept.keep(db, configs, bodies)
             db.execute("UPDATE sweep SET ended = NULL WHERE id = ?", (sweep,))
             return [_insert(db, sweep, intent, now) for intent in intents]
+
+    def intend_publication(
+        self, sweep: str, publish: Intent, replace: Intent | None, about: Publication, now: int
+    ) -> Publication:
+        """Write down durably, and at once, what is about to be published and what goes to the
+        trash for it; `about` gets the numbers of both steps."""
+        with self._writing() as db:
+            db.execute("UPDATE sweep SET ended = NULL WHERE id = ?", (sweep,))
+            replaced = _insert(db, sweep, replace, now) if replace else None
+            step = _insert(db, sweep, publish, now)
+            written = dataclasses.replace(about, step=step, replaced=replaced)
+            record(db, written)
+        return written
 
     def settle(
         self, step: int, state: State, why: str, now: int, moves: Sequence[Move] = ()
@@ -215,10 +232,19 @@ class Journal:
         rows = self._rows(
             "SELECT kind, count(*), sum(bytes) FROM step JOIN sweep ON sweep.id = step.sweep "
             f"WHERE {_TOOK} AND state IN ('done', 'purged') AND at >= ? AND NOT by_person "
+            f"{self._not_replaced()}"
             "GROUP BY kind",
             since,
         )
         return {kind: Tally(units, size) for kind, units, size in rows}
+
+    def _not_replaced(self) -> str:
+        """A model whose place another one took is gone by no policy."""
+        there = self.version >= WITH_PUBLICATIONS
+        return (
+            "AND step.id NOT IN (SELECT replaced FROM publication WHERE replaced IS NOT NULL) "
+            * there
+        )
 
     # pins
 
@@ -303,6 +329,11 @@ class Journal:
         """How many rows lie in each of its tables."""
         tables = [row[0] for row in self._rows("SELECT name FROM sqlite_master WHERE type='table'")]
         return {name: self._rows(f'SELECT count(*) FROM "{name}"')[0][0] for name in tables}
+
+    @property
+    def publications(self) -> Publications:
+        """What was published."""
+        return Publications(self._rows, is_there=self.version >= WITH_PUBLICATIONS)
 
     # archives
 
