@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain, islice
 
+from artifact_janitor.core.jobs import Publication, Training
 from artifact_janitor.core.limits import Decision, decide, in_turn, left
 from artifact_janitor.core.model import (
     Artifact,
@@ -37,6 +38,9 @@ from artifact_janitor.units import duration_literal
 EXEMPT_BELOW = 10
 """Kinds with fewer units than this are exempt from the ``max_share`` guard (S8)."""
 
+RETRAIN = "retrain"
+PUBLISH = "publish"
+
 PROOFS = ("uploaded", WORD, "deleted")
 """The evidence without which a unit of its kind never goes: a step's reasons name it."""
 
@@ -53,6 +57,8 @@ class Step:
     """Units that leave with it, or of it; their bytes are in it."""
     trashed: Trashed | None = None
     """What a purge takes."""
+    handover: Training | Publication | None = None
+    """What is trained, or what becomes a model: then the artifact stays where it is."""
 
     @property
     def path(self) -> str:
@@ -66,6 +72,8 @@ class Step:
     @property
     def leaving(self) -> tuple[Artifact, ...]:
         """All units that leave their place."""
+        if self.handover:
+            return ()
         return self.inside if self.do == SLIM else (self.artifact, *self.inside)
 
     @property
@@ -110,7 +118,10 @@ class Plan:
     """Units that would go in the place of others that turn out to be protected, first first."""
 
     def held_back(self, step: Step, *, by_person: bool = False) -> Refusal | None:
-        """The refusal that keeps a step from being carried out, if there is one."""
+        """The refusal that keeps a step from being carried out, if there is one. A model takes
+        nothing away, so no guard holds it back."""
+        if step.handover:
+            return None
         codes = GUARDS - OVERRIDABLE if by_person else GUARDS
         blocking = (each for each in self.refused if each.code in codes)
         kinds = ("",) if step.do == "purge" else ("", step.kind)

@@ -22,11 +22,13 @@ from artifact_janitor.journal import configs as kept
 from artifact_janitor.journal.file import (
     WITH_ARCHIVES,
     WITH_CONFIGS,
+    WITH_JOBS,
     connect,
     damaged,
     told,
     version_of,
 )
+from artifact_janitor.journal.jobs import Jobs
 from artifact_janitor.journal.records import (
     TO_TRASH,
     Archived,
@@ -303,6 +305,11 @@ class Journal:
         """How many rows lie in each of its tables."""
         tables = [row[0] for row in self._rows("SELECT name FROM sqlite_master WHERE type='table'")]
         return {name: self._rows(f'SELECT count(*) FROM "{name}"')[0][0] for name in tables}
+
+    @property
+    def jobs(self) -> Jobs:
+        """The trainings."""
+        return Jobs(self._rows, self._writing, is_there=self.version >= WITH_JOBS)
 
     # archives
 

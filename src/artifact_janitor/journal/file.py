@@ -11,6 +11,7 @@ from typing import cast
 
 from artifact_janitor import wal
 from artifact_janitor.errors import JournalError
+from artifact_janitor.journal.jobs import JOBS
 from artifact_janitor.regular import open_regular
 from artifact_janitor.reserve import is_short
 from artifact_janitor.state import MAKE_ROOM, no_link
@@ -60,13 +61,15 @@ CREATE TABLE archive (
 """
 """The index of archives. As long as its digest is "", one is being written."""
 
-FORMATS = (FIRST, CONFIGS, ARCHIVES)
+FORMATS = (FIRST, CONFIGS, ARCHIVES, JOBS)
 """What makes format 1 of an empty file, format 2 of format 1, and so on."""
 VERSION = len(FORMATS)
 WITH_CONFIGS = 1 + FORMATS.index(CONFIGS)
 """The first format that keeps configurations."""
 WITH_ARCHIVES = 1 + FORMATS.index(ARCHIVES)
 """The first format that has an index of archives."""
+WITH_JOBS = 1 + FORMATS.index(JOBS)
+"""The first format that knows trainings."""
 
 
 @contextmanager
