@@ -11,16 +11,17 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from artifact_janitor.apply import trash
 from artifact_janitor.apply.ground import Ground
-from artifact_janitor.core.jobs import SEEDS, Job
+from artifact_janitor.core.jobs import ADOPTED, Job
 from artifact_janitor.core.study import Trial
 from artifact_janitor.core.trainer import Retrain
+from artifact_janitor.core.wanted import seed_of
 from artifact_janitor.errors import StepFailed
 from artifact_janitor.executors import EXIT, OUT, REQUEST, RESULT, Executor, Spec
 from artifact_janitor.regular import open_regular
@@ -142,21 +143,12 @@ def _request(folder: Path, copy: Path, order: Order, now: int) -> dict[str, obje
             "values": [*trial.values],
             "params": {**trial.params},
             "user_attrs": {**trial.user_attrs},
-            "seed": seed_of(trial.user_attrs),
+            "seed": seed_of(trial),
         },
         "snapshot": str(copy),
         "deadline": end.isoformat(timespec="seconds"),
         "out": str(folder / OUT),
     }
-
-
-def seed_of(attrs: Mapping[str, object]) -> int | None:
-    """The seed that a trial says it used."""
-    for name in SEEDS:
-        if name in attrs:
-            seed = attrs[name]
-            return seed if isinstance(seed, int) and not isinstance(seed, bool) else None
-    return None
 
 
 def _adopt(out: int, order: Order) -> None:
@@ -169,11 +161,11 @@ def _adopt(out: int, order: Order) -> None:
         os.fsync(copy.fileno())
     result = {
         "metric": order.job.value,
-        "seed": seed_of(order.trial.user_attrs),
+        "seed": seed_of(order.trial),
         "epochs": None,
         "data_sha256": "",
         "git_commit": "",
-        "adopted": order.trial.user_attrs.get("janitor:model"),
+        "adopted": order.trial.user_attrs.get(ADOPTED),
     }
     _write(out, RESULT, result)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import chain, islice
 
@@ -83,6 +83,16 @@ class Step:
             return (self,)
         why = (f"{self.path} is slimmed", *self.reasons)
         return tuple(Step(SLIM, each, why) for each in self.inside)
+
+    @property
+    def mark(self) -> tuple[str, ...]:
+        """What tells two steps on one path apart: a file may hold several studies."""
+        match self.handover:
+            case Training(wanted=wanted, attempt=attempt):
+                return wanted.key, str(attempt)
+            case Publication(job=job):
+                return job.key, str(job.attempt)
+        return ()
 
     @property
     def frees_now(self) -> int:
@@ -315,11 +325,17 @@ def _id(steps: Iterable[Step]) -> str:
     """The same steps on the same things have the same name."""
     seen = blake2b(digest_size=2)
     for step in steps:
-        marks = [step.do, step.path, step.artifact.fingerprint]
+        marks = [step.do, step.path, step.artifact.fingerprint, *step.mark]
         if step.do == SLIM:
             marks += [mark for each in step.inside for mark in (each.path, each.fingerprint)]
         seen.update(json.dumps(marks).encode())
     return seen.hexdigest()
+
+
+def with_handover(plan: Plan, steps: Iterable[Step]) -> Plan:
+    """The same plan with what studies and trainings ask for, which comes first."""
+    both = (*steps, *plan.steps)
+    return plan if both == plan.steps else replace(plan, id=_id(both), steps=both)
 
 
 def leaving(plan: Plan) -> Iterator[Artifact]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from artifact_janitor.core.jobs import GONE, Job
+from artifact_janitor.core.wanted import DERIVED
 from artifact_janitor.executors import OUT, PROGRESS, RESULT, Executor, Handle
 from artifact_janitor.regular import open_regular
 
@@ -18,8 +19,6 @@ _TAIL = 64 << 10
 """Bytes at the end of a trainer's progress that are looked at."""
 _LARGEST = 1 << 20
 """Bytes of a result or a sidecar; a larger one tells nothing."""
-DERIVED = "hpo_derived"
-"""The folder of the models that come of studies, in that of all models."""
 
 
 def live(jobs: Iterable[Job], executor: Executor) -> Iterator[Job]:
