@@ -8,9 +8,9 @@ the journal and the executor know is asked again under the lock.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from artifact_janitor.executors.local import Local
 from artifact_janitor.journal import Intent, Journal
 from artifact_janitor.observe import jobs as observed
 from artifact_janitor.observe import study_copy
+from artifact_janitor.observe.jobs import Progress
 from artifact_janitor.observe.opcodes import Flawed
 from artifact_janitor.observe.trained import read_model
 from artifact_janitor.outcome import Outcome
@@ -44,13 +45,21 @@ PREPARED_LATER = 5 * MINUTE
 class Sight:
     """What was seen of studies and jobs, and what follows."""
 
-    handover: Handover = Handover()
-    studies: Studies = Studies((), (), 0)
+    handover: Handover = field(default_factory=Handover)
+    studies: Studies = field(default_factory=lambda: Studies((), (), 0))
 
     def study(self, path: str, name: str) -> Seen | None:
         """A study by its file and its name, if it can be seen now."""
         seen = self.studies.seen
         return next((each for each in seen if _identity(each) == (path, name)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A job, and how far it is by its own word."""
+
+    job: Job
+    progress: Progress | None = None
 
 
 def executor_of(settings: Settings) -> Executor:
@@ -67,8 +76,21 @@ def look(
     place = observed.in_place(settings.workspace, settings.folders.models[0])
     wants = [*_wants(settings, found.seen, asked)]
     known = {job.key for job in jobs} | place
-    fresh = [_adopting(settings, each, found.seen) if _asks(each, known) else each for each in wants]
+    fresh = [
+        _adopting(settings, each, found.seen) if _asks(each, known) else each for each in wants
+    ]
     return Sight(handover(fresh, jobs, place, now.wall), found)
+
+
+def standings(settings: Settings, journal: Journal | None) -> list[Standing]:
+    """All trainings that the journal knows, in the order of their intents, and how far each is."""
+    executor, rows = executor_of(settings), journal.jobs.all() if journal else ()
+    return [_far(each, executor) for each in observed.live(rows, executor)]
+
+
+def _far(job: Job, executor: Executor) -> Standing:
+    handle = executor.find(job.token) if job.live == "RUNNING" else None
+    return Standing(job, observed.progress(handle) if handle else None)
 
 
 def _asks(each: Wanted, known: set[str]) -> bool:
@@ -216,11 +238,11 @@ class HandingOver:
     def _bury_others(self, job: Job) -> None:
         """Never two trainings of one key: what is left of an earlier one is ended first."""
         for each in self.place.journal.jobs.all():
-            if each.key == job.key and each.id != job.id:
-                if handle := self.executor.find(each.token):
-                    if not self.executor.status(handle).is_over:
-                        raise StepSkipped("the training before it is still being ended")
-                    self.executor.bury(handle)
+            other = each.key == job.key and each.id != job.id
+            if other and (handle := self.executor.find(each.token)):
+                if not self.executor.status(handle).is_over:
+                    raise StepSkipped("the training before it is still being ended")
+                self.executor.bury(handle)
 
     def _order(self, job: Job, training: Training) -> Order:
         wants = training.wanted
@@ -241,6 +263,24 @@ class HandingOver:
 
     def _publish(self, step: Step, job: Job) -> Outcome:
         raise NotImplementedError
+
+
+def cancel(place: Workplace, studies: Collection[tuple[str, str]]) -> list[Job]:
+    """End the trainings of these studies, by file and name; those that were ended. A study whose
+    training was cancelled is not trained again by itself. Raises Locked, StepFailed."""
+    executor = executor_of(place.settings)
+    with place.state.handover():
+        ended = [
+            job
+            for job in place.journal.jobs.all()
+            if job.is_active and (job.path, job.study) in studies
+        ]
+        for job in ended:
+            if (handle := executor.find(job.token)) is not None:
+                executor.cancel(handle)
+            now = clock.read().wall
+            place.journal.jobs.turn(job.id, "cancelled", "a person cancelled it", now)
+    return ended
 
 
 def recover(place: Workplace) -> list[str]:

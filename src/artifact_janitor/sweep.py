@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
@@ -13,7 +13,7 @@ from artifact_janitor import clock, handing_over
 from artifact_janitor.archiving import Archiving
 from artifact_janitor.config import Settings
 from artifact_janitor.core.model import Artifact, Catalogue, Refusal
-from artifact_janitor.core.plan import Plan, leaving, plan, with_handover
+from artifact_janitor.core.plan import Plan, Step, leaving, plan, with_handover
 from artifact_janitor.core.policy import ARCHIVE, Policy
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.execution import Execution, Options
@@ -44,7 +44,7 @@ class Look:
 
     survey: Survey
     plan: Plan
-    sight: Sight = Sight()
+    sight: Sight = field(default_factory=Sight)
     """Studies and trainings, where they were asked for."""
 
     @property
@@ -128,9 +128,7 @@ def with_studies(settings: Settings, seen: Look, kinds: Collection[str] = ()) ->
         return seen
     with reading(settings) as journal:
         sight = handing_over.look(settings, journal, clock.read())
-    steps = (
-        each for each in sight.handover.steps if not kinds or each.artifact.kind in kinds
-    )
+    steps = (each for each in sight.handover.steps if not kinds or each.artifact.kind in kinds)
     return replace(seen, plan=with_handover(seen.plan, steps), sight=sight)
 
 
@@ -258,7 +256,8 @@ def run(
         remember(settings, seen.sight.studies)
         if not seen.plan.steps:
             HandingOver(place, seen.sight, "").settle_alone()
-            return Report("", seen.plan, (), started.wall, clock.read().wall, tuple(recovered))
+            ended, found = clock.read().wall, tuple(recovered)
+            return Report("", seen.plan, (), started.wall, ended, found, tuple(seen.notes))
         name = place.journal.begin(
             seen.plan.id, options.command, started.wall, by_person=options.by_person
         )
@@ -280,8 +279,30 @@ def run(
                 if tick:
                     tick("carrying out", len(outcomes), len(seen.plan.steps))
             place.finish(name)
-    ended = clock.read().wall
-    return Report(name, seen.plan, tuple(outcomes), started.wall, ended, tuple(recovered))
+    ended, found = clock.read().wall, tuple(recovered)
+    return Report(name, seen.plan, tuple(outcomes), started.wall, ended, found, tuple(seen.notes))
+
+
+def hand_over(
+    settings: Settings,
+    sight: Sight,
+    steps: Sequence[Step],
+    command: str,
+    stop: Callable[[], bool] = lambda: False,
+) -> Report:
+    """Carry out steps of a handover alone, and what became of jobs."""
+    found = with_handover(Plan("", clock.read().wall, (), (), ()), steps)
+    with workplace(settings) as place:
+        started = clock.read().wall
+        remember(settings, sight.studies)
+        if not steps:
+            HandingOver(place, sight, "").settle_alone()
+            return Report("", found, (), started, clock.read().wall)
+        name = place.journal.begin(found.id, command, started, by_person=True)
+        with place.state.sweep(name):
+            outcomes = tuple(HandingOver(place, sight, name).of(steps, stop))
+            place.finish(name)
+    return Report(name, found, outcomes, started, clock.read().wall)
 
 
 def believe_clock(journal: Journal, now: clock.Reading, *, by_person: bool) -> None:

@@ -49,6 +49,8 @@ class Said:
     """What a person should know of one study. A question is one that only they can answer."""
 
     path: str
+    name: str
+    """The study's own, and as people call it."""
     study: str
     text: str
     hint: str = ""
@@ -280,7 +282,7 @@ def _row(row: Retrain) -> str:
 
 
 def _said(wanted: Wanted, text: str, hint: str = "", *, is_question: bool = False) -> Said:
-    return Said(wanted.path, wanted.name, text, hint, is_question)
+    return Said(wanted.path, wanted.study, wanted.name, text, hint, is_question)
 
 
 def _quoted(name: str) -> str:

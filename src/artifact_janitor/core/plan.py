@@ -95,6 +95,16 @@ class Step:
         return ()
 
     @property
+    def about(self) -> tuple[str, str] | None:
+        """The study that a training or a publication is about, by its file and its name."""
+        match self.handover:
+            case Training(wanted=wanted):
+                return wanted.path, wanted.study
+            case Publication(job=job):
+                return job.path, job.study
+        return None
+
+    @property
     def frees_now(self) -> int:
         """The trash gives back at its purge."""
         return self.artifact.frees if self.do == "purge" else 0

@@ -98,6 +98,8 @@ class Study:
     """Which process has the file open for writing; "" where none does."""
     results: str = ""
     """The ``optimization_results.yaml`` that Hydra's sweeper wrote when it was done."""
+    results_at: int = 0
+    """mtime of that."""
     is_journal: bool = False
 
     @property
@@ -112,6 +114,13 @@ class Study:
     @property
     def target(self) -> int | None:
         return _count(self.attrs.get(TARGET))
+
+    @property
+    def asks_for_holder(self) -> bool:
+        """Whether it matters who has its file open. A journal is opened anew for each line."""
+        unmet = self.target is not None and self.over < self.target
+        running = self.counts.get("RUNNING", 0) + self.counts.get("WAITING", 0)
+        return not self.is_journal and (unmet or running > 0)
 
     @property
     def fingerprint(self) -> str:
@@ -190,7 +199,7 @@ def judge(study: Study, earlier: Earlier | None, rules: Rules, asked: Asked) -> 
     """The state of a study, from what is seen now and what was seen before."""
     since = _since(study, earlier, asked.now)
     quiet = max(asked.now - since, 0) if asked.is_clock_sound else 0
-    state, by, why = _state(study, earlier, rules, quiet, asked)
+    state, by, why = _state(study, earlier, rules, _Still(since, quiet), asked)
     objective, question = _objective(study, rules)
     best = study.bests[objective] if objective is not None and study.bests else None
     first = earlier.first_seen if earlier else asked.now
@@ -208,23 +217,31 @@ def _since(study: Study, earlier: Earlier | None, now: int) -> int:
     return study.written if looked <= study.written <= now else now
 
 
+class _Still(NamedTuple):
+    """Nothing happened since then, and how long that is as far as the clock can be believed."""
+
+    since: int
+    quiet: int
+
+
 Verdict = tuple[State, str, str]
 """The state, what finished it, and why."""
 
 
 def _state(
-    study: Study, earlier: Earlier | None, rules: Rules, quiet: int, asked: Asked
+    study: Study, earlier: Earlier | None, rules: Rules, still: _Still, asked: Asked
 ) -> Verdict:
+    life = _life(study, rules, still.quiet, asked)
     if not any(study.bests):
-        return EMPTY, "", _nothing(study)
-    if life := _life(study, rules, quiet, asked):
+        return EMPTY, "", "; ".join(filter(None, (_nothing(study), life)))
+    if life:
         return ACTIVE, "", life
-    if by := _said(study, quiet):
+    if by := _said(study, still):
         return FINISHED, *by
     changed = earlier is not None and earlier.fingerprint != study.fingerprint
-    if earlier and earlier.finished and changed and quiet < rules.quiet:
+    if earlier and earlier.finished and changed and still.quiet < rules.quiet:
         return ACTIVE, "", "it was finished, and goes on"
-    return _idle(study, rules, quiet)
+    return _idle(study, rules, still.quiet)
 
 
 def _nothing(study: Study) -> str:
@@ -255,14 +272,14 @@ def _life(study: Study, rules: Rules, quiet: int, asked: Asked) -> str:
     return ""
 
 
-def _said(study: Study, quiet: int) -> tuple[str, str] | None:
+def _said(study: Study, still: _Still) -> tuple[str, str] | None:
     """What its author, or its sweeper, said: by what it is finished, and why."""
     marked, target = _count(study.attrs.get(MARKER)), study.target
     if marked is not None and marked == study.over:
         return "marker", f"its {MARKER} says so, at {_trials(marked, verb=False)}"
-    if target is not None and study.over >= target and quiet >= MOMENT:
+    if target is not None and study.over >= target and still.quiet >= MOMENT:
         return "target", f"{study.over} of {target} trials are finished"
-    if study.results:
+    if study.results and still.since <= study.results_at + MINUTE:
         return "results", f"Hydra's sweeper wrote {study.results}"
     return None
 
@@ -293,7 +310,7 @@ def _notes(study: Study, state: State) -> list[str]:
     if marked is not None and marked != study.over:
         notes.append(f"{MARKER} says {marked}, but {study.over} trials are finished: it is void")
     for name in (MARKER, TARGET):
-        if name in study.attrs and _count(study.attrs[name]) is None:
+        if study.attrs.get(name) is not None and _count(study.attrs[name]) is None:
             notes.append(f"{name} is no number of trials: it is not counted")
     return notes
 
