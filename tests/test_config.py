@@ -155,9 +155,8 @@ def test_archives_may_lie_elsewhere(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("table", UNVALIDATED)
 def test_tables_of_later_versions_are_noted(tmp_path: Path, table: str) -> None:
-    name = f"[[{table}]]" if table == "retrain" else f"[{table}]"
-    read = settings(tmp_path, f'{name}\nanything = {{ at = ["all"] }}')
-    assert read.notes == (f"{name} is not acted on by this version",)
+    read = settings(tmp_path, f'[{table}]\nanything = {{ at = ["all"] }}')
+    assert read.notes == (f"[{table}] is not acted on by this version",)
 
 
 def test_an_early_purge_without_a_limit_is_noted(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from artifact_janitor.apply import publish, trash
 from artifact_janitor.apply.archive import store
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.core.model import Pin, is_within
+from artifact_janitor.core.plan import RETRAIN
 from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.journal import Archived, Journal, Move, Publication, State, Step
 from artifact_janitor.state import STATE
@@ -63,6 +64,8 @@ def _settle(journal: Journal, ground: Ground, sweep: str, now: int) -> Iterator[
             yield from _settle_restore(journal, ground, step, now)
         elif step.do == "purge" and step.state == "intended":
             yield from _settle_purge(journal, ground, step, now)
+        elif step.do == RETRAIN and step.state == "intended":
+            _settle_retrain(journal, step, now)
 
 
 def _settle_publications(place: Workplace, sweep: str, now: int) -> Iterator[str]:
@@ -145,6 +148,15 @@ def _settle_trash(journal: Journal, ground: Ground, step: Step, now: int) -> Ite
         return
     journal.settle(step.id, "skipped", "interrupted", now)
     yield f"{step.path} is where it was"
+
+
+def _settle_retrain(journal: Journal, step: Step, now: int) -> None:
+    """What became of the training itself is settled before; see `handing_over`."""
+    begun = any(
+        job.key == step.fingerprint and job.submitted >= step.at for job in journal.jobs.all()
+    )
+    state: State = "done" if begun else "skipped"
+    journal.settle(step.id, state, "" if begun else "interrupted", now)
 
 
 def _settle_archives(place: Workplace, sweep: str, now: int) -> Iterator[str]:

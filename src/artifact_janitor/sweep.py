@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
-from artifact_janitor import clock
+from artifact_janitor import clock, handing_over
 from artifact_janitor.archiving import Archiving
 from artifact_janitor.config import Settings
 from artifact_janitor.core.model import Artifact, Catalogue, Refusal
-from artifact_janitor.core.plan import Plan, leaving, plan
+from artifact_janitor.core.plan import Plan, Step, leaving, plan, with_handover
 from artifact_janitor.core.policy import ARCHIVE, Policy
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.execution import Execution, Options
+from artifact_janitor.handing_over import HandingOver, Sight
 from artifact_janitor.journal import Journal, open_journal
 from artifact_janitor.observe import kept_configs
 from artifact_janitor.observe.disks import filesystems
@@ -29,6 +30,7 @@ from artifact_janitor.outcome import Outcome
 from artifact_janitor.recovery import recover
 from artifact_janitor.reserve import is_short
 from artifact_janitor.state import State
+from artifact_janitor.studying import remember
 from artifact_janitor.units import DAY, LONGEST
 from artifact_janitor.workplace import ground_of, workplace
 
@@ -42,6 +44,15 @@ class Look:
 
     survey: Survey
     plan: Plan
+    sight: Sight = field(default_factory=Sight)
+    """Studies and trainings, where they were asked for."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of studies."""
+        told = (f"{each.study}: {each.text}" for each in self.sight.handover.said)
+        hints = (f" → {each.hint}" if each.hint else "" for each in self.sight.handover.said)
+        return [text + hint for text, hint in zip(told, hints, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,7 @@ class Report:
     started: int
     ended: int
     recovered: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -108,6 +120,16 @@ def look(
 
     seen, found = _looked_at(settings, Look(seen, found), decide, moment, {*also}, tick)
     return Look(seen, _narrowed(found, kinds))
+
+
+def with_studies(settings: Settings, seen: Look, kinds: Collection[str] = ()) -> Look:
+    """The same look with what studies and trainings ask for. Changes nothing."""
+    if kinds and not {"study", "model"} & {*kinds}:
+        return seen
+    with reading(settings) as journal:
+        sight = handing_over.look(settings, journal, clock.read())
+    steps = (each for each in sight.handover.steps if not kinds or each.artifact.kind in kinds)
+    return replace(seen, plan=with_handover(seen.plan, steps), sight=sight)
 
 
 def _write_down(settings: Settings, seen: Survey, memory: Memory) -> None:
@@ -213,7 +235,7 @@ def mend(settings: Settings) -> list[str]:
     if not os.path.exists(State(settings.workspace).journal):
         return []  # one that may not be looked at is told by the look that follows
     with workplace(settings) as place:
-        return recover(place, clock.read().wall)
+        return [*handing_over.recover(place), *recover(place, clock.read().wall)]
 
 
 def run(
@@ -231,27 +253,56 @@ def run(
     with workplace(settings) as place:
         started = clock.read()
         believe_clock(place.journal, started, by_person=options.by_person)
+        remember(settings, seen.sight.studies)
         if not seen.plan.steps:
-            return Report("", seen.plan, (), started.wall, clock.read().wall, tuple(recovered))
+            HandingOver(place, seen.sight, "").settle_alone()
+            ended, found = clock.read().wall, tuple(recovered)
+            return Report("", seen.plan, (), started.wall, ended, found, tuple(seen.notes))
         name = place.journal.begin(
             seen.plan.id, options.command, started.wall, by_person=options.by_person
         )
         with place.state.sweep(name):
+            handed = tuple(each for each in seen.plan.steps if each.handover)
             archived = tuple(each for each in seen.plan.steps if each.do == ARCHIVE)
-            others = replace(
-                seen.plan, steps=tuple(each for each in seen.plan.steps if each.do != ARCHIVE)
-            )
+            others = (each for each in seen.plan.steps if each.do != ARCHIVE)
+            rest = tuple(each for each in others if not each.handover)
             execution = Execution(place, seen.survey, name, options)
             archiving = Archiving(place, seen.survey, name, options, tick or (lambda *_: None))
             outcomes = []
-            both = (execution.of(others, stop), archiving.of(seen.plan, archived, stop))
-            for outcome in chain.from_iterable(both):  # a purge makes room for archives
+            every = (
+                HandingOver(place, seen.sight, name).of(handed, stop),
+                execution.of(replace(seen.plan, steps=rest), stop),
+                archiving.of(seen.plan, archived, stop),  # a purge makes room for archives
+            )
+            for outcome in chain.from_iterable(every):
                 outcomes.append(outcome)
                 if tick:
                     tick("carrying out", len(outcomes), len(seen.plan.steps))
             place.finish(name)
-    ended = clock.read().wall
-    return Report(name, seen.plan, tuple(outcomes), started.wall, ended, tuple(recovered))
+    ended, found = clock.read().wall, tuple(recovered)
+    return Report(name, seen.plan, tuple(outcomes), started.wall, ended, found, tuple(seen.notes))
+
+
+def hand_over(
+    settings: Settings,
+    sight: Sight,
+    steps: Sequence[Step],
+    command: str,
+    stop: Callable[[], bool] = lambda: False,
+) -> Report:
+    """Carry out steps of a handover alone, and what became of jobs."""
+    found = with_handover(Plan("", clock.read().wall, (), (), ()), steps)
+    with workplace(settings) as place:
+        started = clock.read().wall
+        remember(settings, sight.studies)
+        if not steps:
+            HandingOver(place, sight, "").settle_alone()
+            return Report("", found, (), started, clock.read().wall)
+        name = place.journal.begin(found.id, command, started, by_person=True)
+        with place.state.sweep(name):
+            outcomes = tuple(HandingOver(place, sight, name).of(steps, stop))
+            place.finish(name)
+    return Report(name, found, outcomes, started, clock.read().wall)
 
 
 def believe_clock(journal: Journal, now: clock.Reading, *, by_person: bool) -> None:

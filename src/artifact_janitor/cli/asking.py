@@ -14,9 +14,11 @@ from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
 from artifact_janitor.core.model import is_within
 from artifact_janitor.errors import UsageError
+from artifact_janitor.handing_over import standings
 from artifact_janitor.journal import Step
 from artifact_janitor.render import present
 from artifact_janitor.render.present import Status
+from artifact_janitor.studying import study_all
 from artifact_janitor.sweep import Look, journalled, look, reading
 
 
@@ -82,8 +84,10 @@ def status_command(asked: Asked) -> int:
         known = journalled(journal, settings, now)
         last = journal.sweeps()[:3] if journal else []
         sweeps = [(each, journal.steps(each.id)) for each in last] if journal else []
+        studies = study_all(settings, journal, clock.read())
+        jobs = standings(settings, journal)
     disk = shutil.disk_usage(settings.workspace)
-    found = Status(settings, now, disk.total, disk.free, known, sweeps)
+    found = Status(settings, now, disk.total, disk.free, known, sweeps, studies, jobs)
     notes = session.notes()
     session.answer(present.of_status(found, notes), present.status_lines(found, notes))
     return 0

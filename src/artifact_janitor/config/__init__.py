@@ -14,9 +14,10 @@ from artifact_janitor.config.checks import problems
 from artifact_janitor.config.commented import sample
 from artifact_janitor.config.folders import NEVER_TAKEN, ROOTS
 from artifact_janitor.config.given import Given, read, read_file
-from artifact_janitor.config.schema import PREFIX, UNVALIDATED, PolicyTable, Schema
+from artifact_janitor.config.schema import PREFIX, UNVALIDATED, PolicyTable, RetrainTable, Schema
 from artifact_janitor.core.model import Kind
 from artifact_janitor.core.policy import Best, Disk, Policy, Safety
+from artifact_janitor.core.trainer import Retrain
 from artifact_janitor.errors import ConfigError, Problem
 from artifact_janitor.units import DAY, SECOND
 
@@ -87,6 +88,7 @@ class Settings:
     disk: Disk
     archive: Archive
     notes: tuple[str, ...]
+    retrain: tuple[Retrain, ...] = ()
 
 
 def load(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Settings:
@@ -151,6 +153,7 @@ def _settings(given: Given, workspace: Path, source: Path | None) -> Settings:
         safety=Safety(**schema.safety.model_dump()),
         disk=Disk(**schema.disk.model_dump()),
         archive=Archive(**schema.archive.model_dump()),
+        retrain=tuple(_retrain(row) for row in schema.retrain),
         notes=tuple(_notes(schema, given)),
     )
 
@@ -161,11 +164,14 @@ def _policy(table: PolicyTable) -> Policy:
     return Policy(kind=cast(Kind, table.kind), keep_best=best, **values)
 
 
+def _retrain(table: RetrainTable) -> Retrain:
+    return Retrain(**table.model_dump())
+
+
 def _notes(schema: Schema, given: Given) -> Iterator[str]:
     for table in UNVALIDATED:
         if table in given.file or table in given.environment:
-            name = f"[[{table}]]" if table == "retrain" else f"[{table}]"
-            yield f"{name} is not acted on by this version"
+            yield f"[{table}] is not acted on by this version"
     if schema.disk.purge_early and not schema.disk.keep_free:
         yield f"{given.place(('disk', 'purge_early'))}: nothing is purged early without keep_free"
     for index, policy in enumerate(given.policies):

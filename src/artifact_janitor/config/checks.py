@@ -23,6 +23,7 @@ from artifact_janitor.config.schema import (
     DiskTable,
     FolderTable,
     PolicyTable,
+    RetrainTable,
     SafetyTable,
     Schema,
     Table,
@@ -42,6 +43,7 @@ TABLES: dict[str, type[Table]] = {
     "disk": DiskTable,
     "archive": ArchiveTable,
     "policy": PolicyTable,
+    "retrain": RetrainTable,
 }
 MISSING = {
     "kind": 'what the policy governs, kind = "hydra-run"',
@@ -58,6 +60,7 @@ def problems(given: Given, workspace: Path, today: date) -> list[Problem]:
         *_schema_problems(given),
         *folder_problems(given, workspace),
         *_policy_problems(given, today),
+        *_retrain_problems(given),
         *store_problems(given, workspace),
     ]
     return sorted(set(found), key=lambda problem: (_natural(problem.where), problem.what))
@@ -115,7 +118,7 @@ def _unknown(where: Place) -> str:
         return f"not in this version yet: {LATER_KEYS[key]}"
     for name, home in TABLES.items():
         if key in home.model_fields:
-            header = f"[[{name}]]" if home is PolicyTable else f"[{name}]"
+            header = f"[[{name}]]" if home in (PolicyTable, RetrainTable) else f"[{name}]"
             return f"unknown key here; it belongs in {header}"
     known = list(table.model_fields)
     guess = meant(key, [*known, *LATER_KEYS] if table is PolicyTable else known)
@@ -135,6 +138,40 @@ def _policy_problems(given: Given, today: date) -> Iterator[Problem]:
         ):
             if what:
                 yield _problem(given, where, what)
+
+
+def _retrain_problems(given: Given) -> Iterator[Problem]:
+    rows = given.rows("retrain")
+    for index, row in enumerate(rows):
+        place: Place = ("retrain", index)
+        for where, what in (
+            (place, _trains_nothing(row)),
+            (place, _overruled(given, rows, index)),
+        ):
+            if what:
+                yield Problem(given.place(where), what)
+
+
+def _trains_nothing(row: dict[str, object]) -> str:
+    """One thing that trains, unless a trial's own model is all that is asked for."""
+    if not row.keys() <= RetrainTable.model_fields.keys():
+        return ""  # the unknown key may be the one
+    given = [name for name in ("command", "function") if name in row]
+    if len(given) == 2:
+        return "has a command and a function: remove one of them"
+    if not given and row.get("mode") != "adopt":
+        return 'trains nothing: add command = [...] or function = "...", or mode = "adopt"'
+    return ""
+
+
+def _overruled(given: Given, rows: list[dict[str, object]], index: int) -> str:
+    """Said only where it is certain: by the same pattern, or by one that matches all."""
+    mine = rows[index].get("studies", "*")
+    for earlier, other in enumerate(rows[:index]):
+        if other.get("studies", "*") in ("*", mine):
+            governs = given.place(("retrain", earlier))
+            return f"can never apply: {governs} already governs these studies; move it up"
+    return ""
 
 
 def _keeps_nothing(policy: dict[str, object]) -> str:

@@ -14,6 +14,7 @@ from artifact_janitor.config.schema import (
     DiskTable,
     FolderTable,
     PolicyTable,
+    RetrainTable,
     SafetyTable,
     Table,
 )
@@ -38,6 +39,9 @@ WANDB = """\
 WANDB_KEYS = ("unsynced", "uploaded_before")
 """They stand in the example of this kind, because they mean nothing to others."""
 
+FUNCTION_KEYS = ("function",)
+"""They stand in an example of their own, because they take the place of others."""
+
 EXAMPLES = """\
 #[[policy]]
 #kind = "checkpoint"
@@ -60,6 +64,8 @@ def sample() -> str:
         _table("[archive]", ArchiveTable),
         _table("#[[policy]]", PolicyTable, WANDB_KEYS),
         WANDB + "\n".join(_keys(PolicyTable, WANDB_KEYS)) + "\n\n" + EXAMPLES,
+        _table("#[[retrain]]", RetrainTable, FUNCTION_KEYS),
+        "#[[retrain]]\n" + "\n".join(_keys(RetrainTable, FUNCTION_KEYS)) + "\n",
     )
     return "\n\n".join((head, *tables))
 

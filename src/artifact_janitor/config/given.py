@@ -47,10 +47,14 @@ class Given:
 
     @property
     def policies(self) -> list[dict[str, object]]:
-        """Whatever stands in the place of a policy and is none counts as an empty one."""
-        given = self.environment.get("policy", self.file.get("policy", []))
+        return self.rows("policy")
+
+    def rows(self, name: str) -> list[dict[str, object]]:
+        """Of a list of tables. Whatever stands in the place of one and is none counts as an
+        empty one."""
+        given = self.environment.get(name, self.file.get(name, []))
         listed = given if isinstance(given, list) else []
-        return [policy if isinstance(policy, dict) else {} for policy in listed]
+        return [row if isinstance(row, dict) else {} for row in listed]
 
     def place(self, where: Place) -> str:
         """As a person would write it: ``policy[1].keep_last``, or the variable's name."""

@@ -26,6 +26,7 @@ from pydantic_settings import (
 from artifact_janitor.core.model import KINDS
 from artifact_janitor.core.policy import ARCHIVE, pattern
 from artifact_janitor.core.slimming import SLIM
+from artifact_janitor.core.trainer import MODES, PLACEHOLDERS
 from artifact_janitor.units import parse_duration, parse_size, quoted
 
 PREFIX = "JANITOR_"
@@ -41,7 +42,7 @@ LATER_THEN = ("compress",)
 LATER_KEYS = {
     "expire": "remove the line, there are no archives to expire",
 }
-UNVALIDATED = ("gitignore", "schedule", "retrain")
+UNVALIDATED = ("gitignore", "schedule")
 """Tables of later versions: to leave them aside removes nothing."""
 
 
@@ -262,6 +263,87 @@ def _level(value: object) -> int:
     return number
 
 
+def _studies(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f'{said(value)} names no studies; write "*", or a name such as "eurusd*"')
+    return value
+
+
+def _command(value: object) -> tuple[str, ...]:
+    example = 'command = ["python", "train.py", "--request", "{request}", "--out", "{out}"]'
+    if not isinstance(value, list) or not value or not all(isinstance(e, str) for e in value):
+        raise ValueError(f"{said(value)} is no list of words; write {example}")
+    for each in PLACEHOLDERS:
+        if not any(each in word for word in value):
+            raise ValueError(f"doesn't name {each}, which the trainer needs; write {example}")
+    if not value[0] or any("\0" in word for word in value):
+        raise ValueError(f"names no program to start; write {example}")
+    return tuple(value)
+
+
+def _function(value: object) -> str:
+    names = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
+    if not isinstance(value, str) or not re.fullmatch(f"{names}:{names}", value):
+        raise ValueError(f'{said(value)} is no function; write it like "my_project.training:train"')
+    return value
+
+
+def _program(value: object) -> str:
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ValueError(f'{said(value)} is no program; write it like "/opt/env/bin/python"')
+    return value
+
+
+def _model_type(value: object) -> str:
+    example = '"^(?:.*_)?(?P<model_type>mlp|lstm)$"'
+    if not isinstance(value, str):
+        raise ValueError(f"{said(value)} is no pattern; write it like {example}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            groups = re.compile(value).groupindex
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"{said(value)} is no pattern: {error}") from None
+    if "model_type" not in groups:
+        raise ValueError(f"{said(value)} has no group of that name; write it like {example}")
+    return value
+
+
+def _objective(value: object) -> int | str:
+    if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
+        raise ValueError(f'{said(value)} is no objective; write its number from 1 on, or "val_f1"')
+    if isinstance(value, int) and not 1 <= value <= MOST:
+        raise ValueError(f"{value} is no objective; they are counted from 1 on")
+    return value
+
+
+def _mode(value: object) -> str:
+    if value not in MODES:
+        raise ValueError(
+            f'{said(value)} is no mode; write "' + '", "'.join(MODES[:-1]) + '" or "refit"'
+        )
+    return str(value)
+
+
+def _parallel(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000:
+        raise ValueError(f"{said(value)} is no number of trainings at once; write 1 or more")
+    return value
+
+
+def _tolerance(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1000:
+        raise ValueError(f"{said(value)} is no tolerance; write 0 or more: 0.25 is a quarter")
+    return float(value)
+
+
+def _some_time(value: object) -> int:
+    length = _duration(value)
+    if length == 0:
+        raise ValueError(f'{said(value)} is no time at all; write "60s", "12h"')
+    return length
+
+
 def setting(default: Any, meaning: str, example: object = None) -> Any:
     """A key: its default and an example as written in the file, and what it means."""
     examples = [default if example is None else example]
@@ -420,6 +502,65 @@ class PolicyTable(Table):
     )
 
 
+class RetrainTable(Table):
+    """What becomes of finished studies. The first whose `studies` matches governs a study. A
+    study that none governs is looked at, and nothing is trained."""
+
+    studies: Annotated[str, PlainValidator(_studies)] = setting(
+        "*",
+        "Which studies: a pattern for the name of the database's file, or the study's name.",
+        "eurusd*",
+    )
+    command: Annotated[tuple[str, ...] | None, PlainValidator(_command)] = setting(
+        None,
+        "What trains the best trial again, without a shell, in the workspace. {request} is a"
+        " file that says what to train, {out} the folder for what comes of it.",
+        ["python", "train_final.py", "--request", "{request}", "--out", "{out}"],
+    )
+    function: Annotated[str | None, PlainValidator(_function)] = setting(
+        None, "A Python function instead of a command.", "my_project.training:train_final"
+    )
+    python: Annotated[str | None, PlainValidator(_program)] = setting(
+        None, "The Python that runs the function or the command.", "/path/to/python"
+    )
+    model_type: Annotated[str | None, PlainValidator(_model_type)] = setting(
+        None,
+        "A regular expression that finds the type of the model in a study's name, where the"
+        " study has no user attribute model_type.",
+        "^(?:.*_)?(?P<model_type>mlp|lstm|transformer)$",
+    )
+    objective: Annotated[int | str | None, PlainValidator(_objective)] = setting(
+        None,
+        "Which objective decides in a study with several: its number from 1 on, or its name.",
+        1,
+    )
+    mode: Annotated[str, PlainValidator(_mode)] = setting(
+        "auto",
+        'Where the model comes from: "adopt" takes the one that the trial left, "replay" trains'
+        ' with its seed, "refit" trains anew; "auto" is the first of these that can be.',
+    )
+    parallel: Annotated[int, PlainValidator(_parallel)] = setting(1, "Trainings at once.")
+    max_age: Duration = setting(
+        "7d",
+        "What was finished longer ago than this when the janitor first saw it is reported, not"
+        " trained.",
+    )
+    tolerance: Annotated[float, PlainValidator(_tolerance)] = setting(
+        0.25,
+        "How far a refit may stay below the best value, as a share of the distance from the best"
+        " to the median of the complete trials.",
+    )
+    quiet: Annotated[int, PlainValidator(_some_time)] = setting(
+        "60s", "How long nothing may happen before a study counts as finished that doesn't say so."
+    )
+    idle_completes: Annotated[bool, PlainValidator(_switch)] = setting(
+        True, "false: only a marker or a target finishes a study, however long it is quiet."
+    )
+    deadline: Annotated[int, PlainValidator(_some_time)] = setting(
+        "12h", "How long one training may take."
+    )
+
+
 class Schema(BaseSettings):
     """The whole file. Built as ``Schema(environment=…, file=…)``: the environment wins."""
 
@@ -432,7 +573,7 @@ class Schema(BaseSettings):
     gitignore: dict[str, object] = {}
     schedule: dict[str, object] = {}
     archive: ArchiveTable = ArchiveTable()
-    retrain: list[dict[str, object]] = []
+    retrain: list[RetrainTable] = []
 
     @classmethod
     def settings_customise_sources(

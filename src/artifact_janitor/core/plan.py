@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import chain, islice
 
+from artifact_janitor.core.jobs import Publication, Training
 from artifact_janitor.core.limits import Decision, decide, in_turn, left
 from artifact_janitor.core.model import (
     Artifact,
@@ -37,6 +38,9 @@ from artifact_janitor.units import duration_literal
 EXEMPT_BELOW = 10
 """Kinds with fewer units than this are exempt from the ``max_share`` guard (S8)."""
 
+RETRAIN = "retrain"
+PUBLISH = "publish"
+
 PROOFS = ("uploaded", WORD, "deleted")
 """The evidence without which a unit of its kind never goes: a step's reasons name it."""
 
@@ -53,6 +57,8 @@ class Step:
     """Units that leave with it, or of it; their bytes are in it."""
     trashed: Trashed | None = None
     """What a purge takes."""
+    handover: Training | Publication | None = None
+    """What is trained, or what becomes a model: then the artifact stays where it is."""
 
     @property
     def path(self) -> str:
@@ -66,6 +72,8 @@ class Step:
     @property
     def leaving(self) -> tuple[Artifact, ...]:
         """All units that leave their place."""
+        if self.handover:
+            return ()
         return self.inside if self.do == SLIM else (self.artifact, *self.inside)
 
     @property
@@ -75,6 +83,26 @@ class Step:
             return (self,)
         why = (f"{self.path} is slimmed", *self.reasons)
         return tuple(Step(SLIM, each, why) for each in self.inside)
+
+    @property
+    def mark(self) -> tuple[str, ...]:
+        """What tells two steps on one path apart: a file may hold several studies."""
+        match self.handover:
+            case Training(wanted=wanted, attempt=attempt):
+                return wanted.key, str(attempt)
+            case Publication(job=job):
+                return job.key, str(job.attempt)
+        return ()
+
+    @property
+    def about(self) -> tuple[str, str] | None:
+        """The study that a training or a publication is about, by its file and its name."""
+        match self.handover:
+            case Training(wanted=wanted):
+                return wanted.path, wanted.study
+            case Publication(job=job):
+                return job.path, job.study
+        return None
 
     @property
     def frees_now(self) -> int:
@@ -110,7 +138,10 @@ class Plan:
     """Units that would go in the place of others that turn out to be protected, first first."""
 
     def held_back(self, step: Step, *, by_person: bool = False) -> Refusal | None:
-        """The refusal that keeps a step from being carried out, if there is one."""
+        """The refusal that keeps a step from being carried out, if there is one. A model takes
+        nothing away, so no guard holds it back."""
+        if step.handover:
+            return None
         codes = GUARDS - OVERRIDABLE if by_person else GUARDS
         blocking = (each for each in self.refused if each.code in codes)
         kinds = ("",) if step.do == "purge" else ("", step.kind)
@@ -304,11 +335,17 @@ def _id(steps: Iterable[Step]) -> str:
     """The same steps on the same things have the same name."""
     seen = blake2b(digest_size=2)
     for step in steps:
-        marks = [step.do, step.path, step.artifact.fingerprint]
+        marks = [step.do, step.path, step.artifact.fingerprint, *step.mark]
         if step.do == SLIM:
             marks += [mark for each in step.inside for mark in (each.path, each.fingerprint)]
         seen.update(json.dumps(marks).encode())
     return seen.hexdigest()
+
+
+def with_handover(plan: Plan, steps: Iterable[Step]) -> Plan:
+    """The same plan with what studies and trainings ask for, which comes first."""
+    both = (*steps, *plan.steps)
+    return plan if both == plan.steps else replace(plan, id=_id(both), steps=both)
 
 
 def leaving(plan: Plan) -> Iterator[Artifact]:

@@ -19,16 +19,21 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from artifact_janitor.core.model import Pin, Tally, Trashed, is_within
+from artifact_janitor.core.study import Earlier, Identity
 from artifact_janitor.journal import configs as kept
+from artifact_janitor.journal import studies as known
 from artifact_janitor.journal.file import (
     WITH_ARCHIVES,
     WITH_CONFIGS,
+    WITH_JOBS,
     WITH_PUBLICATIONS,
+    WITH_STUDIES,
     connect,
     damaged,
     told,
     version_of,
 )
+from artifact_janitor.journal.jobs import Jobs
 from artifact_janitor.journal.publications import Publication, Publications, record
 from artifact_janitor.journal.records import (
     TO_TRASH,
@@ -335,6 +340,11 @@ class Journal:
         """What was published."""
         return Publications(self._rows, is_there=self.version >= WITH_PUBLICATIONS)
 
+    @property
+    def jobs(self) -> Jobs:
+        """The trainings."""
+        return Jobs(self._rows, self._writing, is_there=self.version >= WITH_JOBS)
+
     # archives
 
     def announce(self, step: int, store: str, name: str, ino: int) -> None:
@@ -393,6 +403,25 @@ class Journal:
             lost = [(os.fsencode(path),) for path in gone]
             db.executemany("DELETE FROM memory WHERE path = ?", lost)
             db.executemany("INSERT OR REPLACE INTO memory VALUES (?,?,?,?)", rows)
+
+    def studies(self) -> dict[Identity, Earlier]:
+        """What the last look at each study saw."""
+        if self.version < WITH_STUDIES:
+            return {}
+        rows = self._rows(f"SELECT {known.COLUMNS} FROM study")
+        try:
+            return {known.identity_of(row): known.earlier_of(row) for row in rows}
+        except (ValueError, TypeError):
+            raise damaged(self.path, "what it remembers of studies") from None
+
+    def remember_studies(
+        self, seen: Mapping[Identity, Earlier], paths: Mapping[Identity, str], now: int
+    ) -> None:
+        """Write down what was seen now; forget studies that nobody saw for `known.LASTS`."""
+        rows = [known.row_of(each, paths[each], seen[each]) for each in seen]
+        with self._writing(durable=False) as db:
+            db.execute("DELETE FROM study WHERE looked < ?", (now - known.LASTS,))
+            db.executemany(known.WRITE, rows)
 
 
 def _insert(db: sqlite3.Connection, sweep: str, intent: Intent, now: int) -> int:

@@ -1,9 +1,12 @@
 """Read another program's SQLite file, and leave no trace beside it.
 
 A database with a rollback journal is opened read-only: SQLite takes its shared lock while
-it reads, and writes nothing. One in WAL mode can't be opened like that, because even a
-reader makes ``-wal`` and ``-shm`` files, which then belong to whoever looked: its bytes
-are read into memory, with what its log holds; see `wal`.
+it reads, and writes nothing. In WAL mode even a reader may make ``-wal`` and ``-shm`` files,
+which then belong to whoever looked, so there are three ways (measured):
+
+- what fits into the memory that the caller allows is read into it, with its log; see `wal`;
+- a larger one without a log is read as immutable, and has to be the same before and after;
+- a larger one with both files beside it is opened read-only, its ``-shm`` never written to.
 """
 
 from __future__ import annotations
@@ -12,7 +15,9 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from io import BufferedReader
 from pathlib import Path
+from typing import Literal
 
 from artifact_janitor import wal
 from artifact_janitor.regular import open_regular
@@ -21,36 +26,104 @@ MAGIC = b"SQLite format 3\0"
 PATIENCE = 1.0
 """Seconds to wait for a writer's lock."""
 
+Trouble = Literal["unreadable", "empty", "foreign", "damaged", "busy", "hot"]
+
+_TROUBLES: dict[int, Trouble] = {
+    sqlite3.SQLITE_BUSY: "busy",
+    sqlite3.SQLITE_PROTOCOL: "busy",
+    sqlite3.SQLITE_CORRUPT: "damaged",
+    sqlite3.SQLITE_IOERR: "damaged",
+    sqlite3.SQLITE_NOTADB: "damaged",
+    sqlite3.SQLITE_READONLY: "hot",
+}
+"""What SQLite's primary error codes mean for who only reads. It wants to write where a writer
+was killed in mid-commit, to undo that."""
+
 
 class Unreadable(Exception):
-    """The database tells nothing now; the text says why."""
+    """The database tells nothing now; the text says why, and `kind` in a word."""
+
+    def __init__(self, why: str, kind: Trouble = "unreadable") -> None:
+        super().__init__(why)
+        self.kind = kind
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[sqlite3.Connection]:
+def reading(path: Path, memory: int = wal.LARGEST) -> Iterator[sqlite3.Connection]:
     """A connection to what was last committed. Raises Unreadable, also where a query fails.
 
-    Raises FileNotFoundError where there is no such file.
+    What was found counts only when this ends without an error. A database in WAL mode takes
+    up to `memory` bytes. Raises FileNotFoundError where there is no such file.
     """
     try:
-        with closing(_connect(path)) as db:
+        with _connection(path, memory) as db:
             yield db
     except FileNotFoundError:
         raise
-    except (OSError, sqlite3.Error) as error:
-        why = error.strerror if isinstance(error, OSError) else None
-        raise Unreadable(why or str(error)) from error
+    except OSError as error:
+        raise Unreadable(error.strerror or str(error)) from error
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        raise Unreadable(str(error), _TROUBLES.get(code, "unreadable")) from error
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+@contextmanager
+def _connection(path: Path, memory: int) -> Iterator[sqlite3.Connection]:
     with os.fdopen(_open(path), "rb") as file:
         start = file.read(wal.HEADER)
         if not start.startswith(MAGIC):
-            raise Unreadable("it is no SQLite database" if start else "it is empty")
-        if wal.is_used(start):
-            return wal.connection(file, path)
-    uri = f"{path.absolute().as_uri()}?mode=ro"
+            raise _no_database(start)
+        in_wal = wal.is_used(start)
+        if in_wal and wal.size(file, path) <= memory:
+            with closing(wal.connection(file, path)) as db:
+                yield db
+            return
+        before = _marks(file)
+    if not in_wal:
+        how = "mode=ro"
+    elif not _beside(path, "-wal"):
+        how = "mode=ro&immutable=1"
+    elif _beside(path, "-shm"):
+        how = "mode=ro&readonly_shm=1"
+    else:
+        raise Unreadable("its log is too large to be read without its -shm file")
+    with closing(_opened(path, how)) as db:
+        yield db
+    if "immutable" in how and (_beside(path, "-wal") or _marks_of(path) != before):
+        raise Unreadable("it was written to meanwhile", "busy")
+
+
+def _opened(path: Path, how: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?{how}"
     return sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None)
+
+
+def _no_database(start: bytes) -> Unreadable:
+    if not start:
+        return Unreadable("it is empty", "empty")
+    if MAGIC.startswith(start[: len(MAGIC)]):
+        return Unreadable("it ends in its first bytes", "damaged")
+    return Unreadable("it is no SQLite database", "foreign")
+
+
+def _beside(path: Path, end: str) -> bool:
+    return os.path.lexists(path.with_name(path.name + end))
+
+
+Marks = tuple[int, int, int, int, bytes]
+
+
+def _marks(file: BufferedReader) -> Marks:
+    """What changes with a database: file, size, times, and the counters in its header."""
+    status = os.fstat(file.fileno())
+    file.seek(0)
+    header = file.read(wal.HEADER)
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, header
+
+
+def _marks_of(path: Path) -> Marks:
+    with os.fdopen(_open(path), "rb") as file:
+        return _marks(file)
 
 
 def _open(path: Path) -> int:

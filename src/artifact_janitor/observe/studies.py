@@ -1,7 +1,7 @@
 """Optuna's studies as files: SQLite databases and journals, told by their first bytes.
 
-A database is never opened as one: that would leave ``-wal`` and ``-shm`` beside it, and
-could roll back what a live optimizer is about to commit.
+What is in them is read elsewhere, in `optuna_sql` and `optuna_journal`: retention asks for the
+files alone.
 """
 
 from __future__ import annotations
@@ -32,10 +32,15 @@ def among(folder: Folder, base: Path) -> dict[str, list[str]]:
     return found
 
 
+def is_called_so(name: str) -> bool:
+    """Whether a file's name says that it is a database of studies."""
+    return _DATABASE.fullmatch(name) is not None
+
+
 def _is_database(folder: Folder, name: str, base: Path) -> bool:
     """By its first bytes; one that was only just created has none."""
     if folder.files[name].size == 0:
-        return _DATABASE.fullmatch(name) is not None
+        return is_called_so(name)
     return head(base / folder.path / name, len(MAGIC)) == MAGIC
 
 

@@ -13,13 +13,17 @@ from artifact_janitor.core.model import Artifact, Catalogue
 from artifact_janitor.core.plan import Step
 from artifact_janitor.core.room import Room, rooms
 from artifact_janitor.core.slimming import SLIM
+from artifact_janitor.handing_over import Standing
 from artifact_janitor.journal import Step as Done
 from artifact_janitor.journal import Sweep
+from artifact_janitor.render import jobs
 from artifact_janitor.render.facts import of_evidence
 from artifact_janitor.render.past import moment, of_sweep, sweep_lines
 from artifact_janitor.render.room import of_rooms, standing
+from artifact_janitor.render.studies import of_studies, status_rows
 from artifact_janitor.render.text import View, age
 from artifact_janitor.render.words import Row, line, plural, shown, table
+from artifact_janitor.studying import Studies
 from artifact_janitor.sweep import Look
 from artifact_janitor.units import format_size, format_when
 
@@ -155,6 +159,8 @@ class Status:
     free: int
     known: Catalogue
     sweeps: Sequence[tuple[Sweep, Sequence[Done]]]
+    studies: Studies
+    jobs: Sequence[Standing] = ()
 
     @property
     def rooms(self) -> tuple[Room, ...]:
@@ -179,6 +185,8 @@ def of_status(status: Status, notes: Sequence[str]) -> dict[str, Any]:
         "policies": len(status.settings.policies),
         "notes": [*notes],
         "keep_free": of_rooms(status.rooms).get("disk", []),
+        **of_studies(status.studies),
+        "jobs": [jobs.of_standing(each) for each in status.jobs],
     }
 
 
@@ -192,6 +200,8 @@ def status_lines(status: Status, notes: Sequence[str]) -> Iterator[Text]:
     yield _labelled("disk", f"{disk} · trash {_trash(status)}")
     for each in standing(status.rooms, status.now):
         yield Text.assemble(("attention  ", "yellow"), each)
+    yield from status_rows(status.studies)
+    yield from jobs.status_rows(status.jobs)
     if status.known.pins:
         places = ", ".join(shown(pin.path) for pin in status.known.pins[:3])
         more = f" … and {len(status.known.pins) - 3} more" if len(status.known.pins) > 3 else ""

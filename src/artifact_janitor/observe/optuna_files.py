@@ -1,0 +1,138 @@
+"""Every study in a folder of study files, or why a file tells nothing.
+
+Files are never locked for longer than one short read, and nothing is made beside them. This
+opens and closes study files: a thread that does so takes away the locks of another one in the
+same process that reads them, so a process looks at studies in one thread.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from artifact_janitor.core.study import Broken, Study
+from artifact_janitor.observe import optuna_sql, studies, tree
+from artifact_janitor.observe.liveness import Activity, lease
+from artifact_janitor.observe.optuna_journal import Replay
+from artifact_janitor.observe.optuna_sql import NoStudies, Place
+from artifact_janitor.observe.sqlite import Unreadable, reading
+
+MEMORY = 8 << 20
+"""Bytes of a database in WAL mode that are read into memory."""
+BESIDE = ("", "-wal", "-journal")
+"""The files of a database that are written to when anything happens."""
+
+Replays = dict[str, Replay]
+"""What is known of journals by path, for the next look to read on."""
+
+_WHY: dict[str, tuple[str, str]] = {
+    "empty": ("it is empty: made, and nothing was written to it yet", ""),
+    "foreign": ("it is no SQLite database", "move it elsewhere, or give it another ending"),
+    "damaged": (
+        "it is damaged, or a copy that is not whole",
+        "copy a database with: sqlite3 OLD.db '.backup NEW.db'",
+    ),
+    "busy": ("another process has it locked", "the next look tries again"),
+    "hot": (
+        "an optimizer was killed while it wrote, and what it began must be undone first",
+        "open it once with its own program, for instance: optuna studies --storage sqlite:///{}",
+    ),
+    "newer": ("", "update artifact-janitor"),
+    "older": ("", "optuna storage upgrade --storage sqlite:///{}"),
+    "schema": ("", "was it made by another program? Then move it elsewhere"),
+    "other": ("", "move it elsewhere: only studies belong here"),
+    "unreadable": ("", "check its permissions"),
+}
+"""What each kind of trouble is called, where SQLite's own words say less, and what to do."""
+
+
+def files(base: Path, root: str) -> Iterator[str]:
+    """The files of a folder, and of those in it, that are studies or are called like one."""
+    try:
+        top = tree.read(base, root)
+    except OSError:
+        return
+    for folder in sorted(top.walk(), key=lambda each: each.path):
+        known = {*studies.among(folder, base), *filter(studies.is_called_so, folder.files)}
+        yield from (f"{folder.path}/{name}" for name in sorted(known))
+
+
+def of_file(base: Path, path: str, replays: Replays) -> list[Study] | Broken:
+    """The studies in one file."""
+    try:
+        if path.endswith(".log"):
+            replay = replays.setdefault(path, Replay())
+            replay.read_on(base / path)
+            return replay.studies(path)
+        return _of_database(base, path)
+    except FileNotFoundError:
+        return Broken(path, "missing", "there is no such file", "it was moved, or its disk is away")
+    except (Unreadable, NoStudies) as trouble:
+        return _broken(path, trouble.kind, str(trouble))
+    except OSError as error:
+        return _broken(path, "unreadable", error.strerror or str(error))
+
+
+def _of_database(base: Path, path: str) -> list[Study]:
+    """Its time is taken first: what comes meanwhile is news for the next look."""
+    status = os.lstat(base / path)
+    place = Place(path, status.st_dev, status.st_ino, written(base / path))
+    with reading(base / path, MEMORY) as db:
+        return optuna_sql.studies(db, place)
+
+
+def _broken(path: str, kind: str, said: str) -> Broken:
+    why, hint = _WHY.get(kind, _WHY["unreadable"])
+    whole = f"{why} ({said})" if why and kind in ("damaged", "busy") else why or said
+    return Broken(path, kind, whole, hint.format(path))
+
+
+def written(path: Path) -> int:
+    """mtime of the newest of its files, in nanoseconds; 0 where there is none."""
+    found = 0
+    for end in BESIDE:
+        try:
+            status = os.lstat(path.with_name(path.name + end))
+        except OSError:
+            continue
+        if stat.S_ISREG(status.st_mode):
+            found = max(found, status.st_mtime_ns)
+    return found
+
+
+# ---------------------------------------------------------------- who holds them
+
+
+def with_holders(
+    found: Iterable[Study], base: Path, activity: Callable[[], Activity]
+) -> list[Study]:
+    """The studies, each with who has its file open, where that matters. Processes are looked
+    at once, if at all."""
+    found = [*found]
+    asked = {each.path for each in found if each.asks_for_holder}
+    if not asked:
+        return found
+    seen = activity()
+    holders = {path: _holder(base / path, seen) for path in asked}
+    return [replace(each, holder=holders.get(each.path, "")) for each in found]
+
+
+def _holder(path: Path, seen: Activity) -> str:
+    """Processes of other users, and in containers, show by the lease that the kernel refuses."""
+    for end in ("", "-wal", "-shm"):
+        try:
+            status = os.lstat(path.with_name(path.name + end))
+        except OSError:
+            continue
+        if who := seen.holders.get((status.st_dev, status.st_ino)):
+            return who
+    refused = lease(os.fspath(path))
+    if refused == errno.EAGAIN:
+        return "a process that can't be seen has it open"
+    if refused and seen.hidden:
+        return "processes of other users may have it open"
+    return ""
