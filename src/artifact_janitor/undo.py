@@ -12,6 +12,7 @@ from artifact_janitor.errors import ArchiveError, StepFailed, StepSkipped, Usage
 from artifact_janitor.journal import Intent, Journal, Sweep
 from artifact_janitor.journal import Step as Done
 from artifact_janitor.outcome import Outcome
+from artifact_janitor.publishing import PUBLISH, unpublish
 from artifact_janitor.recovery import BY_UNDO, recover
 from artifact_janitor.restoring import named, restore
 from artifact_janitor.workplace import Workplace
@@ -42,7 +43,20 @@ def last(journal: Journal, count: int = 1) -> list[str]:
 
 def _taken(journal: Journal, sweep: Sweep) -> bool:
     states = ("done", "purged")
-    return any(each.took and each.state in states for each in journal.steps(sweep.id))
+    return any(each.state in states for each in _undoable(journal, journal.steps(sweep.id)))
+
+
+def _undoable(journal: Journal, steps: Iterable[Done]) -> list[Done]:
+    """Those that took something, and those that published; a model that went for another one
+    comes back with that publication."""
+    found: dict[int, Done] = {}
+    for step in steps:
+        about = journal.publications.that_replaced(step.id)
+        if about and about.state != "failed":
+            step = journal.step(about.step)
+        if step.took or step.do == PUBLISH:
+            found[step.id] = step
+    return [*found.values()]
 
 
 def chosen(journal: Journal, names: Iterable[str]) -> list[Done]:
@@ -57,7 +71,7 @@ def chosen(journal: Journal, names: Iterable[str]) -> list[Done]:
         steps = journal.steps(_named(journal, sweep).id)
         if number:
             steps = _numbered(steps, name, number)
-        found |= {step.id: step for step in steps if step.took}
+        found |= {step.id: step for step in _undoable(journal, steps)}
     return [found[number] for number in sorted(found, reverse=True)]
 
 
@@ -82,6 +96,8 @@ def _numbered(steps: list[Done], name: str, number: str) -> list[Done]:
 def _one(place: Workplace, sweep: str, step: Done) -> Outcome:
     journal, now = place.journal, clock.read().wall
     artifact = Artifact(step.path, step.kind, step.at, step.bytes, step.frees)
+    if step.do == PUBLISH:
+        return _one_publication(place, sweep, step, Step("undo", artifact, (f"of {step.sweep}",)))
     shown = Step("undo", artifact, (f"taken by {step.sweep}",))
     intent = Intent("undo", step.kind, step.path, step.bytes, about=step.id)
     (number,) = journal.intend(sweep, [intent], now)
@@ -92,6 +108,15 @@ def _one(place: Workplace, sweep: str, step: Done) -> Outcome:
         journal.settle(number, "failed", why, now)
         return Outcome(shown, "failed", why)
     journal.settle(number, "done", "", now)
+    return Outcome(shown, "done")
+
+
+def _one_publication(place: Workplace, sweep: str, step: Done, shown: Step) -> Outcome:
+    try:
+        unpublish(place, sweep, step)
+    except (StepFailed, StepSkipped) as error:
+        why = ": ".join(filter(None, (error.message, error.hint)))
+        return Outcome(shown, "failed", why)
     return Outcome(shown, "done")
 
 

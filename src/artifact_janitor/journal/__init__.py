@@ -7,6 +7,7 @@ where it stood (S12). Paths are stored as bytes: a name need not be UTF-8.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sqlite3
@@ -25,6 +26,7 @@ from artifact_janitor.journal.file import (
     WITH_ARCHIVES,
     WITH_CONFIGS,
     WITH_JOBS,
+    WITH_PUBLICATIONS,
     WITH_STUDIES,
     connect,
     damaged,
@@ -32,6 +34,7 @@ from artifact_janitor.journal.file import (
     version_of,
 )
 from artifact_janitor.journal.jobs import Jobs
+from artifact_janitor.journal.publications import Publication, Publications, record
 from artifact_janitor.journal.records import (
     TO_TRASH,
     Archived,
@@ -52,6 +55,7 @@ __all__ = [
     "Intent",
     "Journal",
     "Move",
+    "Publication",
     "State",
     "Step",
     "Sweep",
@@ -131,6 +135,19 @@ class Journal:
             kept.keep(db, configs, bodies)
             db.execute("UPDATE sweep SET ended = NULL WHERE id = ?", (sweep,))
             return [_insert(db, sweep, intent, now) for intent in intents]
+
+    def intend_publication(
+        self, sweep: str, publish: Intent, replace: Intent | None, about: Publication, now: int
+    ) -> Publication:
+        """Write down durably, and at once, what is about to be published and what goes to the
+        trash for it; `about` gets the numbers of both steps."""
+        with self._writing() as db:
+            db.execute("UPDATE sweep SET ended = NULL WHERE id = ?", (sweep,))
+            replaced = _insert(db, sweep, replace, now) if replace else None
+            step = _insert(db, sweep, publish, now)
+            written = dataclasses.replace(about, step=step, replaced=replaced)
+            record(db, written)
+        return written
 
     def settle(
         self, step: int, state: State, why: str, now: int, moves: Sequence[Move] = ()
@@ -220,10 +237,19 @@ class Journal:
         rows = self._rows(
             "SELECT kind, count(*), sum(bytes) FROM step JOIN sweep ON sweep.id = step.sweep "
             f"WHERE {_TOOK} AND state IN ('done', 'purged') AND at >= ? AND NOT by_person "
+            f"{self._not_replaced()}"
             "GROUP BY kind",
             since,
         )
         return {kind: Tally(units, size) for kind, units, size in rows}
+
+    def _not_replaced(self) -> str:
+        """A model whose place another one took is gone by no policy."""
+        there = self.version >= WITH_PUBLICATIONS
+        return (
+            "AND step.id NOT IN (SELECT replaced FROM publication WHERE replaced IS NOT NULL) "
+            * there
+        )
 
     # pins
 
@@ -313,6 +339,11 @@ class Journal:
     def jobs(self) -> Jobs:
         """The trainings."""
         return Jobs(self._rows, self._writing, is_there=self.version >= WITH_JOBS)
+
+    @property
+    def publications(self) -> Publications:
+        """What was published."""
+        return Publications(self._rows, is_there=self.version >= WITH_PUBLICATIONS)
 
     # archives
 
