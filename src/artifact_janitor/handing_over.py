@@ -18,8 +18,17 @@ from artifact_janitor import clock
 from artifact_janitor.apply import retrain
 from artifact_janitor.apply.retrain import JOBS, Order
 from artifact_janitor.config import Settings
+from artifact_janitor.core import study
 from artifact_janitor.core.handover import Handover, Settled, handover
-from artifact_janitor.core.jobs import ADOPTED, Job, Publication, Training, Wanted, token_of
+from artifact_janitor.core.jobs import (
+    ADOPTED,
+    Job,
+    JobState,
+    Publication,
+    Training,
+    Wanted,
+    token_of,
+)
 from artifact_janitor.core.model import is_within
 from artifact_janitor.core.plan import RETRAIN, Step
 from artifact_janitor.core.wanted import DERIVED, Asked, Known, wanted
@@ -32,11 +41,18 @@ from artifact_janitor.observe import study_copy
 from artifact_janitor.observe.jobs import Progress
 from artifact_janitor.observe.opcodes import Flawed
 from artifact_janitor.observe.trained import read_model
+from artifact_janitor.offering import offer
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.studying import Seen, Studies, study_all
 from artifact_janitor.units import MINUTE
 from artifact_janitor.workplace import Workplace
 
+_TURNS: dict[str, JobState] = {
+    "published": "published",
+    "same": "published",
+    "rejected": "rejected",
+}
+"""What becomes of a job by what came of its publication."""
 PREPARED_LATER = 5 * MINUTE
 """How long after a job could not be prepared, on a full disk say, it is tried again."""
 
@@ -72,7 +88,10 @@ def look(
     """Observe, and decide; changes nothing."""
     found = study_all(settings, journal, now)
     rows = journal.jobs.all() if journal else ()
-    jobs = [*observed.live(rows, executor_of(settings))]
+    jobs = [
+        replace(job, state="undone") if _is_undone(job, journal) else job
+        for job in observed.live(rows, executor_of(settings))
+    ]
     place = observed.in_place(settings.workspace, settings.folders.models[0])
     wants = [*_wants(settings, found.seen, asked)]
     known = {job.key for job in jobs} | place
@@ -80,6 +99,11 @@ def look(
         _adopting(settings, each, found.seen) if _asks(each, known) else each for each in wants
     ]
     return Sight(handover(fresh, jobs, place, now.wall), found)
+
+
+def _is_undone(job: Job, journal: Journal | None) -> bool:
+    published = job.state == "published" and journal is not None
+    return published and journal is not None and journal.publications.is_undone(job.key)
 
 
 def standings(settings: Settings, journal: Journal | None) -> list[Standing]:
@@ -249,20 +273,38 @@ class HandingOver:
         seen = self.sight.study(wants.path, wants.study)
         if seen is None or seen.standing.best is None or wants.row is None:
             raise StepSkipped("the study can't be seen any more")
-        study, row, trial = seen.standing.study, wants.row, seen.standing.best
-        source = self.place.settings.workspace / study.path
+        about, row, trial = seen.standing.study, wants.row, seen.standing.best
+        source = self.place.settings.workspace / about.path
         return Order(
             job,
             trial,
-            study.directions,
+            about.directions,
             row,
             partial(study_copy.copy, source),
-            study_copy.JOURNAL if study.is_journal else ".db",
+            (seen.standing.objective + 1, _name_of(seen.standing)),
+            study_copy.JOURNAL if about.is_journal else ".db",
             Path(wants.adopts) if job.mode == "adopt" else None,
         )
 
     def _publish(self, step: Step, job: Job) -> Outcome:
-        raise NotImplementedError
+        """What was written down, and can't be carried out now, waits for the next sweep."""
+        seen = self.sight.study(job.path, job.study)
+        now = self._now(job)
+        if now is None or not now.is_active:
+            raise StepSkipped("another janitor is at it")
+        try:
+            found = offer(self.place, self.sweep, job, seen.governed if seen else None)
+        except StepFailed as error:
+            return Outcome(step, "failed", error.message)
+        turned: JobState | None = _TURNS.get(found.outcome)
+        if turned:
+            why = found.why if turned == "rejected" else ""
+            self.place.journal.jobs.turn(job.id, turned, why, clock.read().wall)
+        if turned == "rejected":
+            return Outcome(step, "skipped", f"REJECTED: {found.why}", "rejected")
+        if turned:
+            return Outcome(step, "done", found.why)
+        return Outcome(step, "failed" if found.outcome == "failed" else "skipped", found.why)
 
 
 def cancel(place: Workplace, studies: Collection[tuple[str, str]]) -> list[Job]:
@@ -281,6 +323,11 @@ def cancel(place: Workplace, studies: Collection[tuple[str, str]]) -> list[Job]:
             now = clock.read().wall
             place.journal.jobs.turn(job.id, "cancelled", "a person cancelled it", now)
     return ended
+
+
+def _name_of(standing: study.Standing) -> str:
+    names = standing.study.metrics
+    return names[standing.objective] if standing.objective < len(names) else "value"
 
 
 def recover(place: Workplace) -> list[str]:

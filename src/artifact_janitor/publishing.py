@@ -117,7 +117,7 @@ def publish(place: Workplace, sweep: str, offer: Offer) -> Published:
     try:
         return _published(place, sweep, offer, folder)
     except Rejected as error:
-        return _rejected(place, sweep, offer, str(error))
+        return reject(place, sweep, offer, str(error))
     except (StepSkipped, Locked) as error:
         return Published("skipped", error.message)
     except StepFailed as error:
@@ -263,7 +263,8 @@ def _check_pins(place: Workplace, path: str) -> None:
             )
 
 
-def _rejected(place: Workplace, sweep: str, offer: Offer, why: str) -> Published:
+def reject(place: Workplace, sweep: str, offer: Offer, why: str) -> Published:
+    """Write down why a model does not take its place; what is there stays."""
     return Published("rejected", why, step=_remember(place, sweep, offer, "", "rejected", why))
 
 

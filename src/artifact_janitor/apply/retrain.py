@@ -62,6 +62,8 @@ class Order:
     directions: Sequence[str]
     row: Retrain
     snapshot: Callable[[Path], None]
+    objective: tuple[int, str]
+    """Which value counts, from 1 on, and what it is called."""
     suffix: str = ".db"
     """Of the copy: ".log" where the study is a journal."""
     adopts: Path | None = None
@@ -118,13 +120,17 @@ def _spec(workspace: Path, folder: Path, order: Order) -> Spec:
 def argv(row: Retrain, request: Path, out: Path) -> list[str]:
     """The command's words with what they stand for, or a call of the function."""
     if not row.command:
-        python = row.python or next(filter(shutil.which, _PYTHONS), _PYTHONS[-1])
-        return [python, "-c", _CALLED, row.function or "", str(request), str(out)]
+        return [*python_of(row), "-c", _CALLED, row.function or "", str(request), str(out)]
     known = {"{request}": str(request), "{out}": str(out)}
     words = [re.sub(r"\{request\}|\{out\}", lambda m: known[m[0]], each) for each in row.command]
     if row.python and words[0] in _PYTHONS:
         words[0] = row.python
     return words
+
+
+def python_of(row: Retrain) -> tuple[str, ...]:
+    """The user's Python: the one that is configured, or that their PATH knows."""
+    return (row.python or next(filter(shutil.which, _PYTHONS), _PYTHONS[-1]),)
 
 
 def _request(folder: Path, copy: Path, order: Order, now: int) -> dict[str, object]:
@@ -137,6 +143,7 @@ def _request(folder: Path, copy: Path, order: Order, now: int) -> dict[str, obje
         "study_path": job.path,
         "model_type": job.model_type,
         "directions": [*order.directions],
+        "objective": {"number": order.objective[0], "name": order.objective[1]},
         "mode": job.mode,
         "trial": {
             "number": trial.number,

@@ -25,7 +25,7 @@ def safe_name(name: str) -> str:
     if plain == name and plain:
         return plain
     digest = sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{plain.strip('_') or 'study'}-{digest}"
+    return f"{plain.strip('._-') or 'study'}-{digest}"
 
 
 def model_type(

@@ -336,14 +336,14 @@ class Journal:
         return {name: self._rows(f'SELECT count(*) FROM "{name}"')[0][0] for name in tables}
 
     @property
-    def publications(self) -> Publications:
-        """What was published."""
-        return Publications(self._rows, is_there=self.version >= WITH_PUBLICATIONS)
-
-    @property
     def jobs(self) -> Jobs:
         """The trainings."""
         return Jobs(self._rows, self._writing, is_there=self.version >= WITH_JOBS)
+
+    @property
+    def publications(self) -> Publications:
+        """What was published."""
+        return Publications(self._rows, is_there=self.version >= WITH_PUBLICATIONS)
 
     # archives
 

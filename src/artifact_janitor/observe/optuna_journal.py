@@ -144,7 +144,7 @@ class Replay:
             return
         try:
             self._apply(_record(line))
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
             raise _damaged(self.offset) from error
 
     def _apply(self, record: Record) -> None:

@@ -151,7 +151,7 @@ SELECT max(julianday(datetime_complete) - julianday(datetime_start)) FROM (
 """
 _CONSTRAINED = """
 SELECT 1 FROM trial_system_attributes JOIN trials USING (trial_id)
-WHERE study_id = ? AND (key = 'constraints' OR substr(key, 1, 12) = 'constraints:') LIMIT 1
+WHERE study_id = ? AND (key LIKE 'constraints%' OR key = 'nsga2:constraints') LIMIT 1
 """
 _BEST = """
 SELECT trial_id, number FROM trials JOIN trial_values AS v USING (trial_id)

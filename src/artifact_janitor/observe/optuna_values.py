@@ -9,6 +9,10 @@ _WHOLE = ("IntDistribution", "IntUniformDistribution", "IntLogUniformDistributio
 """Distributions of whole numbers by their names, old and new."""
 
 
+LISTS = ("constraints", "nsga2:constraints")
+"""System attributes of a trial that list its constraints."""
+
+
 def parsed(text: str) -> object:
     """JSON as Python writes it, infinities included. Raises ValueError."""
     try:
@@ -42,10 +46,10 @@ def _choice(place: float, choices: list[object]) -> object:
 def is_feasible(attrs: Mapping[str, object]) -> bool:
     """Whether a trial's system attributes let it count: every constraint is 0 or less.
 
-    ``constraints`` is a list; Optuna 5 writes ``constraints:NAME``, which wins where both
-    name the same one.
+    Optuna writes a list, in 2.10 under another name, or since 5.0 ``constraints:NAME``, which
+    wins where both name the same one.
     """
-    listed = attrs.get("constraints")
+    listed = next((attrs[key] for key in LISTS if key in attrs), None)
     found: dict[str, object] = {}
     if listed is not None:
         items: Iterable[object] = listed if isinstance(listed, list) else [listed]
