@@ -147,7 +147,7 @@ def sweep_of_kills(root: Path, phase: Phase, moments: Iterable[tuple[str, int]])
 @needs_strace
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_model_is_whole_whenever_the_janitor_is_killed(phase: Phase, tmp_path: Path) -> None:
-    moments = some(points(tmp_path, phase), 8)
+    moments = some(points(tmp_path, phase), 5)
     assert len([call for call, _ in moments if call == "renameat2"]) >= 2
     assert sweep_of_kills(tmp_path, phase, moments) == []
 
