@@ -15,7 +15,7 @@ import pytest
 from artifact_janitor.apply import ground as ground_module
 from artifact_janitor.apply import publish as files
 from artifact_janitor.core.model import Pin
-from artifact_janitor.publishing import PUBLISH
+from artifact_janitor.core.plan import PUBLISH
 from tests.real import models
 from tests.real.models import FINAL
 from tests.real.publications import (

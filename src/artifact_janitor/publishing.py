@@ -25,6 +25,7 @@ from artifact_janitor.apply.publish import Staged
 from artifact_janitor.core.gate import Goal, Mode, judge
 from artifact_janitor.core.model import is_within
 from artifact_janitor.core.plainly import plainly
+from artifact_janitor.core.plan import PUBLISH
 from artifact_janitor.errors import Locked, StepFailed, StepSkipped
 from artifact_janitor.journal import Intent, Move, Publication, Step
 from artifact_janitor.observe import liveness, recheck, weights
@@ -35,7 +36,6 @@ from artifact_janitor.recovery import BY_UNDO, settle_both, unpublished
 from artifact_janitor.state import STATE
 from artifact_janitor.workplace import Workplace
 
-PUBLISH = "publish"
 REJECTED = "REJECTED"
 
 

@@ -44,9 +44,7 @@ def recover(place: Workplace, now: int) -> list[str]:
     for name in state.held():
         if state.is_dead(name):
             state.forget(name)
-    for folder, name in publish.leftovers(ground):
-        if state.is_dead(name):
-            publish.discard(ground, folder)
+    publish.clear(ground, state.is_dead)
     trashes = [STATE, *(f"{root}/{STATE}" for root in ground.roots)]
     with state.step():
         return [*found, *trash.finish_purges(ground, trashes)]

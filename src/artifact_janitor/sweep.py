@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
-from artifact_janitor import clock, handing_over
+from artifact_janitor import clock, handing_over, manual_runs
 from artifact_janitor.archiving import Archiving
 from artifact_janitor.config import Settings
+from artifact_janitor.core.manual import Finished
 from artifact_janitor.core.model import Artifact, Catalogue, Refusal
 from artifact_janitor.core.plan import Plan, Step, leaving, plan, with_handover
 from artifact_janitor.core.policy import ARCHIVE, Policy
@@ -123,12 +124,15 @@ def look(
 
 
 def with_studies(settings: Settings, seen: Look, kinds: Collection[str] = ()) -> Look:
-    """The same look with what studies and trainings ask for. Changes nothing."""
+    """The same look with what studies, trainings and runs by hand ask for. Changes nothing."""
     if kinds and not {"study", "model"} & {*kinds}:
         return seen
     with reading(settings) as journal:
-        sight = handing_over.look(settings, journal, clock.read())
-    steps = (each for each in sight.handover.steps if not kinds or each.artifact.kind in kinds)
+        now = clock.read()
+        sight = handing_over.look(settings, journal, now)
+        manual = manual_runs.look(settings, seen.survey, journal, now.wall)
+    every = (*sight.handover.steps, *manual)
+    steps = (each for each in every if not kinds or each.artifact.kind in kinds)
     return replace(seen, plan=with_handover(seen.plan, steps), sight=sight)
 
 
@@ -263,6 +267,7 @@ def run(
         )
         with place.state.sweep(name):
             handed = tuple(each for each in seen.plan.steps if each.handover)
+            by_hand = tuple(each for each in handed if isinstance(each.handover, Finished))
             archived = tuple(each for each in seen.plan.steps if each.do == ARCHIVE)
             others = (each for each in seen.plan.steps if each.do != ARCHIVE)
             rest = tuple(each for each in others if not each.handover)
@@ -270,7 +275,10 @@ def run(
             archiving = Archiving(place, seen.survey, name, options, tick or (lambda *_: None))
             outcomes = []
             every = (
-                HandingOver(place, seen.sight, name).of(handed, stop),
+                HandingOver(place, seen.sight, name).of(
+                    [each for each in handed if each not in by_hand], stop
+                ),
+                manual_runs.carry_out(place, name, by_hand, stop),
                 execution.of(replace(seen.plan, steps=rest), stop),
                 archiving.of(seen.plan, archived, stop),  # a purge makes room for archives
             )

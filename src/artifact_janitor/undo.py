@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from artifact_janitor import clock
 from artifact_janitor.apply import trash
 from artifact_janitor.core.model import Artifact, Pin, is_within
-from artifact_janitor.core.plan import Step
+from artifact_janitor.core.plan import PUBLISH, Step
 from artifact_janitor.errors import ArchiveError, StepFailed, StepSkipped, UsageError
 from artifact_janitor.journal import Intent, Journal, Sweep
 from artifact_janitor.journal import Step as Done
 from artifact_janitor.outcome import Outcome
-from artifact_janitor.publishing import PUBLISH, unpublish
+from artifact_janitor.publishing import unpublish
 from artifact_janitor.recovery import BY_UNDO, recover
 from artifact_janitor.restoring import named, restore
 from artifact_janitor.workplace import Workplace

@@ -16,7 +16,7 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -125,15 +125,18 @@ def discard(ground: Ground, folder: str) -> None:
     trash.prune(ground, folder)
 
 
-def leftovers(ground: Ground) -> Iterator[tuple[str, str]]:
-    """All staging folders there are, each with the sweep that it belongs to."""
+def clear(ground: Ground, is_dead: Callable[[str], bool]) -> None:
+    """Remove the copies of sweeps whose janitor is gone, once what was begun is finished."""
     for state in (STATE, *(f"{root}/{STATE}" for root in ground.roots)):
         try:
             with ground.folder(f"{state}/{PUBLISHING}") as fd:
                 names = os.listdir(fd)
         except StepSkipped:
             continue
-        yield from ((f"{state}/{PUBLISHING}/{name}", name) for name in names)
+        for name in filter(is_dead, names):
+            discard(ground, f"{state}/{PUBLISHING}/{name}")
+        if not names:
+            trash.prune(ground, f"{state}/{PUBLISHING}/none")
 
 
 def _copied(source: int, target: int, size: int, spare: int) -> str:

@@ -10,6 +10,7 @@ from itertools import chain, islice
 
 from artifact_janitor.core.jobs import Publication, Training
 from artifact_janitor.core.limits import Decision, decide, in_turn, left
+from artifact_janitor.core.manual import Finished
 from artifact_janitor.core.model import (
     Artifact,
     Catalogue,
@@ -57,7 +58,7 @@ class Step:
     """Units that leave with it, or of it; their bytes are in it."""
     trashed: Trashed | None = None
     """What a purge takes."""
-    handover: Training | Publication | None = None
+    handover: Training | Publication | Finished | None = None
     """What is trained, or what becomes a model: then the artifact stays where it is."""
 
     @property
