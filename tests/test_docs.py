@@ -133,7 +133,8 @@ def test_every_configuration_loads(block: Block, tmp_path: Path) -> None:
     for folder in tomllib.loads(block.text).get("folders", {}).values():
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "config.toml").write_text(block.text)
-    assert config.load(None, {}, tmp_path).notes == ()
+    notes = config.load(None, {}, tmp_path).notes
+    assert [each for each in notes if not each.startswith("[[retrain]]")] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

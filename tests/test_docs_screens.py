@@ -22,6 +22,7 @@ import pytest
 
 from artifact_janitor.core.model import KINDS
 from tests.reading_docs import ROOT, Screen, aligned, differences, screens
+from tests.real import zoo
 from tests.real.account import clean_environment
 
 WIDTH = 100
@@ -166,7 +167,11 @@ def answers(reader: Reader) -> dict[str, set[str]]:
     cache = Path(reader.env["HOME"], ".cache/wandb")
     cache.mkdir(parents=True, exist_ok=True)
     (cache / "something").write_text("that W&B keeps outside the project")
+    (copy / "hpo_studies").mkdir(exist_ok=True)
+    shutil.copy(zoo.made("sqlite")[0], copy / "hpo_studies/eurusd.db")
+    (copy / "hpo_studies/half.db").write_bytes(b"SQLite form")
     typed = f"""
+        studies
         pin {released} --note mine ~ status ~ unpin . ~ plan ~ run --yes --override-guards
         why training/runs ~ status ~ du ~ history ~ history --config {released} ~ doctor
         undo ~ why training/runs ~ init --config other.toml

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from artifact_janitor.executors import EXIT, OUT, REQUEST
 from artifact_janitor.observe import study_copy
 from artifact_janitor.observe.trained import Result
 from artifact_janitor.publishing import Offer, Published, Rejected, publish, reject, tested
+from artifact_janitor.regular import open_regular
 from artifact_janitor.workplace import Workplace
 
 
@@ -39,12 +41,22 @@ def offer(place: Workplace, sweep: str, job: Job, row: Retrain | None) -> Publis
         python=python_of(row or DEFAULT),
         by_person=job.by_person,
     )
+    if not _is_file(bare.source):
+        return reject(place, sweep, bare, f"the training left no {Path(bare.source).name}")
     try:
         result, why = tested(folder / OUT, job.mode, goal)
     except Rejected as error:
         return reject(place, sweep, bare, str(error))
     told = _told(job, asked, goal, result) | {"trained_at": ended}
     return publish(place, sweep, replace(bare, told=told, reasons=(why,)))
+
+
+def _is_file(path: str | Path) -> bool:
+    try:
+        os.close(open_regular(path))
+    except OSError:
+        return False
+    return True
 
 
 def _goal(job: Job, asked: Mapping[str, Any], row: Retrain) -> Goal:

@@ -270,7 +270,7 @@ def test_modes(mode: str, adopts: str, has_seed: bool, found: str) -> None:
     ("wanted", "text"),
     [
         (replace(WANTED, question="what kind of model is it?"), "what kind of model is it?"),
-        (replace(WANTED, row=None), "no [[retrain]] in config.toml governs it"),
+        (replace(WANTED, row=None, by_person=True), "no [[retrain]] in config.toml governs it"),
         (replace(WANTED, row=Retrain(studies="eur*")), 'studies = "eur*" names neither command'),
     ],
 )
@@ -278,6 +278,11 @@ def test_questions(wanted: Wanted, text: str) -> None:
     answer = said(decide(wanted=wanted))
     assert answer.is_question
     assert text in answer.text
+
+
+def test_a_study_that_nothing_governs_is_not_spoken_of() -> None:
+    found = decide(wanted=replace(WANTED, row=None, question="which?"))
+    assert (found.steps, found.said) == ((), ())
 
 
 def test_a_model_that_is_adopted_needs_no_trainer() -> None:

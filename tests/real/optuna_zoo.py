@@ -1,6 +1,6 @@
 """Studies of every form, made by whichever Optuna runs this, and what Optuna itself says of them.
 
-    python optuna_zoo.py sqlite|wal|journal PATH > PATH.json
+    python optuna_zoo.py sqlite|journal PATH > PATH.json
 
 Run by the tests with Optuna 5.0. The dumps beside it were made by older ones, each in an
 environment of its own (``pip install optuna==2.10.1 'sqlalchemy<1.5'``, ``optuna==3.6.1
@@ -34,8 +34,6 @@ def storage_of(kind: str, path: str):
     @event.listens_for(Engine, "connect")
     def _as_asked(connection, _):
         connection.execute("PRAGMA synchronous=off")  # spares a slow disk minutes
-        if kind == "wal":
-            connection.execute("PRAGMA journal_mode=wal")
 
     return optuna.storages.RDBStorage(f"sqlite:///{path}")
 

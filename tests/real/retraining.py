@@ -14,10 +14,11 @@ from pathlib import Path
 
 from artifact_janitor.executors import Handle
 from artifact_janitor.executors.local import Local
+from tests.real import models
 from tests.real.small import Small
 
 STUDY = "hpo_studies/eurusd.db"
-NAME = "eurusd_lstm"
+NAME = "eurusd_mlp"
 BEST = 0.75
 """What the best trial reached, trial 2."""
 _MAKE = """
@@ -42,19 +43,26 @@ optuna.logging.disable_default_handler()
 study = optuna.load_study(storage=f"sqlite:///{sys.argv[1]}", study_name=sys.argv[2])
 study.enqueue_trial({"x": float(sys.argv[3])})
 study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+study.set_user_attr("janitor:finished", len(study.trials))
 """
 TRAINER = """
-import json, os, sys, time
+import json, os, shutil, sys, time
 request = json.load(open(sys.argv[1]))
 out = sys.argv[2]
-with open(os.path.join(os.path.dirname(out), "..", "..", "..", "trained"), "a") as file:
+with open("trained", "a") as file:
     file.write(request["key"] + "\\n")
 """
 """Notes the key of each training in the workspace."""
-DONE = """
-json.dump({"metric": request["trial"]["values"][0], "seed": request["trial"]["seed"], "epochs": 2},
-          open(os.path.join(out, "result.json"), "w"))
+SAVES = """
+shutil.copy("model.pth", os.path.join(out, f"final_model_{request['model_type']}.pth"))
 """
+"""A model that real torch saved before."""
+TELLS = """
+metric = request["trial"]["values"][0]
+found = {"metric": metric, "seed": request["trial"]["seed"], "epochs": 2, "data_sha256": "a" * 64}
+json.dump(found, open(os.path.join(out, "result.json"), "w"))
+"""
+GOOD = TRAINER + SAVES + TELLS
 WAITS = """
 while not os.path.exists("go"):
     time.sleep(0.02)
@@ -89,18 +97,22 @@ def backdate(file: Path, hours: float) -> None:
 
 
 def better(work: Small, value: float, path: str = STUDY, name: str = NAME) -> None:
-    """One more trial, an hour ago."""
-    command = [sys.executable, "-c", _BETTER, work.root / path, name, str(value)]
-    subprocess.run(command, check=True, timeout=120)
-    backdate(work.root / path, 1)
+    """One more trial, and the word that it was the last."""
+    command = [sys.executable, "-c", _BETTER, path, name, str(value)]
+    subprocess.run(command, check=True, timeout=120, cwd=work.root)
 
 
-def trains(work: Small, program: str = TRAINER + DONE, more: str = "") -> None:
-    """Configure a command that runs this program."""
+def trains(work: Small, program: str = GOOD, more: str = "") -> None:
+    """Configure a command that runs this program. Torch takes seconds to start, so the Python
+    that could load the model with it is none; see `weights`."""
     (work.root / "trainer.py").write_text(program)
+    if not work.there("model.pth"):
+        shutil.copy(models.built() / "plain" / models.FINAL, work.root / "model.pth")
     command = f'["{sys.executable}", "trainer.py", "{{request}}", "{{out}}"]'
-    pattern = "^(?:.*_)?(?P<model_type>mlp|lstm|other)$"
-    row = f"[[retrain]]\ncommand = {command}\nmodel_type = '{pattern}'\n{more}"
+    pattern = "(?P<model_type>mlp|lstm|gru)$"
+    row = (
+        f"[[retrain]]\ncommand = {command}\nmodel_type = '{pattern}'\npython = 'none-here'\n{more}"
+    )
     work.configure(row)
 
 

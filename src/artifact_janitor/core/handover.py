@@ -197,6 +197,9 @@ def _one(
     wanted: Wanted, jobs: Sequence[Job], published: Collection[str], now: int
 ) -> Training | Said | None:
     """The next training for one study, or why there is none."""
+    if wanted.row is None:
+        why = "no [[retrain]] in config.toml governs it"
+        return _said(wanted, why, is_question=True) if wanted.by_person else None
     if wanted.question:
         return _said(wanted, wanted.question, is_question=True)
     every = [job for job in jobs if job.key == wanted.key]
@@ -205,7 +208,7 @@ def _one(
         return _begun(wanted, last)
     if not wanted.by_person and (held := _held(wanted, last, jobs, published, now)):
         return held[0]
-    mode = _mode(wanted)
+    mode = _mode(wanted, wanted.row)
     if isinstance(mode, Said):
         return mode
     return Training(wanted, mode, max((job.attempt for job in every), default=0) + 1)
@@ -257,11 +260,8 @@ def _too_old(wanted: Wanted, jobs: Iterable[Job]) -> tuple[Said] | None:
     return (_said(wanted, why, AGAIN.format(_quoted(wanted.name))),)
 
 
-def _mode(wanted: Wanted) -> Mode | Said:
+def _mode(wanted: Wanted, row: Retrain) -> Mode | Said:
     """How it is trained, or what a person must give first."""
-    row = wanted.row
-    if row is None:
-        return _said(wanted, "no [[retrain]] in config.toml governs it", is_question=True)
     asked = next((mode for mode in MODES if mode == row.mode), None)
     if asked is None:
         asked = "adopt" if wanted.adopts else "replay" if wanted.has_seed else "refit"

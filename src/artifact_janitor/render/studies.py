@@ -38,7 +38,7 @@ LONGEST = 60
 def of_studies(found: Studies) -> dict[str, Any]:
     return {
         "studies": [of_study(each) for each in found.seen],
-        "unreadable": [_of_broken(each) for each in found.broken],
+        "unreadable_studies": [_of_broken(each) for each in found.broken],
     }
 
 

@@ -1,0 +1,146 @@
+"""A poll of a study with 100,000 trials beside ``optuna.load_study(...).trials`` of the same.
+
+python benchmarks/bench_studies.py                 100,000 trials with 5 parameters
+python benchmarks/bench_studies.py --trials 1000 --times 5
+
+Optimizing so many trials would take hours, so the database is made by real Optuna with a few
+trials, and their rows are multiplied by SQL: as many columns, indexes and bytes as real ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from beside import machine
+
+REAL = 100
+"""Trials that Optuna itself runs."""
+_BUILD = """
+import sys, optuna
+optuna.logging.disable_default_handler()
+study = optuna.create_study(
+    storage=f"sqlite:///{sys.argv[1]}", study_name="s_mlp", direction="maximize"
+)
+def objective(trial):
+    x = [trial.suggest_float(name, 0, 1) for name in "abc"]
+    trial.suggest_categorical("kind", ["adam", "sgd", "lion"])
+    trial.suggest_int("width", 8, 512, log=True)
+    trial.set_user_attr("seed", trial.number)
+    return sum(x)
+study.optimize(objective, n_trials=int(sys.argv[2]))
+"""
+_OURS = """
+import sys
+from pathlib import Path
+from artifact_janitor.observe.optuna_files import of_file
+path = Path(sys.argv[1])
+def work():
+    (study,) = of_file(path.parent, path.name, {})
+    return study.over
+"""
+_OPTUNA = """
+import sys, optuna
+optuna.logging.disable_default_handler()
+def work():
+    return len(optuna.load_study(storage=f"sqlite:///{sys.argv[1]}", study_name="s_mlp").trials)
+"""
+_MEASURED = """
+import resource, time
+best, count = float("inf"), 0
+for _ in range(int(sys.argv[2])):
+    began = time.perf_counter()
+    count = work()
+    best = min(best, time.perf_counter() - began)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(best, peak, count)
+"""
+
+
+def main() -> None:
+    asked = options()
+    with tempfile.TemporaryDirectory(prefix="bench-studies-", dir=asked.where) as folder:
+        path = Path(folder, "study.db")
+        build(path, asked.trials)
+        print(f"\n### studies: {asked.trials:,} trials, {path.stat().st_size / 1e6:.0f} MB\n")
+        print(f"{machine()}; within the process, imports not counted.\n")
+        print("| | s | peak MiB | may take | |\n|---|---|---|---|---|")
+        theirs = measured(_OPTUNA, path, 1, asked.trials)
+        print(f"| `optuna.load_study(…).trials`, once | {theirs[0]:.2f} | {theirs[1]:.0f} | | |")
+        for mode in ("delete", "wal"):
+            with closing(sqlite3.connect(path)) as db:
+                db.execute(f"PRAGMA journal_mode = {mode}")
+            ours = measured(_OURS, path, asked.times, asked.trials)
+            print(row(f"a poll, journal_mode = {mode}", ours, theirs[0] / 200))
+
+
+def row(name: str, ours: tuple[float, float], limit: float) -> str:
+    """The least of several polls, and the most memory."""
+    seconds, peak = ours
+    is_reached = seconds <= limit and peak <= 40 * 1e6 / (1 << 20)
+    verdict = "reached" if is_reached else "**missed**"
+    allowed = f"{limit:.3f} s (1/200), 38 MiB (40 MB)"
+    return f"| {name} | {seconds:.3f} | {peak:.0f} | {allowed} | {verdict} |"
+
+
+def measured(work: str, path: Path, times: int, trials: int) -> tuple[float, float]:
+    """Seconds and MiB of a process that does this so many times."""
+    command = [sys.executable, "-c", work + _MEASURED, str(path), str(times)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    if int(said[2]) != trials:
+        raise SystemExit(f"{said[2]} trials were seen, not {trials}")
+    return float(said[0]), float(said[1])
+
+
+def build(path: Path, trials: int) -> None:
+    """Real rows, multiplied: each copy has ids and numbers of its own, and other values."""
+    real = min(REAL, trials)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", _BUILD, str(path), str(real)], check=True)
+    copies = trials // real - 1
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute("CREATE TEMP TABLE copy (i)")
+        db.executemany("INSERT INTO copy VALUES (?)", ((i,) for i in range(1, copies + 1)))
+        shift = f"trial_id + i * {real}"
+        for table, columns, given in (
+            (
+                "trials",
+                "trial_id, number, study_id, state, datetime_start, datetime_complete",
+                f"{shift}, number + i * {real}, study_id, state, datetime_start, datetime_complete",
+            ),
+            (
+                "trial_values",
+                "trial_id, objective, value, value_type",
+                f"{shift}, objective, value - i * 1e-6, value_type",
+            ),
+            (
+                "trial_params",
+                "trial_id, param_name, param_value, distribution_json",
+                f"{shift}, param_name, param_value, distribution_json",
+            ),
+            (
+                "trial_user_attributes",
+                "trial_id, key, value_json",
+                f"{shift}, key, value_json",
+            ),
+        ):
+            query = f"INSERT INTO {table} ({columns}) SELECT {given} FROM {table}, copy ORDER BY i"
+            db.execute(query)
+        db.commit()
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=100_000)
+    parser.add_argument("--times", type=int, default=5, help="polls, of which the least counts")
+    parser.add_argument("--where", help="folder to build in; the system's temporary one otherwise")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
