@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from artifact_janitor.checkup import CHECKS
+from artifact_janitor.journal.file import VERSION
 from artifact_janitor.state import State
 from tests.real import wandb_runs
 from tests.real.account import ORDINARY, Account, account, myself
@@ -148,7 +149,7 @@ def test_a_journal_that_is_none(work: Small, content: bytes | None, tmp_path: Pa
 def test_a_journal_of_another_format(work: Small) -> None:
     with closing(sqlite3.connect(work.root / ".janitor" / "journal.db")) as journal:
         journal.execute("PRAGMA user_version = 1")
-        assert "brings it to format 2" in doctor(work)["journal"][1]["what"]
+        assert f"brings it to format {VERSION}" in doctor(work)["journal"][1]["what"]
         journal.execute("PRAGMA user_version = 99")
     assert "update artifact-janitor" in trouble(work, "journal", 1)
 

@@ -104,7 +104,8 @@ def test_a_heartbeat_tells_who_lives(work: Small) -> None:
         assert one.begin("study.optimize(slow, n_trials=1)") == "in a trial"
         assert only(work).standing.study.silent == 0
         assert state(work) == "active"
-        assert state(work, later=BEAT + MINUTE) == "finished quiet"  # though it is held
+        assert state(work, later=BEAT + MINUTE) == "active"  # it is held, and may beat seldom
+        assert state(work, later=2 * HOUR) == "finished quiet"
         one.kill()
     assert state(work) == "active"
     assert state(work, later=BEAT + MINUTE) == "finished quiet"
@@ -116,6 +117,11 @@ def test_a_journal_whose_writer_can_t_be_asked(work: Small) -> None:
         one.begin("study.optimize(objective, n_trials=2)")
         assert state(work) == "settling"
         assert state(work, later=HOUR) == "finished quiet"
+        one.begin("asked.extend([study.ask(), study.ask()])")
+        one.begin("[study.tell(asked.pop(), -1.0).number for _ in range(2)]")
+        best = only(work).standing.best
+        assert best is not None
+        assert best.number == 2  # of equals the lowest number, though it ended last
         one.begin("asked.append(study.ask())")
         assert state(work) == "active"
         one.kill()

@@ -14,6 +14,7 @@ from artifact_janitor.core.study import (
     BEAT,
     EMPTY,
     FINISHED,
+    HELD_BEAT,
     INCOMPLETE,
     MARKER,
     PATIENCE,
@@ -110,8 +111,11 @@ TABLE: list[tuple[str, Study, tuple[str, str]]] = [
     ("a trial stopped beating", study(**{**BEATING, "heartbeat": NOW - BEAT - 1}), (
         FINISHED, "quiet",
     )),
+    ("it beats seldom, and is held", study(
+        **{**BEATING, "heartbeat": NOW - HELD_BEAT, **HELD}
+    ), (ACTIVE, "")),
     ("it stopped, though somebody holds the file", study(
-        **{**BEATING, "heartbeat": NOW - HOUR, **HELD}
+        **{**BEATING, "heartbeat": NOW - HELD_BEAT - 1, **HELD}
     ), (FINISHED, "quiet")),
     ("a heartbeat from the future", study(0, **{**BEATING, "heartbeat": NOW + DAY}), (ACTIVE, "")),
     ("a heartbeat from the future, long ago", study(**{**BEATING, "heartbeat": NOW + DAY}), (

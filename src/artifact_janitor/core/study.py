@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
-from artifact_janitor.units import MINUTE, SECOND, format_duration
+from artifact_janitor.units import HOUR, MINUTE, SECOND, format_duration
 
 State = Literal["unreadable", "empty", "active", "settling", "incomplete", "finished"]
 UNREADABLE: State = "unreadable"
@@ -42,6 +42,8 @@ MOMENT = SECOND
 """How long nothing may happen before a target that is met finishes a study."""
 BEAT = 2 * MINUTE
 """How old a heartbeat may be at least; Optuna's own default is twice its interval."""
+HELD_BEAT = HOUR
+"""The same where somebody has the file open: an interval may be long."""
 PATIENCE = 3
 """A trial that nobody holds counts as running for so many times the quiet time, and for so
 many times the longest of the trials before it, from the last write on."""
@@ -256,14 +258,15 @@ def _life(study: Study, rules: Rules, quiet: int, asked: Asked) -> str:
     if running and study.heartbeat is not None:
         age = asked.now - study.heartbeat
         # a heartbeat from the future tells nothing of its age: then it is as old as the study
-        if (age if age >= 0 else quiet) <= max(BEAT, rules.quiet):
+        grace = max(HELD_BEAT if study.holder else BEAT, rules.quiet)
+        if (age if age >= 0 else quiet) <= grace:
             return f"{_trials(running)} running; the last heartbeat was {_ago(age)} ago"
     if study.silent:
         if study.holder:
             return f"{_trials(study.silent)} running; {study.holder}"
         rest = min(quiet, max(asked.now - study.written, 0))
         patience = PATIENCE * max(rules.quiet, study.longest)
-        if not asked.is_clock_sound or rest < patience:
+        if rest < patience:
             whose = "nobody holds the file" if not study.is_journal else "nobody can be asked"
             told = f"{_trials(study.silent)} marked RUNNING; {whose}"
             return f"{told}, but it was written to {_ago(rest)} ago (at most {_ago(patience)})"

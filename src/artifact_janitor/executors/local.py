@@ -30,6 +30,7 @@ from artifact_janitor.executors import (
     Handle,
     Spec,
     Status,
+    runner,
     survivors,
 )
 from artifact_janitor.regular import open_regular
@@ -61,7 +62,7 @@ class Local:
             lock = _locked(spec.folder)
             if lock is not None:
                 with os.fdopen(lock):
-                    if not any((spec.folder / each).exists() for each in (EXIT, CANCEL)):
+                    if not runner.was_begun(spec.folder, lock):
                         _begin(spec, lock)
         except (OSError, subprocess.SubprocessError) as error:
             raise StepFailed(f"the job can't be started: {_said(error)}") from error

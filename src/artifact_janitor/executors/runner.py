@@ -42,7 +42,7 @@ def main(folder: Path, lock: int | None) -> int:
     """Run the job in `folder`. An open, locked descriptor says that a janitor began us, which
     waits until we stand on our own."""
     fd = _opened(folder) if lock is None else lock
-    if not _is_ours(fd) or any((folder / each).exists() for each in (EXIT, CANCEL)):
+    if not _is_ours(fd) or was_begun(folder, fd):
         return 0
     job = json.loads((folder / JOB).read_text("ascii"))
     if lock is not None and not _alone():
@@ -54,6 +54,13 @@ def main(folder: Path, lock: int | None) -> int:
     with _last_word(folder) as say:
         say(_Training(folder, job).ended())
     return 0
+
+
+def was_begun(folder: Path, lock: int) -> bool:
+    """Whether a runner was here before, or none shall be any more. What the first one began may
+    have outlived it, so it is never begun again in the same folder."""
+    over = any((folder / each).exists() for each in (EXIT, CANCEL))
+    return over or bool(os.pread(lock, 1, 0))
 
 
 def _opened(folder: Path) -> int:
