@@ -138,6 +138,8 @@ def ask(module: str, order: Mapping[str, object], folder: Path) -> dict[str, Any
     if not isinstance(found, dict) or asked.returncode not in (0, MISSING):
         last = errors.decode("utf-8", "replace").strip().rpartition("\n")[2]
         raise StepFailed(last[:300] or f"its process ended with {asked.returncode}")
+    if error := found.get("error"):
+        raise StepFailed(str(error))
     return found
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from artifact_janitor.reports import serve
+
 NEEDS = ("optuna", "matplotlib")
-MISSING = 69
-"""The exit code where the extra is not installed; the answer says what is missing."""
 
 
 def main(order: dict[str, Any]) -> dict[str, Any]:
@@ -45,7 +44,4 @@ def _written(path: Path, facts: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    if missing := [name for name in NEEDS if find_spec(name) is None]:
-        print(json.dumps({"missing": missing}))  # noqa: T201 - this is its answer
-        sys.exit(MISSING)
-    print(json.dumps(main(json.load(sys.stdin))))  # noqa: T201
+    sys.exit(serve(main, NEEDS))

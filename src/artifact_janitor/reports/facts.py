@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -62,8 +64,9 @@ def _storage(snapshot: Path) -> Any:
         from optuna.storages.journal import JournalFileBackend, JournalStorage
 
         return JournalStorage(JournalFileBackend(str(snapshot)))
-    uri = f"sqlite:///{snapshot.absolute().as_uri()}?mode=ro&uri=true"
-    return optuna.storages.RDBStorage(uri)
+    uri = f"{snapshot.absolute().as_uri()}?mode=ro"
+    connect = partial(sqlite3.connect, uri, uri=True, check_same_thread=False)
+    return optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": connect})
 
 
 def _of_trial(trial: Any) -> dict[str, Any]:

@@ -6,12 +6,11 @@ never logged twice. The order comes on stdin, the answer goes to stdout, both JS
 
 from __future__ import annotations
 
-import json
 import sys
-from importlib.util import find_spec
 from typing import Any
 
-MISSING = 69
+from artifact_janitor.reports import serve
+
 KEY, DIGEST = "janitor.key", "janitor.sha256"
 _LONGEST = 400
 """Letters of a parameter's value: MLflow takes 6,000, and older ones 500."""
@@ -57,7 +56,4 @@ def _made(client: Any, order: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    if missing := [name for name in ("mlflow",) if find_spec(name) is None]:
-        print(json.dumps({"missing": missing}))  # noqa: T201 - this is its answer
-        sys.exit(MISSING)
-    print(json.dumps(main(json.load(sys.stdin))))  # noqa: T201
+    sys.exit(serve(main, ("mlflow",)))
