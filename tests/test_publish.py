@@ -17,6 +17,7 @@ from artifact_janitor.apply import publish as files
 from artifact_janitor.core.model import Pin
 from artifact_janitor.core.plan import PUBLISH
 from tests.real import models
+from tests.real.disks import disk, needs_root, small_disk
 from tests.real.models import FINAL
 from tests.real.publications import (
     SIDECAR,
@@ -393,3 +394,56 @@ def test_a_journal_of_an_older_format_is_brought_up_to_date(work: Small) -> None
     assert work.janitor("history").code == 0
     assert one(work, "other", "k2").outcome == "published"
     assert [step.do for step in work.journal().steps("pub-2")] == ["trash", PUBLISH]
+
+
+# ------------------------------------------------------------ disks
+
+
+@needs_root
+def test_a_copy_shares_its_blocks_where_the_filesystem_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloned, seen = files._cloned, []
+
+    def told(source: int, target: int) -> bool:
+        seen.append(cloned(source, target))
+        return seen[-1]
+
+    monkeypatch.setattr(files, "_cloned", told)
+    with disk("xfs", tmp_path / "xfs") as place:
+        work = small(place, FREE)
+        assert one(work, spare=1 << 62).outcome == "published", "it takes no room"
+        assert one(work, "other", "k2").outcome == "published"
+        assert seen == [True, True]
+        assert holds(work, "other")
+        source = work.root / f".janitor/jobs/0/out/{FINAL}"
+        source.write_bytes(b"overwritten")
+        assert holds(work, "other")
+        assert work.janitor("undo").code == 0
+        assert holds(work, "plain")
+
+
+@needs_root
+def test_models_may_lie_on_a_disk_of_their_own(tmp_path: Path) -> None:
+    with disk("ext4", tmp_path / "models", 64):
+        work = small(tmp_path, FREE)
+        assert one(work).outcome == "published"
+        assert one(work, "other", "k2").outcome == "published"
+        assert work.there(f"models/.janitor/trash/pub-2/{TARGET}")
+        assert work.janitor("undo").code == 0
+        assert holds(work, "plain")
+        assert not work.there("models/.janitor/publishing")
+
+
+@needs_root
+def test_a_full_disk_leaves_the_model_that_is_there(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "models", "size=96k"):
+        work = small(tmp_path, FREE)
+        assert one(work).outcome == "published"
+        free = shutil.disk_usage(work.root / "models").free
+        (work.root / "models/full").write_bytes(bytes(free))
+        found = one(work, "other", "k2")
+        assert found.outcome == "failed"
+        assert holds(work, "plain")
+        (work.root / "models/full").unlink()
+        assert one(work, "other", "k2").outcome == "published"

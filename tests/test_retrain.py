@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from artifact_janitor import handing_over
 from tests.real import retraining
 from tests.real.command import Answer
 from tests.real.models import FINAL
@@ -41,6 +42,13 @@ from tests.real.small import Small
 
 MODEL = "models/hpo_derived/eurusd/final_model_mlp.pth"
 SIDECAR = "models/hpo_derived/eurusd/final_model_mlp.json"
+
+
+@pytest.fixture(autouse=True)
+def spared(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results take seconds, and have tests of their own."""
+    if "results" not in request.node.name:
+        monkeypatch.setattr(handing_over, "report", lambda *_: [])
 
 
 @pytest.fixture
@@ -131,6 +139,14 @@ def test_the_sidecar_tells_where_a_model_comes_from(work: Small) -> None:
     assert (told["seed"], told["epochs"], told["data_sha256"]) == (42, 2, "a" * 64)
     assert told["job"] == handles(work)[0].token
     assert told["trained_at"] < told["published_at"]
+
+
+def test_results_come_with_the_model(work: Small) -> None:
+    answer = work.janitor("run", "--yes", "--wait")
+    assert answer.code == 0, answer
+    told = json.loads((work.root / "hpo_results/hpo_results_mlp.json").read_text())
+    assert (told["study"], told["best"][0]["number"]) == (NAME, 2)
+    assert work.there("hpo_results/eurusd/mlp_visualizations/slice.png")
 
 
 def test_run_waits_when_asked_to(work: Small) -> None:

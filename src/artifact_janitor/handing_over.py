@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from artifact_janitor import clock
+from artifact_janitor import clock, tracking
 from artifact_janitor.apply import retrain
 from artifact_janitor.apply.retrain import JOBS, Order
 from artifact_janitor.config import Settings
@@ -43,6 +43,7 @@ from artifact_janitor.observe.opcodes import Flawed
 from artifact_janitor.observe.trained import read_model
 from artifact_janitor.offering import offer
 from artifact_janitor.outcome import Outcome
+from artifact_janitor.results import Reported, report
 from artifact_janitor.studying import Seen, Studies, study_all
 from artifact_janitor.units import MINUTE
 from artifact_janitor.workplace import Workplace
@@ -159,6 +160,10 @@ class HandingOver:
     place: Workplace
     sight: Sight
     sweep: str
+    notes: list[str] = field(default_factory=list)
+    """What a person should know of results, and of MLflow."""
+    told_of: list[tuple[Job, bool]] = field(default_factory=list)
+    """Jobs whose results are still to be written, and whether their model was published."""
 
     @property
     def executor(self) -> Executor:
@@ -177,7 +182,10 @@ class HandingOver:
                         yield Outcome(step, "skipped", "interrupted before it began")
                     else:
                         yield self._one(step)
-                tidy(self.place, self.place.settings.safety.trash_keep)
+                if not self.told_of:  # their copies of the study are still needed
+                    tidy(self.place, self.place.settings.safety.trash_keep)
+            for job, is_published in self.told_of:  # which takes seconds, and needs no lock
+                self.notes.extend(self._report(job, is_published=is_published))
         except Locked as error:
             yield from (Outcome(step, "skipped", error.message, "locked") for step in steps)
 
@@ -303,11 +311,30 @@ class HandingOver:
         if turned:
             why = found.why if turned == "rejected" else ""
             self.place.journal.jobs.turn(job.id, turned, why, clock.read().wall)
+            self.told_of.append((job, turned != "rejected"))
         if turned == "rejected":
             return Outcome(step, "skipped", f"REJECTED: {found.why}", "rejected")
         if turned:
             return Outcome(step, "done", found.why)
         return Outcome(step, "failed" if found.outcome == "failed" else "skipped", found.why)
+
+    def _report(self, job: Job, *, is_published: bool) -> list[str]:
+        """Results and plots of the study, and of all in its file; and what MLflow is told. None
+        of it is waited for: the model is in its place."""
+        settings = self.place.settings
+        snapshot = retrain.snapshot_of(settings.workspace, job.token)
+        place = job.target.split("/")[-2]
+        told = [Reported(job.study, job.path, job.model_type, job.trial)]
+        for each in self.sight.studies.seen:
+            path, name = _identity(each)
+            if each.model_type and path == job.path and name != job.study:
+                best = each.standing.best
+                told.append(Reported(name, path, each.model_type, best.number if best else None))
+        notes = report(self.place, self.sweep, snapshot, place, told)
+        if is_published:
+            plots = f"{settings.folders.hpo_results[0]}/{place}/{job.model_type}_visualizations"
+            notes += tracking.log(settings, job.target, plots)
+        return notes
 
 
 def cancel(place: Workplace, studies: Collection[tuple[str, str]]) -> list[Job]:

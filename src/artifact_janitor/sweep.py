@@ -274,10 +274,9 @@ def run(
             execution = Execution(place, seen.survey, name, options)
             archiving = Archiving(place, seen.survey, name, options, tick or (lambda *_: None))
             outcomes = []
+            handing = HandingOver(place, seen.sight, name)
             every = (
-                HandingOver(place, seen.sight, name).of(
-                    [each for each in handed if each not in by_hand], stop
-                ),
+                handing.of([each for each in handed if each not in by_hand], stop),
                 manual_runs.carry_out(place, name, by_hand, stop),
                 execution.of(replace(seen.plan, steps=rest), stop),
                 archiving.of(seen.plan, archived, stop),  # a purge makes room for archives
@@ -288,7 +287,8 @@ def run(
                     tick("carrying out", len(outcomes), len(seen.plan.steps))
             place.finish(name)
     ended, found = clock.read().wall, tuple(recovered)
-    return Report(name, seen.plan, tuple(outcomes), started.wall, ended, found, tuple(seen.notes))
+    notes = (*seen.notes, *handing.notes)
+    return Report(name, seen.plan, tuple(outcomes), started.wall, ended, found, notes)
 
 
 def hand_over(
@@ -308,9 +308,11 @@ def hand_over(
             return Report("", found, (), started, clock.read().wall)
         name = place.journal.begin(found.id, command, started, by_person=True)
         with place.state.sweep(name):
-            outcomes = tuple(HandingOver(place, sight, name).of(steps, stop))
+            handing = HandingOver(place, sight, name)
+            outcomes = tuple(handing.of(steps, stop))
             place.finish(name)
-    return Report(name, found, outcomes, started, clock.read().wall)
+    notes = tuple(handing.notes)
+    return Report(name, found, outcomes, started, clock.read().wall, notes=notes)
 
 
 def believe_clock(journal: Journal, now: clock.Reading, *, by_person: bool) -> None:

@@ -116,6 +116,26 @@ def write(ground: Ground, content: bytes, path: str) -> Staged:
     return Staged(path, made.st_size, sha256(content).hexdigest(), made.st_dev, made.st_ino)
 
 
+Ours = Callable[[bytes], bool]
+"""Whether a file that begins so is our own."""
+
+
+def replace(ground: Ground, staged: Staged, target: str, ours: Ours) -> None:
+    """Let a file take its place at once, over one of our own that is made anew each time.
+
+    Raises StepSkipped where somebody else's file is there, or the place is out of reach.
+    """
+    if occupied(ground, target) is not None:
+        with os.fdopen(open_source(ground, target), "rb") as file:
+            if not ours(file.read(2048)):
+                raise StepSkipped(f"{target} is not the janitor's own, and stays: move it away")
+    with ground.parent(staged.path) as source, ground.parent(target, make=True) as place:
+        try:
+            os.rename(source[1], place[1], src_dir_fd=source[0], dst_dir_fd=place[0])
+        except OSError as error:
+            raise StepSkipped(f"{target} can't be written: {error.strerror}") from error
+
+
 def discard(ground: Ground, folder: str) -> None:
     """Remove a staging folder with all that is left in it."""
     try:

@@ -95,6 +95,13 @@ def folder_of(workspace: Path, token: str) -> Path:
     return workspace / JOBS / token
 
 
+def snapshot_of(workspace: Path, token: str) -> Path:
+    """The private copy of its study that a job was given."""
+    found = folder_of(workspace, token).glob("snapshot.*")
+    names = sorted(each for each in found if each.suffix in (".db", ".log"))
+    return names[0] if names else folder_of(workspace, token) / "snapshot.db"
+
+
 def _prepare(ground: Ground, folder: Path, order: Order, now: int) -> None:
     with ground.folder(f"{JOBS}/{order.job.token}/{OUT}", make=True):
         pass

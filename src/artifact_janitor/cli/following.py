@@ -77,6 +77,7 @@ def _moved(session: Session, keys: Sequence[str]) -> bool:
         sight = handing_over.look(settings, journal, clock.read())
     steps = [each for each in sight.handover.steps if each.mark[0] in keys]
     report = hand_over(settings, sight, steps, session.command)
+    session.say(line(("note: " + shown(note), "dim")) for note in report.notes)
     went = any(each.outcome == "done" for each in report.outcomes)
     return went or bool(sight.handover.settled)
 
