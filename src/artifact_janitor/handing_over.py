@@ -169,8 +169,11 @@ class HandingOver:
     def executor(self) -> Executor:
         return executor_of(self.place.settings)
 
-    def of(self, steps: Iterable[Step], stop: Callable[[], bool]) -> Iterator[Outcome]:
-        """Write down what became of jobs, and try each of these steps."""
+    def of(self, steps: Collection[Step], stop: Callable[[], bool]) -> Iterator[Outcome]:
+        """Write down what became of jobs, and try each of these steps. Where there is nothing to
+        do, nobody is waited for."""
+        if not steps and not self.sight.handover.settled:
+            return
         try:
             with self.place.state.handover():
                 self.settle()

@@ -196,6 +196,12 @@ def test_a_job_that_is_done_is_published_with_both_numbers() -> None:
     assert found.settled == ()
 
 
+@pytest.mark.parametrize("live", ["", "PENDING", "RUNNING", "UNKNOWN", "FAILED", "LATER", "LOST"])
+def test_a_job_that_is_not_done_is_not_published(live: str) -> None:
+    assert published(decide(job(live=live))) == []
+    assert published(decide(job("rejected", "SUCCEEDED"))) == []
+
+
 def test_nobody_wants_a_job_whose_study_has_a_better_trial() -> None:
     """Whether it runs or is done; a study that is not finished yet takes it back as well."""
     better = replace(WANTED, key="better", trial=150, value=0.72)

@@ -139,10 +139,7 @@ class Plan:
     """Units that would go in the place of others that turn out to be protected, first first."""
 
     def held_back(self, step: Step, *, by_person: bool = False) -> Refusal | None:
-        """The refusal that keeps a step from being carried out, if there is one. A model takes
-        nothing away, so no guard holds it back."""
-        if step.handover:
-            return None
+        """The refusal that keeps a step from being carried out, if there is one."""
         codes = GUARDS - OVERRIDABLE if by_person else GUARDS
         blocking = (each for each in self.refused if each.code in codes)
         kinds = ("",) if step.do == "purge" else ("", step.kind)

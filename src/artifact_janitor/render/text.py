@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from artifact_janitor.core.model import Artifact, is_within
-from artifact_janitor.core.plan import GUARDS, Kept, Plan, Step, leaving
+from artifact_janitor.core.plan import GUARDS, PUBLISH, Kept, Plan, Step, leaving
 from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.outcome import Outcome
@@ -215,8 +215,12 @@ def report_lines(report: Report, view: View, trash_keep: int) -> Iterator[Text]:
     yield from settled_lines(report)
     yield from outcome_lines(report.outcomes, view)
     yield from _notes(report.notes)
-    if any(each.took for each in report.outcomes):
+    if any(each.took or _published(each) for each in report.outcomes):
         yield line("Take it back: ", (f"janitor undo {report.sweep}", "bold"))
+
+
+def _published(outcome: Outcome) -> bool:
+    return outcome.outcome == "done" and outcome.step.do == PUBLISH
 
 
 def _summary(report: Report, trash_keep: int) -> Text:
