@@ -250,7 +250,7 @@ def test_what_lies_in_the_way_is_never_overwritten(
 ) -> None:
     """Where the unit would go in the trash; a single file is what a rename would replace."""
     if not knows_noreplace:  # as on filesystems without RENAME_NOREPLACE
-        monkeypatch.setattr(ground, "_rename_noreplace", lambda *_: errno.EINVAL)
+        monkeypatch.setattr(ground, "_renameat2", lambda *_: errno.EINVAL)
     unit = work.hydra(30) if kind == "run" else "logs/app.log"
     if kind == "file":
         work.write(unit, days=30)

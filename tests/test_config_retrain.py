@@ -61,9 +61,7 @@ objective = 2
     second = Retrain(function="my_project.training:Trainer.fit", objective=2)
     assert read.retrain == (first, second)
     assert first.rules == Rules(3 * SECOND, False, "val_f1")
-    assert read.notes == (
-        "[[retrain]]: studies are looked at by it, but nothing is trained in this version yet",
-    )
+    assert read.notes == ()
 
 
 def test_the_first_that_matches_a_stem_or_a_name_governs(tmp_path: Path) -> None:

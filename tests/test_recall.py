@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import re
 import shutil
 import sqlite3
 import struct
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from artifact_janitor.journal.file import FIRST, VERSION
+from artifact_janitor.journal.file import FIRST, FORMATS, VERSION
 from artifact_janitor.observe import configs, wandb_log
 from artifact_janitor.regular import open_regular
 from tests.real import hydra_runs, training, wandb_runs
@@ -544,7 +545,7 @@ def test_what_a_journal_of_format_1_remembers_is_read_once_more(watched: Small) 
     run = watched.hydra(30, RUN)
     before = (watched.root / run / MAIN).read_bytes()
     watched.janitor("plan")
-    for table in ("config", "content", "archive", "study"):
+    for table in re.findall(r"CREATE TABLE (\w+)", "".join(FORMATS[1:])):
         database(watched, f"DROP TABLE {table}")
     database(watched, "PRAGMA user_version = 1")
     assert (os.fsencode(run),) in database(watched, "SELECT path FROM memory")

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from artifact_janitor import compressed
-from artifact_janitor.apply import trash
+from artifact_janitor import clock, compressed
+from artifact_janitor.apply import publish, trash
 from artifact_janitor.apply.archive import store
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.model import Pin, is_within
+from artifact_janitor.core.plan import RETRAIN
 from artifact_janitor.errors import StepFailed, StepSkipped
-from artifact_janitor.journal import Archived, Journal, Move, State, Step
+from artifact_janitor.journal import Archived, Journal, Move, Publication, State, Step
 from artifact_janitor.state import STATE
 from artifact_janitor.workplace import Workplace, store_of
 
@@ -36,6 +37,7 @@ def recover(place: Workplace, now: int) -> list[str]:
     for sweep in journal.sweeps():
         if not sweep.ended and state.is_dead(sweep.id):
             with state.step():
+                found += [*_settle_publications(place, sweep.id, now)]
                 found += [*_settle(place, sweep.id, now)]
                 found += [*_settle_archives(place, sweep.id, now)]
                 found += [*compressed.recover(place, sweep.id, now)]
@@ -44,6 +46,7 @@ def recover(place: Workplace, now: int) -> list[str]:
     for name in state.held():
         if state.is_dead(name):
             state.forget(name)
+    publish.clear(ground, state.is_dead)
     trashes = [STATE, *(f"{root}/{STATE}" for root in ground.roots)]
     with state.step():
         return [*found, *trash.finish_purges(ground, trashes)]
@@ -52,6 +55,8 @@ def recover(place: Workplace, now: int) -> list[str]:
 def _settle(place: Workplace, sweep: str, now: int) -> Iterator[str]:
     journal, ground = place.journal, place.ground
     for step in journal.steps(sweep):
+        if journal.publications.of(step.id) or journal.publications.that_replaced(step.id):
+            continue  # these are settled together
         if step.took and step.state in ("intended", "done"):
             yield from _settle_trash(journal, ground, step, now)
         elif step.do == "undo" and step.state in ("intended", "done"):
@@ -60,6 +65,63 @@ def _settle(place: Workplace, sweep: str, now: int) -> Iterator[str]:
             yield from _settle_restore(journal, ground, step, now)
         elif step.do == "purge" and step.state == "intended":
             yield from _settle_purge(journal, ground, step, now)
+        elif step.do == RETRAIN and step.state == "intended":
+            _settle_retrain(journal, step, now)
+
+
+def _settle_publications(place: Workplace, sweep: str, now: int) -> Iterator[str]:
+    """What takes a place, and what leaves it for that, or neither. Nothing was renamed before
+    the copy was verified, so what was begun is finished."""
+    journal, ground = place.journal, place.ground
+    for step in journal.steps(sweep):
+        found = journal.publications.of(step.id)
+        if found is None or step.state != "intended":
+            continue
+        leaving = journal.moves(found.replaced) if found.replaced else []
+        changes = publish.changes(journal.moves(step.id), leaving)
+        try:
+            is_done = publish.settle(ground, changes)
+        except (StepSkipped, StepFailed) as error:
+            settle_both(place, found, "failed", f"interrupted, and {error}")
+            yield f"{step.path} was interrupted half-way: {error}"
+            continue
+        if not is_done:
+            publish.unmake(ground, step.path)
+            settle_both(place, found, "skipped", "interrupted")
+            yield f"{step.path} is as it was"
+        elif step.do == "undo":
+            unpublished(place, found, now)
+            yield f"{step.path} is back"
+        else:
+            settle_both(place, found, "done", "finished after an interruption")
+            journal.unpin(step.path, BY_UNDO)
+            yield f"{step.path} was published"
+
+
+def settle_both(place: Workplace, found: Publication, state: State, why: str) -> None:
+    """A publication, and the step that takes a model to the trash for it: what lies there is
+    in the trash, whatever became of the other."""
+    journal, now = place.journal, clock.read().wall
+    journal.settle(found.step, state, why, now)
+    if found.replaced is not None:
+        is_gone = trash.arrived(place.ground, journal.moves(found.replaced))
+        journal.settle(found.replaced, "done" if is_gone else state, why, now)
+
+
+def unpublished(place: Workplace, undo: Publication, now: int) -> None:
+    """A publication was taken back by the step of `undo`: its own step says so from now on,
+    and so does that of the model which returned."""
+    journal = place.journal
+    published = journal.publications.of(journal.step(undo.step).about or 0)
+    if published is not None:
+        journal.turn(published.step, "undone")
+        if published.replaced is not None:
+            journal.turn(published.replaced, "undone")
+            journal.pin(Pin(published.path, BY_UNDO, now))
+        for move in journal.moves(undo.step):
+            trash.prune(place.ground, move.source)
+    publish.unmake(place.ground, undo.path)
+    settle_both(place, undo, "done", "")
 
 
 def _tidy(journal: Journal, ground: Ground, sweep: str) -> None:
@@ -88,6 +150,15 @@ def _settle_trash(journal: Journal, ground: Ground, step: Step, now: int) -> Ite
         return
     journal.settle(step.id, "skipped", "interrupted", now)
     yield f"{step.path} is where it was"
+
+
+def _settle_retrain(journal: Journal, step: Step, now: int) -> None:
+    """What became of the training itself is settled before; see `handing_over`."""
+    begun = any(
+        job.key == step.fingerprint and job.submitted >= step.at for job in journal.jobs.all()
+    )
+    state: State = "done" if begun else "skipped"
+    journal.settle(step.id, state, "" if begun else "interrupted", now)
 
 
 def _settle_archives(place: Workplace, sweep: str, now: int) -> Iterator[str]:

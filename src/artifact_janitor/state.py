@@ -13,6 +13,7 @@ from pathlib import Path
 from artifact_janitor.errors import JanitorError, Locked
 
 STATE = ".janitor"
+HANDOVER = "handover.lock"
 PATIENCE = 10.0
 """Seconds that a step waits for another janitor's step before it gives up."""
 
@@ -38,7 +39,7 @@ class State:
                 no_link(folder)
                 folder.mkdir(mode=0o700, exist_ok=True)
                 self.own(folder)
-            for file in ("lock", self.journal.name, ".gitignore"):
+            for file in ("lock", HANDOVER, self.journal.name, ".gitignore"):
                 self._touch(self.folder / file)
             if not (ignore := self.folder / ".gitignore").stat().st_size:
                 ignore.write_text("# made by artifact-janitor\n*\n", encoding="utf-8")
@@ -63,8 +64,20 @@ class State:
     @contextmanager
     def step(self) -> Iterator[None]:
         """The lock that a step holds. Raises Locked after `PATIENCE` seconds."""
-        with open(self.folder / "lock", "r+", encoding="utf-8") as file:
-            _acquire(file.fileno(), PATIENCE, self.folder / "lock")
+        with self._locked("lock"):
+            yield
+
+    @contextmanager
+    def handover(self) -> Iterator[None]:
+        """The lock of all that becomes of studies and trainings, beside that of a step: neither
+        waits for the other. Raises Locked after `PATIENCE` seconds."""
+        with self._locked(HANDOVER):
+            yield
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        with open(self.folder / name, "r+", encoding="utf-8") as file:
+            _acquire(file.fileno(), PATIENCE, self.folder / name)
             _sign(file.fileno())
             yield
 

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
-from artifact_janitor import clock
+from artifact_janitor import clock, handing_over, manual_runs
 from artifact_janitor.archiving import Archiving
 from artifact_janitor.compressing import Compressing
 from artifact_janitor.config import Settings
 from artifact_janitor.core.compressing import COMPRESS
+from artifact_janitor.core.manual import Finished
 from artifact_janitor.core.model import Artifact, Catalogue, Refusal
-from artifact_janitor.core.plan import Plan, leaving, plan
+from artifact_janitor.core.plan import Plan, Step, leaving, plan, with_handover
 from artifact_janitor.core.policy import ARCHIVE, Policy
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.execution import Execution, Options
 from artifact_janitor.expiring import archives_in
+from artifact_janitor.handing_over import HandingOver, Sight
 from artifact_janitor.journal import Journal, open_journal
 from artifact_janitor.observe import kept_configs
 from artifact_janitor.observe.disks import filesystems
@@ -32,6 +34,7 @@ from artifact_janitor.outcome import Outcome
 from artifact_janitor.recovery import recover
 from artifact_janitor.reserve import is_short
 from artifact_janitor.state import State
+from artifact_janitor.studying import remember
 from artifact_janitor.units import DAY, LONGEST
 from artifact_janitor.workplace import Workplace, ground_of, workplace
 
@@ -49,6 +52,15 @@ class Look:
 
     survey: Survey
     plan: Plan
+    sight: Sight = field(default_factory=Sight)
+    """Studies and trainings, where they were asked for."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of studies."""
+        told = (f"{each.study}: {each.text}" for each in self.sight.handover.said)
+        hints = (f" → {each.hint}" if each.hint else "" for each in self.sight.handover.said)
+        return [text + hint for text, hint in zip(told, hints, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +73,7 @@ class Report:
     started: int
     ended: int
     recovered: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -121,6 +134,19 @@ def look(
 
 def _takes(found: Plan) -> bool:
     return any(step.do != "purge" for step in found.steps)
+
+
+def with_studies(settings: Settings, seen: Look, kinds: Collection[str] = ()) -> Look:
+    """The same look with what studies, trainings and runs by hand ask for. Changes nothing."""
+    if kinds and not {"study", "model"} & {*kinds}:
+        return seen
+    with reading(settings) as journal:
+        now = clock.read()
+        sight = handing_over.look(settings, journal, now)
+        manual = manual_runs.look(settings, seen.survey, journal, now.wall)
+    every = (*sight.handover.steps, *manual)
+    steps = (each for each in every if not kinds or each.artifact.kind in kinds)
+    return replace(seen, plan=with_handover(seen.plan, steps), sight=sight)
 
 
 def _write_down(settings: Settings, seen: Survey, memory: Memory) -> None:
@@ -227,7 +253,7 @@ def mend(settings: Settings) -> list[str]:
     if not os.path.exists(State(settings.workspace).journal):
         return []  # one that may not be looked at is told by the look that follows
     with workplace(settings) as place:
-        return recover(place, clock.read().wall)
+        return [*handing_over.recover(place), *recover(place, clock.read().wall)]
 
 
 def run(
@@ -245,20 +271,60 @@ def run(
     with workplace(settings) as place:
         started = clock.read()
         believe_clock(place.journal, started, by_person=options.by_person)
+        remember(settings, seen.sight.studies)
         if not seen.plan.steps:
-            return Report("", seen.plan, (), started.wall, clock.read().wall, tuple(recovered))
+            HandingOver(place, seen.sight, "").settle_alone()
+            ended, found = clock.read().wall, tuple(recovered)
+            return Report("", seen.plan, (), started.wall, ended, found, tuple(seen.notes))
         name = place.journal.begin(
             seen.plan.id, options.command, started.wall, by_person=options.by_person
         )
         with place.state.sweep(name):
+            handing = HandingOver(place, seen.sight, name)
             outcomes = []
-            for outcome in _carried_out(place, seen, name, options, tick, stop):
+            for outcome in chain(
+                _handed_over(handing, seen.plan, stop),
+                _carried_out(place, seen, name, options, tick, stop),
+            ):
                 outcomes.append(outcome)
                 if tick:
                     tick("carrying out", len(outcomes), len(seen.plan.steps))
             place.finish(name)
-    ended = clock.read().wall
-    return Report(name, seen.plan, tuple(outcomes), started.wall, ended, tuple(recovered))
+    ended, found = clock.read().wall, tuple(recovered)
+    notes = (*seen.notes, *handing.notes)
+    return Report(name, seen.plan, tuple(outcomes), started.wall, ended, found, notes)
+
+
+def hand_over(
+    settings: Settings,
+    sight: Sight,
+    steps: Sequence[Step],
+    command: str,
+    stop: Callable[[], bool] = lambda: False,
+) -> Report:
+    """Carry out steps of a handover alone, and what became of jobs."""
+    found = with_handover(Plan("", clock.read().wall, (), (), ()), steps)
+    with workplace(settings) as place:
+        started = clock.read().wall
+        remember(settings, sight.studies)
+        if not steps:
+            HandingOver(place, sight, "").settle_alone()
+            return Report("", found, (), started, clock.read().wall)
+        name = place.journal.begin(found.id, command, started, by_person=True)
+        with place.state.sweep(name):
+            handing = HandingOver(place, sight, name)
+            outcomes = tuple(handing.of(steps, stop))
+            place.finish(name)
+    notes = tuple(handing.notes)
+    return Report(name, found, outcomes, started, clock.read().wall, notes=notes)
+
+
+def _handed_over(handing: HandingOver, plan: Plan, stop: Callable[[], bool]) -> Iterator[Outcome]:
+    """Never behind a long archive."""
+    steps = [each for each in plan.steps if each.handover]
+    by_hand = [each for each in steps if isinstance(each.handover, Finished)]
+    yield from handing.of([each for each in steps if each not in by_hand], stop)
+    yield from manual_runs.carry_out(handing.place, handing.sweep, by_hand, stop)
 
 
 def _carried_out(
@@ -272,7 +338,7 @@ def _carried_out(
     """What only renames comes first: a purge makes room for what is written."""
     plan, how = seen.plan, (place, seen.survey, name, options)
     noted = tick or (lambda *_: None)
-    short = tuple(each for each in plan.steps if each.do not in LONG)
+    short = tuple(each for each in plan.steps if each.do not in LONG and not each.handover)
     yield from Execution(*how).of(replace(plan, steps=short), stop)
     archived = [each for each in plan.steps if each.do == ARCHIVE]
     yield from Archiving(*how, noted).of(plan, archived, stop)

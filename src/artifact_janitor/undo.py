@@ -9,11 +9,12 @@ from artifact_janitor.apply import trash
 from artifact_janitor.compressed import retire
 from artifact_janitor.core.compressing import COMPRESS, SUFFIX
 from artifact_janitor.core.model import Artifact, Pin, is_within
-from artifact_janitor.core.plan import Step
+from artifact_janitor.core.plan import PUBLISH, Step
 from artifact_janitor.errors import ArchiveError, StepFailed, StepSkipped, UsageError
 from artifact_janitor.journal import Intent, Journal, Sweep
 from artifact_janitor.journal import Step as Done
 from artifact_janitor.outcome import Outcome
+from artifact_janitor.publishing import unpublish
 from artifact_janitor.recovery import BY_UNDO, recover
 from artifact_janitor.restoring import named, restore_in
 from artifact_janitor.workplace import Workplace
@@ -45,7 +46,20 @@ def last(journal: Journal, count: int = 1) -> list[str]:
 
 def _taken(journal: Journal, sweep: Sweep) -> bool:
     states = ("done", "purged")
-    return any(each.took and each.state in states for each in journal.steps(sweep.id))
+    return any(each.state in states for each in _undoable(journal, journal.steps(sweep.id)))
+
+
+def _undoable(journal: Journal, steps: Iterable[Done]) -> list[Done]:
+    """Those that took something, and those that published; a model that went for another one
+    comes back with that publication."""
+    found: dict[int, Done] = {}
+    for step in steps:
+        about = journal.publications.that_replaced(step.id)
+        if about and about.state != "failed":
+            step = journal.step(about.step)
+        if step.took or step.do == PUBLISH:
+            found[step.id] = step
+    return [*found.values()]
 
 
 def chosen(journal: Journal, names: Iterable[str]) -> list[Done]:
@@ -60,7 +74,7 @@ def chosen(journal: Journal, names: Iterable[str]) -> list[Done]:
         steps = journal.steps(_named(journal, sweep).id)
         if number:
             steps = _numbered(steps, name, number)
-        found |= {step.id: step for step in steps if step.took}
+        found |= {step.id: step for step in _undoable(journal, steps)}
     return [found[number] for number in sorted(found, reverse=True)]
 
 
@@ -88,6 +102,10 @@ def _numbered(steps: list[Done], name: str, number: str) -> list[Done]:
 def _one(place: Workplace, sweep: str, step: Done) -> Outcome:
     journal, now = place.journal, clock.read().wall
     artifact = Artifact(step.path, step.kind, step.at, step.bytes, step.frees)
+    if step.do == PUBLISH:
+        return _one_publication(
+            place, sweep, step, Step("undo", artifact, (f"published by {step.sweep}",))
+        )
     shown = Step("undo", artifact, (f"taken by {step.sweep}",))
     intent = Intent("undo", step.kind, step.path, step.bytes, about=step.id)
     (number,) = journal.intend(sweep, [intent], now)
@@ -99,6 +117,15 @@ def _one(place: Workplace, sweep: str, step: Done) -> Outcome:
         return Outcome(shown, "failed", why)
     journal.settle(number, "done", why, now)
     return Outcome(shown, "done", why)
+
+
+def _one_publication(place: Workplace, sweep: str, step: Done, shown: Step) -> Outcome:
+    try:
+        unpublish(place, sweep, step)
+    except (StepFailed, StepSkipped) as error:
+        why = ": ".join(filter(None, (error.message, error.hint)))
+        return Outcome(shown, "failed", why)
+    return Outcome(shown, "done", code=PUBLISH)
 
 
 def _bring_back(place: Workplace, sweep: str, step: Done) -> str:

@@ -21,7 +21,8 @@ from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.state import STATE
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_NOREPLACE = 1
+_NOREPLACE, _EXCHANGE = 1, 2
+_NOT_HERE = (errno.EXDEV, errno.EACCES, errno.EPERM, errno.EBUSY, errno.ENOENT, errno.EROFS)
 _RENAMEAT2: Any = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 
 
@@ -159,11 +160,11 @@ def rename(source: tuple[int, str], target: tuple[int, str]) -> None:
 
     Raises StepSkipped where it can't be done here, StepFailed where the disk says no.
     """
-    code = _rename_noreplace(source, target)
+    code = _renameat2(source, target, _NOREPLACE)
     if code == 0:
         return
     why = f"{source[1]} can't be renamed: {os.strerror(code)}"
-    if code in (errno.EXDEV, errno.EACCES, errno.EPERM, errno.EBUSY, errno.ENOENT, errno.EROFS):
+    if code in _NOT_HERE:
         raise StepSkipped(why)
     if code == errno.EEXIST:
         raise StepFailed(f"{target[1]} is there already", "move it away, then try again")
@@ -173,12 +174,27 @@ def rename(source: tuple[int, str], target: tuple[int, str]) -> None:
     raise StepFailed(why)
 
 
-def _rename_noreplace(source: tuple[int, str], target: tuple[int, str]) -> int:
+def exchange(one: tuple[int, str], other: tuple[int, str]) -> bool:
+    """Let two names in open folders change places, at once. False where the filesystem can't.
+
+    Raises StepSkipped where it can't be done here, StepFailed where the disk says no.
+    """
+    code = _renameat2(one, other, _EXCHANGE)
+    if code in (errno.EINVAL, errno.ENOSYS):
+        return False
+    if code in _NOT_HERE:
+        raise StepSkipped(f"{other[1]} can't be exchanged: {os.strerror(code)}")
+    if code:
+        raise StepFailed(f"{other[1]} can't be exchanged: {os.strerror(code)}")
+    return True
+
+
+def _renameat2(source: tuple[int, str], target: tuple[int, str], flags: int) -> int:
     """renameat2(2); 0 or the error number. A libc without it says ENOSYS."""
     if _RENAMEAT2 is None:
         return errno.ENOSYS
     old, new = os.fsencode(source[1]), os.fsencode(target[1])
-    if _RENAMEAT2(source[0], old, target[0], new, _NOREPLACE) == 0:
+    if _RENAMEAT2(source[0], old, target[0], new, flags) == 0:
         return 0
     return ctypes.get_errno()
 

@@ -15,6 +15,7 @@ from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
 from artifact_janitor.core.model import is_within
 from artifact_janitor.errors import UsageError
+from artifact_janitor.handing_over import standings
 from artifact_janitor.journal import Step
 from artifact_janitor.render import present
 from artifact_janitor.render.present import Status
@@ -106,8 +107,9 @@ def status_command(asked: Asked) -> int:
         sweeps = [(each, journal.steps(each.id)) for each in last] if journal else []
         indexed = [each for each in journal.archives() if each.digest] if journal else []
         studies = study_all(settings, journal, clock.read())
+        jobs = standings(settings, journal)
     disk = shutil.disk_usage(settings.workspace)
-    found = Status(settings, now, disk.total, disk.free, known, sweeps, studies, indexed)
+    found = Status(settings, now, disk.total, disk.free, known, sweeps, studies, indexed, jobs)
     notes = session.notes()
     session.answer(present.of_status(found, notes), present.status_lines(found, notes))
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -11,14 +11,22 @@ import typer
 from rich.prompt import Confirm
 
 from artifact_janitor import clock
+from artifact_janitor.cli.following import (
+    Followed,
+    follow,
+    followed_lines,
+    of_followed,
+    verdict,
+    waiting,
+)
 from artifact_janitor.cli.modesty import stand_back
 from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
-from artifact_janitor.core.plan import OVERRIDABLE, Plan
+from artifact_janitor.core.plan import OVERRIDABLE
 from artifact_janitor.errors import Locked, Refused
 from artifact_janitor.execution import Options
 from artifact_janitor.render import facts, text
-from artifact_janitor.sweep import LONG, Look, Report, look, mend, run
+from artifact_janitor.sweep import LONG, Look, Report, look, mend, run, with_studies
 
 SOMETHING_TO_DO = 10
 
@@ -35,7 +43,7 @@ def plan_command(
     session = Session("plan", asked)
     seen = _look(session)
     view = session.view(all_steps=every_step, all_kept=kept)
-    notes = session.notes()
+    notes = [*session.notes(), *seen.notes]
     lines = text.plan_lines(seen.plan, view, notes)
     session.answer(lambda: facts.of_plan(seen.plan, notes), lines)
     return SOMETHING_TO_DO if exit_code and seen.plan.steps else 0
@@ -47,36 +55,42 @@ def run_command(
     override: Annotated[
         bool, typer.Option("--override-guards", help="Do what a guard holds back. Implies --yes.")
     ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Follow the trainings until their models are in place.")
+    ] = False,
 ) -> int:
     """Plan, ask, carry out, report."""
     session = Session("run", asked)
     recovered = mend(session.settings)
     seen = _look(session, leases=not (yes or override))
-    by_person = override or (not yes and _agreed(session, seen.plan))
+    by_person = override or (not yes and _agreed(session, seen))
     options = Options(by_person)
     if any(step.do in LONG for step in seen.plan.steps):
         stand_back()
     with session.progress() as tick, ends_after_a_step() as stop:
         report = run(session.settings, seen, options, recovered, tick, stop)
-    return _told(session, report)
+    followed = follow(session, waiting(report.outcomes)) if wait else []
+    return _told(session, report, followed)
 
 
 def _look(session: Session, *, leases: bool = True) -> Look:
     with session.progress() as tick:
         now = clock.read().wall
-        return look(session.settings, now, session.asked.only, tick=tick, leases=leases)
+        seen = look(session.settings, now, session.asked.only, tick=tick, leases=leases)
+        return with_studies(session.settings, seen, session.asked.only)
 
 
-def _agreed(session: Session, plan: Plan) -> bool:
+def _agreed(session: Session, seen: Look) -> bool:
     """Ask a person, who sees the plan first. Raises Refused where the answer is no.
 
     Their yes is the yes that the guards ask for.
     """
+    plan = seen.plan
     if not plan.steps:
         return False
     if not session.is_interactive:
         raise Refused("there is no terminal to ask on", "janitor run --yes")
-    session.say(text.plan_lines(plan, session.view(), session.notes()))
+    session.say(text.plan_lines(plan, session.view(), [*session.notes(), *seen.notes]))
     guarded = any(each.code in OVERRIDABLE for each in plan.refused)
     what = "Do it all the same, guards included?" if guarded else "Do it?"
     if not Confirm.ask(f"\n{what}", default=False, console=session.screen):
@@ -102,11 +116,17 @@ def ends_after_a_step() -> Iterator[Callable[[], bool]]:
             signal.signal(number, former)
 
 
-def _told(session: Session, report: Report) -> int:
+def _told(session: Session, report: Report, followed: Sequence[Followed]) -> int:
     lines = text.report_lines(report, session.view(), session.settings.safety.trash_keep)
     code, errors = _verdict(report)
-    session.answer(lambda: facts.of_report(report, session.notes()), lines, errors)
-    return code
+    worse, more = verdict(followed)
+    notes = [*session.notes(), *report.notes]
+    session.answer(
+        lambda: facts.of_report(report, notes) | of_followed(followed),
+        (*lines, *followed_lines(followed)),
+        [*errors, *more],
+    )
+    return code or worse
 
 
 def _verdict(report: Report) -> tuple[int, list[dict[str, str]]]:

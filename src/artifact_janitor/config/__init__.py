@@ -172,8 +172,6 @@ def _notes(schema: Schema, given: Given) -> Iterator[str]:
     for table in UNVALIDATED:
         if table in given.file or table in given.environment:
             yield f"[{table}] is not acted on by this version"
-    if schema.retrain:
-        yield "[[retrain]]: studies are looked at by it, but nothing is trained in this version yet"
     if schema.disk.purge_early and not schema.disk.keep_free:
         yield f"{given.place(('disk', 'purge_early'))}: nothing is purged early without keep_free"
     for index, policy in enumerate(given.policies):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import chain, islice
 
@@ -17,7 +17,9 @@ from artifact_janitor.core.compressing import (
     tried,
 )
 from artifact_janitor.core.expiry import EXPIRE, Judged, judged
+from artifact_janitor.core.jobs import Publication, Training
 from artifact_janitor.core.limits import Decision, decide, in_turn, left
+from artifact_janitor.core.manual import Finished
 from artifact_janitor.core.model import (
     Artifact,
     Catalogue,
@@ -46,6 +48,9 @@ from artifact_janitor.units import duration_literal
 EXEMPT_BELOW = 10
 """Kinds with fewer units than this are exempt from the ``max_share`` guard (S8)."""
 
+RETRAIN = "retrain"
+PUBLISH = "publish"
+
 PROOFS = ("uploaded", WORD, "deleted")
 """The evidence without which a unit of its kind never goes: a step's reasons name it."""
 
@@ -69,6 +74,8 @@ class Step:
     """Bytes of the compressed file that takes the unit's place; in a plan an estimate."""
     stored: Stored | None = None
     """What expires."""
+    handover: Training | Publication | Finished | None = None
+    """What is trained, or what becomes a model: then the artifact stays where it is."""
 
     @property
     def path(self) -> str:
@@ -85,6 +92,8 @@ class Step:
     @property
     def leaving(self) -> tuple[Artifact, ...]:
         """All units that leave their place."""
+        if self.handover:
+            return ()
         return self.inside if self.do == SLIM else (self.artifact, *self.inside)
 
     @property
@@ -94,6 +103,26 @@ class Step:
             return (self,)
         why = (f"{self.path} is slimmed", *self.reasons)
         return tuple(Step(SLIM, each, why) for each in self.inside)
+
+    @property
+    def mark(self) -> tuple[str, ...]:
+        """What tells two steps on one path apart: a file may hold several studies."""
+        match self.handover:
+            case Training(wanted=wanted, attempt=attempt):
+                return wanted.key, str(attempt)
+            case Publication(job=job):
+                return job.key, str(job.attempt)
+        return ()
+
+    @property
+    def about(self) -> tuple[str, str] | None:
+        """The study that a training or a publication is about, by its file and its name."""
+        match self.handover:
+            case Training(wanted=wanted):
+                return wanted.path, wanted.study
+            case Publication(job=job):
+                return job.path, job.study
+        return None
 
     @property
     def frees_now(self) -> int:
@@ -359,11 +388,17 @@ def _id(steps: Iterable[Step]) -> str:
     """The same steps on the same things have the same name."""
     seen = blake2b(digest_size=2)
     for step in steps:
-        marks = [step.do, step.path, step.artifact.fingerprint]
+        marks = [step.do, step.path, step.artifact.fingerprint, *step.mark]
         if step.do == SLIM:
             marks += [mark for each in step.inside for mark in (each.path, each.fingerprint)]
         seen.update(json.dumps(marks).encode())
     return seen.hexdigest()
+
+
+def with_handover(plan: Plan, steps: Iterable[Step]) -> Plan:
+    """The same plan with what studies and trainings ask for, which comes first."""
+    both = (*steps, *plan.steps)
+    return plan if both == plan.steps else replace(plan, id=_id(both), steps=both)
 
 
 def leaving(plan: Plan) -> Iterator[Artifact]:

@@ -7,6 +7,7 @@ where it stood (S12). Paths are stored as bytes: a name need not be UTF-8.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sqlite3
@@ -25,12 +26,16 @@ from artifact_janitor.journal import studies as known
 from artifact_janitor.journal.file import (
     WITH_ARCHIVES,
     WITH_CONFIGS,
+    WITH_JOBS,
+    WITH_PUBLICATIONS,
     WITH_STUDIES,
     connect,
     damaged,
     told,
     version_of,
 )
+from artifact_janitor.journal.jobs import Jobs
+from artifact_janitor.journal.publications import Publication, Publications, record
 from artifact_janitor.journal.records import (
     TO_TRASH,
     Archived,
@@ -51,6 +56,7 @@ __all__ = [
     "Intent",
     "Journal",
     "Move",
+    "Publication",
     "State",
     "Step",
     "Sweep",
@@ -133,6 +139,19 @@ class Journal:
             kept.keep(db, configs, bodies)
             db.execute("UPDATE sweep SET ended = NULL WHERE id = ?", (sweep,))
             return [_insert(db, sweep, intent, now) for intent in intents]
+
+    def intend_publication(
+        self, sweep: str, publish: Intent, replace: Intent | None, about: Publication, now: int
+    ) -> Publication:
+        """Write down durably, and at once, what is about to be published and what goes to the
+        trash for it; `about` gets the numbers of both steps."""
+        with self._writing() as db:
+            db.execute("UPDATE sweep SET ended = NULL WHERE id = ?", (sweep,))
+            replaced = _insert(db, sweep, replace, now) if replace else None
+            step = _insert(db, sweep, publish, now)
+            written = dataclasses.replace(about, step=step, replaced=replaced)
+            record(db, written)
+        return written
 
     def settle(
         self, step: int, state: State, why: str, now: int, moves: Sequence[Move] = ()
@@ -224,10 +243,19 @@ class Journal:
             f"SELECT {_COUNTED}, count(*), sum(bytes) "
             "FROM step JOIN sweep ON sweep.id = step.sweep "
             f"WHERE {_TOOK} AND state IN ('done', 'purged') AND at >= ? AND NOT by_person "
-            f"AND NOT EXISTS (SELECT 1 FROM step AS made WHERE {_MADE}) GROUP BY 1",
+            f"AND NOT EXISTS (SELECT 1 FROM step AS made WHERE {_MADE}) {self._not_replaced()}"
+            "GROUP BY 1",
             since,
         )
         return {kind: Tally(units, size) for kind, units, size in rows}
+
+    def _not_replaced(self) -> str:
+        """A model whose place another one took is gone by no policy."""
+        there = self.version >= WITH_PUBLICATIONS
+        return (
+            "AND step.id NOT IN (SELECT replaced FROM publication WHERE replaced IS NOT NULL) "
+            * there
+        )
 
     # what was compressed
 
@@ -332,6 +360,16 @@ class Journal:
         """How many rows lie in each of its tables."""
         tables = [row[0] for row in self._rows("SELECT name FROM sqlite_master WHERE type='table'")]
         return {name: self._rows(f'SELECT count(*) FROM "{name}"')[0][0] for name in tables}
+
+    @property
+    def jobs(self) -> Jobs:
+        """The trainings."""
+        return Jobs(self._rows, self._writing, is_there=self.version >= WITH_JOBS)
+
+    @property
+    def publications(self) -> Publications:
+        """What was published."""
+        return Publications(self._rows, is_there=self.version >= WITH_PUBLICATIONS)
 
     # archives
 

@@ -11,6 +11,8 @@ from typing import cast
 
 from artifact_janitor import wal
 from artifact_janitor.errors import JournalError
+from artifact_janitor.journal.jobs import JOBS
+from artifact_janitor.journal.publications import PUBLICATIONS
 from artifact_janitor.regular import open_regular
 from artifact_janitor.reserve import is_short
 from artifact_janitor.state import MAKE_ROOM, no_link
@@ -69,15 +71,19 @@ CREATE TABLE study (
 """
 """What the last look at each study of Optuna's saw."""
 
-FORMATS = (FIRST, CONFIGS, ARCHIVES, STUDIES)
+FORMATS = (FIRST, CONFIGS, ARCHIVES, STUDIES, JOBS, PUBLICATIONS)
 """What makes format 1 of an empty file, format 2 of format 1, and so on."""
 VERSION = len(FORMATS)
 WITH_CONFIGS = 1 + FORMATS.index(CONFIGS)
 """The first format that keeps configurations."""
 WITH_ARCHIVES = 1 + FORMATS.index(ARCHIVES)
 """The first format that has an index of archives."""
+WITH_JOBS = 1 + FORMATS.index(JOBS)
+"""The first format that knows trainings."""
 WITH_STUDIES = 1 + FORMATS.index(STUDIES)
 """The first format that remembers studies."""
+WITH_PUBLICATIONS = 1 + FORMATS.index(PUBLICATIONS)
+"""The first format that knows publications."""
 
 
 @contextmanager

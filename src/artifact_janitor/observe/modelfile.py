@@ -30,8 +30,8 @@ OPAQUE: Final = object()
 _PICKLE = b"\x80"
 _END_RECORD, _END_RECORD_SIZE = b"PK\x05\x06", 22
 _TAIL = (1 << 16) + _END_RECORD_SIZE
-_LOCAL_HEADER, _LOCAL_HEADER_SIZE = b"PK\x03\x04", 30
-_DAMAGED = (zipfile.BadZipFile, EOFError, NotImplementedError, OverflowError, ValueError)
+LOCAL_HEADER, _LOCAL_HEADER_SIZE = b"PK\x03\x04", 30
+DAMAGED = (zipfile.BadZipFile, EOFError, NotImplementedError, OverflowError, ValueError)
 
 
 def is_whole(path: Path) -> bool | None:
@@ -45,7 +45,7 @@ def is_whole(path: Path) -> bool | None:
     did not write, and what we may not read.
     """
     try:
-        with _Bounded(open_regular(path)) as file:
+        with Bounded(open_regular(path)) as file:
             size = os.fstat(file.fileno()).st_size
             return _is_whole(file, size, path.name.lower().endswith(".safetensors"))
     except OSError:
@@ -58,8 +58,8 @@ def read_json(path: Path) -> object:
     Raises ValueError where it is damaged, OSError where it can't be read or is larger
     than `JSON_LIMIT`: then nothing is known about it.
     """
-    with _Bounded(open_regular(path)) as file:
-        return _parsed(file.read(os.fstat(file.fileno()).st_size))
+    with Bounded(open_regular(path)) as file:
+        return parsed(file.read(os.fstat(file.fileno()).st_size))
 
 
 def constants(path: Path, limit: int = PICKLE_LIMIT) -> Iterator[object]:
@@ -69,46 +69,47 @@ def constants(path: Path, limit: int = PICKLE_LIMIT) -> Iterator[object]:
     anything else shows as `OPAQUE`. Ends at the first byte that makes no sense.
     """
     try:
-        with _Bounded(open_regular(path)) as file, zipfile.ZipFile(file) as archive:
+        with Bounded(open_regular(path)) as file, zipfile.ZipFile(file) as archive:
             member = _pickle_in(archive)
             pickled = b"" if member is None else archive.open(member).read(limit)
-    except (OSError, *_DAMAGED, struct.error):
+    except (OSError, *DAMAGED, struct.error):
         return
     yield from _constants(pickled)
 
 
-class _Bounded(io.BufferedReader):
+class Bounded(io.BufferedReader):
     """A file that refuses to be read in huge pieces, whatever a forged header asks for."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, limit: int = JSON_LIMIT) -> None:
         super().__init__(io.FileIO(fd, "rb"))
+        self._limit = limit
 
     def read(self, size: int | None = -1, /) -> bytes:
-        asked = JSON_LIMIT if size is None or size < 0 else size
-        if asked > JSON_LIMIT:
+        asked = self._limit if size is None or size < 0 else size
+        if asked > self._limit:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
         return super().read(asked)
 
 
-def _is_whole(file: _Bounded, size: int, safetensors: bool) -> bool | None:
+def _is_whole(file: Bounded, size: int, safetensors: bool) -> bool | None:
     head = file.read(4)
     if not head.strip(b"\0"):
         return False  # empty, or the zeros that a crash leaves where nothing was written
     if safetensors:
         return _is_whole_safetensors(file, size)
-    if _LOCAL_HEADER.startswith(head):
+    if LOCAL_HEADER.startswith(head):
         return _is_whole_zip(file, size)
     return None
 
 
-def _is_whole_safetensors(file: _Bounded, size: int) -> bool:
+def _is_whole_safetensors(file: Bounded, size: int) -> bool:
     """The format: 8 bytes with the header's length, the header in JSON, the tensors."""
     file.seek(0)
     start = file.read(8)
     if len(start) < 8 or (length := int.from_bytes(start, "little")) > size - 8:
         return False
     try:
-        header = _parsed(file.read(length))
+        header = parsed(file.read(length))
         if not isinstance(header, dict):
             return False
         header.pop("__metadata__", None)
@@ -118,22 +119,22 @@ def _is_whole_safetensors(file: _Bounded, size: int) -> bool:
         return False
 
 
-def _is_whole_zip(file: _Bounded, size: int) -> bool | None:
+def _is_whole_zip(file: Bounded, size: int) -> bool | None:
     if not _has_end_record(file, size):
         return False
     try:
         with zipfile.ZipFile(file) as archive:
-            if not _members_fit(archive):
+            if not members_fit(archive):
                 return False
             member = _pickle_in(archive)
             if member is None:
                 return None
             return archive.open(member).read(PICKLE_LIMIT)[:1] == _PICKLE
-    except (*_DAMAGED, struct.error):
+    except (*DAMAGED, struct.error):
         return False
 
 
-def _has_end_record(file: _Bounded, size: int) -> bool:
+def _has_end_record(file: Bounded, size: int) -> bool:
     """It is the last thing in a file that torch wrote; a comment may follow in others."""
     for tail in (_END_RECORD_SIZE, _TAIL):
         file.seek(max(0, size - tail))
@@ -142,7 +143,7 @@ def _has_end_record(file: _Bounded, size: int) -> bool:
     return False
 
 
-def _members_fit(archive: zipfile.ZipFile) -> bool:
+def members_fit(archive: zipfile.ZipFile) -> bool:
     """Every member lies between the start of the file and the directory, none in another."""
     members = sorted(archive.infolist(), key=lambda member: member.header_offset)
     starts = [member.header_offset for member in members] + [archive.start_dir]
@@ -161,7 +162,7 @@ def _pickle_in(archive: zipfile.ZipFile) -> zipfile.ZipInfo | None:
     return None
 
 
-def _parsed(text: bytes) -> object:
+def parsed(text: bytes) -> object:
     try:
         return json.loads(text)
     except RecursionError:

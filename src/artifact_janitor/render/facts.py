@@ -15,6 +15,7 @@ from artifact_janitor.core.model import Evidence, Refusal, Stored
 from artifact_janitor.core.plan import Kept, Plan, Step
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.outcome import Outcome
+from artifact_janitor.render.jobs import of_handover
 from artifact_janitor.render.room import of_rooms
 from artifact_janitor.sweep import Report
 
@@ -63,6 +64,7 @@ def _rows(step: Step) -> Iterable[Facts]:
         "frees": artifact.frees,
         "frees_now": step.frees_now,
         "reasons": [*step.reasons],
+        **of_handover(step),
     }
     for inner in step.inside:
         yield {
@@ -110,10 +112,11 @@ def of_report(report: Report, notes: Iterable[str] = ()) -> Facts:
     """The plan's rows with how each came out; what is inside a unit shares its outcome,
     unless it has one of its own, and a run of which a part went frees that part."""
     facts = of_plan(report.plan, notes)
-    outcomes = {outcome.step.path: outcome for outcome in report.outcomes}
-    outcomes |= {part.step.path: part for each in report.outcomes for part in each.parts}
+    outcomes = {(each.step.path, *each.step.mark[:1]): each for each in report.outcomes}
+    outcomes |= {(part.step.path,): part for each in report.outcomes for part in each.parts}
     for row in facts["steps"]:
-        outcome = outcomes.get(row["path"]) or outcomes[row["in"]]
+        mark = (row["path"], row["key"]) if "key" in row else (row["path"],)
+        outcome = outcomes.get(mark) or outcomes[(row["in"],)]
         row |= {"outcome": outcome.outcome, "why": outcome.why}
         if outcome.parts and outcome.outcome != "done":
             row["frees"] = sum(each.frees for each in outcome.took)

@@ -14,8 +14,10 @@ from artifact_janitor.core.model import Artifact, Catalogue, Stored
 from artifact_janitor.core.plan import Step
 from artifact_janitor.core.room import Room, rooms
 from artifact_janitor.core.slimming import SLIM
+from artifact_janitor.handing_over import Standing
 from artifact_janitor.journal import Archived, Sweep
 from artifact_janitor.journal import Step as Done
+from artifact_janitor.render import jobs
 from artifact_janitor.render.facts import of_evidence
 from artifact_janitor.render.past import moment, of_sweep, sweep_lines
 from artifact_janitor.render.room import of_rooms, standing
@@ -170,6 +172,7 @@ class Status:
     studies: Studies
     archives: Sequence[Archived] = ()
     """Those in the index."""
+    jobs: Sequence[Standing] = ()
 
     @property
     def rooms(self) -> tuple[Room, ...]:
@@ -202,6 +205,7 @@ def of_status(status: Status, notes: Sequence[str]) -> dict[str, Any]:
         "notes": [*notes],
         "keep_free": of_rooms(status.rooms).get("disk", []),
         **of_studies(status.studies),
+        "jobs": [jobs.of_standing(each) for each in status.jobs],
     }
 
 
@@ -217,6 +221,7 @@ def status_lines(status: Status, notes: Sequence[str]) -> Iterator[Text]:
     for each in standing(status.rooms, status.now):
         yield Text.assemble(("attention  ", "yellow"), each)
     yield from status_rows(status.studies)
+    yield from jobs.status_rows(status.jobs)
     if status.known.pins:
         places = ", ".join(shown(pin.path) for pin in status.known.pins[:3])
         more = f" … and {len(status.known.pins) - 3} more" if len(status.known.pins) > 3 else ""

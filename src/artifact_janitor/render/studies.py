@@ -125,7 +125,7 @@ def coming(seen: Seen) -> str:
         return f"a person decides: {asked}"
     if seen.governed is None:
         return "nothing: no [[retrain]] governs it"
-    return "its best trial can be trained again; this version doesn't do that yet"
+    return "its best trial is trained, if it was not: janitor run"
 
 
 def study_lines(found: Studies) -> Iterator[Text]:

@@ -10,10 +10,11 @@ from rich.text import Text
 from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.expiry import EXPIRE
 from artifact_janitor.core.model import Artifact, is_within
-from artifact_janitor.core.plan import GUARDS, Kept, Plan, Step, leaving
+from artifact_janitor.core.plan import GUARDS, PUBLISH, Kept, Plan, Step, leaving
 from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.outcome import Outcome
+from artifact_janitor.render.jobs import handed, handover_row, name_of
 from artifact_janitor.render.room import planned_lines, settled_lines
 from artifact_janitor.render.words import Row, line, plural, shown, table, together, wording
 from artifact_janitor.sweep import Report
@@ -52,7 +53,7 @@ def plan_lines(plan: Plan, view: View, notes: Iterable[str] = ()) -> Iterator[Te
 
 def headline(plan: Plan) -> Text:
     units = [each for each in plan.kept if each.artifact.kind != "unknown" and not each.stored]
-    going = [step for step in plan.steps if step.do not in ("purge", EXPIRE)]
+    going = [step for step in plan.steps if step.do not in ("purge", EXPIRE) and not step.handover]
     slimmed = sum(step.do == SLIM for step in going)
     packed = sum(step.do == COMPRESS for step in going)
     count = len([*leaving(plan)]) - packed
@@ -62,13 +63,15 @@ def headline(plan: Plan) -> Text:
     of_all = f"{count} of {plural(count + slimmed + packed + len(units), 'unit')} go"
     purges = sum(step.do == "purge" for step in plan.steps)
     expiries = sum(step.do == EXPIRE for step in plan.steps)
-    parts = [of_all] if len(going) > packed else []
+    parts = [*handed(plan.steps, "to train", "to publish")]
+    parts += [of_all] if len(going) > packed else []
     parts += [f"{plural(packed, 'log')} compressed"] if packed else []
     parts += [f"{plural(expiries, 'archive')} {_verb(expiries)}"] if expiries else []
     parts += [f"{plural(purges, 'unit')} leave the trash for good"] if purges else []
     archives = sum(step.do == ARCHIVE for step in plan.steps)
     less = f", less what {plural(archives, 'archive')} will take" if archives else ""
-    parts += [f"frees {format_size(frees)}{less}", "nothing has been changed"]
+    parts += [f"frees {format_size(frees)}{less}"] if going or purges or expiries else []
+    parts += ["nothing has been changed"]
     return line(("Plan " + plan.id, "bold"), *(f" · {part}" for part in parts))
 
 
@@ -77,13 +80,18 @@ def _verb(count: int) -> str:
 
 
 def _steps(plan: Plan, view: View) -> Iterator[Text]:
-    rows = sorted(_grouped(plan.steps), key=lambda group: (-_frees(group), group[0].path))
+    rows = sorted(_grouped(plan.steps), key=_rank)
     seen = rows if view.all_steps else rows[:FIRST]
     if seen:
         yield Text()
         yield from table((_row(group, plan.now) for group in seen), view.width)
     if len(rows) > len(seen):
         yield _more(sum(map(len, rows[len(seen) :])), "janitor plan --all")
+
+
+def _rank(group: Sequence[Step]) -> tuple[bool, int, str]:
+    """Models first; then what frees most."""
+    return group[0].handover is None, -_frees(group), group[0].path
 
 
 def _grouped(steps: Iterable[Step]) -> list[list[Step]]:
@@ -93,7 +101,7 @@ def _grouped(steps: Iterable[Step]) -> list[list[Step]]:
     for step in steps:
         alone = step.do in ("purge", EXPIRE) or step.artifact.kind != "checkpoint"
         like = (step.do, step.artifact.within, *map(wording, step.reasons))
-        key = (step.path,) if alone else like
+        key = (step.path, *step.mark) if alone else like
         groups.setdefault(key, []).append(step)
     return [*groups.values()]
 
@@ -103,6 +111,8 @@ def _frees(group: Iterable[Step]) -> int:
 
 
 def _row(group: Sequence[Step], now: int) -> Row:
+    if group[0].handover:
+        return handover_row(group[0], now)
     step, newest = group[0], max((each.artifact for each in group), key=lambda each: each.time)
     slims = step.do == SLIM
     size = format_size(_frees(group) if slims else sum(each.artifact.bytes for each in group))
@@ -217,8 +227,13 @@ def report_lines(report: Report, view: View, trash_keep: int) -> Iterator[Text]:
     yield _summary(report, trash_keep)
     yield from settled_lines(report)
     yield from outcome_lines(report.outcomes, view)
-    if any(each.took for each in report.outcomes):
+    yield from _notes(report.notes)
+    if any(each.took or _published(each) for each in report.outcomes):
         yield line("Take it back: ", (f"janitor undo {report.sweep}", "bold"))
+
+
+def _published(outcome: Outcome) -> bool:
+    return outcome.outcome == "done" and outcome.step.do == PUBLISH
 
 
 def _summary(report: Report, trash_keep: int) -> Text:
@@ -227,10 +242,12 @@ def _summary(report: Report, trash_keep: int) -> Text:
     purged = [step.frees_now for step in done if step.do == "purge"]
     if not report.outcomes:
         return line(("Nothing to do", "bold"))
+    handover = [*handed(done, "in training", "published")]
     archived, packed, expired = (
         sum(step.do == do for step in done) for do in (ARCHIVE, COMPRESS, EXPIRE)
     )
-    parts = [f"{plural(len(trashed), 'unit')} in the trash"] if trashed or not purged else []
+    none = not trashed and (purged or handover)
+    parts = [*handover, *([] if none else [f"{plural(len(trashed), 'unit')} in the trash"])]
     if trashed:
         until = format_when(report.ended + trash_keep, report.ended)
         parts.append(f"{format_size(sum(trashed))} free when it is purged, from {until}")
@@ -258,7 +275,7 @@ def outcome_lines(outcomes: Sequence[Outcome], view: View) -> Iterator[Text]:
         yield line((f"  {plural(count, 'unit')} {shown(why)}", "yellow"))
     for each in odd if view.all_steps else odd[:FIRST]:
         style = "bold red" if each.outcome == "failed" else "bold"
-        path = f"  {shown(each.step.path)}   "
+        path = f"  {shown(name_of(each.step))}   "
         yield line("  ", (each.outcome, style), path, (shown(each.why), "dim"))
     if len(odd) > FIRST and not view.all_steps:
         yield Text(f"  … and {len(odd) - FIRST} more (janitor history shows all)")

@@ -1,0 +1,508 @@
+"""A finished study is trained, once, and its model appears in its place."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from artifact_janitor import handing_over
+from tests.real import retraining
+from tests.real.command import Answer
+from tests.real.models import FINAL
+from tests.real.retraining import (
+    BEST,
+    GOOD,
+    NAME,
+    SAVES,
+    STUDY,
+    TELLS,
+    TRAINER,
+    WAITS,
+    better,
+    executor,
+    handles,
+    over,
+    place,
+    quiet,
+    trained,
+    trains,
+    until,
+)
+from tests.real.small import Small
+
+MODEL = "models/hpo_derived/eurusd/final_model_mlp.pth"
+SIDECAR = "models/hpo_derived/eurusd/final_model_mlp.json"
+
+
+@pytest.fixture(autouse=True)
+def spared(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results take seconds, and have tests of their own."""
+    if "results" not in request.node.name:
+        monkeypatch.setattr(handing_over, "report", lambda *_: [])
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Iterator[Small]:
+    """In a folder with a name that shells and careless programs trip over."""
+    root = tmp_path / os.fsdecode(b"a b\xff{out}$(x)")
+    root.mkdir()
+    work = Small(root)
+    place(work)
+    trains(work)
+    yield work
+    quiet(work)
+
+
+def run(work: Small, *args: str) -> Answer:
+    """A sweep, once nothing runs any more."""
+    over(work)
+    return work.janitor("run", "--yes", *args)
+
+
+def rows(answer: Answer) -> list[tuple[str, str, str]]:
+    """What was done, or would be: the kind of step, the study, the outcome."""
+    return [(row["do"], row["study"], row.get("outcome", "")) for row in answer.rows("steps")]
+
+
+def notes(work: Small) -> str:
+    return "\n".join(work.janitor("plan").facts["notes"])
+
+
+def states(work: Small) -> list[str]:
+    return [each.state for each in work.journal().jobs.all()]
+
+
+def sidecar(work: Small) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((work.root / SIDECAR).read_text())
+    return found
+
+
+def set_back(work: Small, change: str) -> None:
+    """As if time had passed."""
+    with closing(sqlite3.connect(work.root / ".janitor" / "journal.db")) as db:
+        db.execute(f"UPDATE job SET {change}")  # noqa: S608 - our own words
+        db.commit()
+
+
+def test_from_a_study_to_a_model_and_back(work: Small) -> None:
+    """Trained once, published once; undone it stays undone until a person asks."""
+    before = (work.root / STUDY).read_bytes(), sorted(os.listdir(work.root / "hpo_studies"))
+    (row,) = work.janitor("plan").rows("steps")
+    assert (row["do"], row["kind"], row["path"]) == ("retrain", "study", STUDY)
+    assert (row["study"], row["model_type"], row["mode"], row["trial"]) == (
+        NAME,
+        "mlp",
+        "replay",
+        2,
+    )
+    assert not trained(work)
+    assert rows(run(work)) == [("retrain", NAME, "done")]
+    over(work)
+    (row,) = work.janitor("plan").rows("steps")
+    assert (row["do"], row["kind"], row["path"]) == ("publish", "model", MODEL)
+    assert "reached 0.75; trial 2 had 0.75" in row["reasons"][0]
+    found = run(work)
+    assert rows(found) == [("publish", NAME, "done")]
+    assert (work.root / MODEL).read_bytes() == (work.root / "model.pth").read_bytes()
+    assert sidecar(work)["key"] == trained(work)[0] == row["key"]
+    assert rows(run(work)) == []
+    assert work.janitor("status").facts["jobs"][0]["state"] == "published"
+    assert work.janitor("undo", found.facts["sweep"]).code == 0
+    assert not work.there(MODEL)
+    assert rows(run(work)) == []
+    assert "its publication was undone → janitor retrain eurusd/mlp" in notes(work)
+    asked = work.janitor("retrain", "eurusd/mlp", "--wait")
+    assert asked.code == 0, asked
+    assert asked.facts["jobs"][0]["state"] == "published"
+    assert work.there(MODEL, SIDECAR)
+    assert len(trained(work)) == 2
+    after = (work.root / STUDY).read_bytes(), sorted(os.listdir(work.root / "hpo_studies"))
+    assert after == before
+
+
+def test_the_sidecar_tells_where_a_model_comes_from(work: Small) -> None:
+    work.janitor("run", "--yes", "--wait")
+    told = sidecar(work)
+    assert told["metric"] == {"name": "value", "value": BEST, "best": BEST}
+    assert (told["study"], told["study_path"], told["trial"]) == (NAME, STUDY, 2)
+    assert (told["params"], told["mode"], told["model_type"]) == ({"x": 0.75}, "replay", "mlp")
+    assert (told["seed"], told["epochs"], told["data_sha256"]) == (42, 2, "a" * 64)
+    assert told["job"] == handles(work)[0].token
+    assert told["trained_at"] < told["published_at"]
+
+
+def test_results_come_with_the_model(work: Small) -> None:
+    answer = work.janitor("run", "--yes", "--wait")
+    assert answer.code == 0, answer
+    told = json.loads((work.root / "hpo_results/hpo_results_mlp.json").read_text())
+    assert (told["study"], told["best"][0]["number"]) == (NAME, 2)
+    assert work.there("hpo_results/eurusd/mlp_visualizations/slice.png")
+
+
+def test_run_waits_when_asked_to(work: Small) -> None:
+    found = work.janitor("run", "--yes", "--wait")
+    assert found.code == 0, found
+    assert found.facts["jobs"][0]["state"] == "published"
+    assert work.there(MODEL)
+    (first,) = handles(work)
+    set_back(work, "ended = 1")
+    better(work, 0.9)
+    assert rows(run(work)) == [("retrain", NAME, "done")]
+    assert not first.folder.exists()  # what it left was kept for as long as the trash
+
+
+WORSE = (
+    GOOD + 'found["metric"] = 0.3\njson.dump(found, open(os.path.join(out, "result.json"), "w"))'
+)
+
+
+def test_what_is_rejected_leaves_the_model_that_is_there(work: Small) -> None:
+    """And is said with both numbers, not trained again, and no error of the sweep."""
+    work.janitor("run", "--yes", "--wait")
+    there = (work.root / MODEL).read_bytes(), sidecar(work)
+    better(work, 0.9)
+    trains(work, WORSE, 'mode = "refit"\ntolerance = 0.0\n')
+    run(work)
+    found = run(work)
+    assert found.code == 0
+    assert rows(found) == [("publish", NAME, "skipped")]
+    why = found.rows("steps")[0]["why"]
+    assert why.startswith("REJECTED: value 0.3, the best trial had 0.9")
+    assert rows(run(work)) == []
+    assert why.removeprefix("REJECTED: ") in notes(work)
+    assert ((work.root / MODEL).read_bytes(), sidecar(work)) == there
+
+
+LINK = 'os.symlink(os.path.abspath("model.pth"), out + "/final_model_mlp.pth")'
+
+
+@pytest.mark.parametrize(
+    ("program", "state", "why"),
+    [
+        (TRAINER, "failed", "left no out/result.json"),
+        (TRAINER + SAVES + "raise SystemExit(3)", "failed", "exit 3"),
+        (TRAINER + TELLS, "rejected", "left no final_model_mlp.pth"),
+        (GOOD + 'open(os.path.join(out, "result.json"), "w").write("{")', "rejected", "no JSON"),
+        (GOOD.replace("metric = request", "metric = 0 * float('inf') # "), "rejected", "nan"),
+        (GOOD + 'os.truncate(out + "/final_model_mlp.pth", 900)', "rejected", "cut short"),
+        (TRAINER + TELLS + LINK, "rejected", "left no final_model_mlp.pth"),
+    ],
+)
+def test_a_trainer_that_does_not_do_as_told(
+    work: Small, program: str, state: str, why: str
+) -> None:
+    trains(work, program)
+    run(work)
+    found = run(work)
+    run(work)
+    (job,) = work.journal().jobs.all()
+    said = job.why + "".join(row["why"] for row in found.rows("steps"))
+    assert (job.state, why in said) == (state, True), said
+    assert not work.there(MODEL)
+    assert not work.there("models") or not [*(work.root / "models").rglob("*.pth")]
+    assert len(trained(work)) == 1
+
+
+def test_three_attempts_and_then_a_person_is_asked(work: Small) -> None:
+    trains(work, TRAINER + "raise SystemExit(1)")
+    for count in (1, 2, 3):
+        assert rows(run(work)) == [("retrain", NAME, "done")]
+        assert rows(run(work)) == []
+        assert states(work) == ["failed"] * count
+        assert len(trained(work)) == count
+        assert "tried again in" in notes(work) or count == 3
+        set_back(work, "next_try = 1")
+    assert rows(run(work)) == []
+    assert "failed 3 times, the last time: it ended with exit 1 → janitor retrain" in notes(work)
+    asked = work.janitor("retrain", NAME, "--wait")
+    assert asked.code == 3
+    assert len(trained(work)) == 4
+    set_back(work, "next_try = 1")
+    assert rows(run(work)) == [("retrain", NAME, "done")]
+
+
+def test_a_trainer_may_ask_to_be_called_later(work: Small) -> None:
+    trains(work, TRAINER + "raise SystemExit(75)")
+    for _ in range(4):
+        assert rows(run(work)) == [("retrain", NAME, "done")]
+        assert rows(run(work)) == []
+        assert "it asked to be tried again later (exit 75); tried again in" in notes(work)
+        set_back(work, "next_try = 1")
+    assert states(work) == ["later"] * 4
+
+
+def test_a_better_trial_supersedes_what_is_trained(work: Small) -> None:
+    """Its training is ended; a result that came before is not published."""
+    trains(work, TRAINER + WAITS + SAVES + TELLS)
+    work.janitor("run", "--yes")
+    (first,) = handles(work)
+    until(lambda: trained(work))
+    better(work, 0.8)
+    assert "waits: 1 training runs (parallel = 1)" in notes(work)
+    assert rows(work.janitor("run", "--yes")) == []
+    assert states(work) == ["superseded"]
+    until(lambda: executor(work).status(first).state == "CANCELLED")
+    assert rows(run(work)) == [("retrain", NAME, "done")]
+    (work.root / "go").touch()
+    over(work)
+    better(work, 0.85)
+    assert rows(run(work)) == [("retrain", NAME, "done")]
+    assert rows(run(work)) == [("publish", NAME, "done")]
+    assert states(work) == ["superseded", "superseded", "published"]
+    assert sidecar(work)["metric"]["best"] == 0.85
+
+
+def test_first_start_on_an_old_project(work: Small) -> None:
+    place(work, age=24 * 30)
+    assert rows(run(work)) == []
+    assert "finished 30 days before the janitor first saw it (max_age 7 days)" in notes(work)
+    assert rows(run(work)) == []
+    assert work.janitor("retrain", "eurusd").code == 0
+    assert rows(run(work)) == [("publish", NAME, "done")]
+
+
+def test_many_studies_in_one_file_and_hostile_names(work: Small) -> None:
+    """No name leads anywhere, and so many run at once as may."""
+    names = ("../../etc/x_mlp", "a\nb_lstm", "n" * 600 + "_gru", "no type", "other_mlp")
+    place(work, "hpo_studies/many.db", names)
+    trains(work, TRAINER + WAITS + SAVES + TELLS, "parallel = 3\n")
+    (work.root / STUDY).unlink()
+    found = work.janitor("run", "--yes")
+    assert [row["outcome"] for row in found.rows("steps")] == ["done"] * 3
+    assert notes(work).count("waits: 3 trainings run (parallel = 3)") == 1
+    assert "no type: what kind of model is it?" in notes(work)
+    (work.root / "go").touch()
+    run(work)
+    run(work)
+    made = [
+        each.relative_to(work.root / "models") for each in (work.root / "models").rglob("*.pth")
+    ]
+    assert len(made) == 4
+    assert {each.parts[0] for each in made} == {"hpo_derived"}
+    assert all(len(each.parts) == 3 and str(each).isascii() for each in made)
+    assert len({*trained(work)}) == len(trained(work)) == 4
+    keys = {
+        json.loads(each.read_text())["study"] for each in (work.root / "models").rglob("*.json")
+    }
+    assert keys == {*names} - {"no type"}
+
+
+def test_a_study_in_a_journal_file(work: Small) -> None:
+    (work.root / STUDY).unlink()
+    place(work, "hpo_studies/eurusd.log")
+    trains(work, GOOD, 'mode = "refit"\n')
+    assert work.janitor("run", "--yes", "--wait").facts["jobs"][0]["state"] == "published"
+    copy = handles(work)[0].folder / "snapshot.log"
+    assert copy.read_bytes() == (work.root / "hpo_studies/eurusd.log").read_bytes()
+
+
+def with_attribute(work: Small, name: str, value: object) -> None:
+    """The best trial says this of itself."""
+    with closing(sqlite3.connect(work.root / STUDY)) as db:
+        query = "INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES (3, ?, ?)"
+        db.execute(query, (name, json.dumps(value)))
+        db.commit()
+    retraining.backdate(work.root / STUDY, 1)
+
+
+def test_a_trial_that_left_its_model(work: Small) -> None:
+    """It is taken as it is, and nothing is trained."""
+    model = work.root / "training" / "runs" / "2" / "final_model_mlp.pth"
+    model.parent.mkdir(parents=True)
+    shutil.copy(work.root / "model.pth", model)
+    with_attribute(work, "janitor:model", "training/runs/2/final_model_mlp.pth")
+    work.configure(
+        "[[retrain]]\nmode = 'adopt'\nmodel_type = '(?P<model_type>mlp)'\npython = 'none-here'\n"
+    )
+    assert work.janitor("run", "--yes", "--wait").facts["jobs"][0]["state"] == "published"
+    assert (work.root / MODEL).read_bytes() == model.read_bytes()
+    assert sidecar(work)["mode"] == "adopt"
+    assert model.exists()
+    assert trained(work) == []
+
+
+@pytest.mark.parametrize(
+    "said", ["../model.pth", "/etc/passwd", "missing.pth", "trainer.py", "a\0b"]
+)
+def test_a_model_that_is_none_is_not_adopted(work: Small, said: str) -> None:
+    """Automatic goes on to the next mode; who asks for this one gets an answer."""
+    shutil.copy(work.root / "model.pth", work.root.parent / "model.pth")
+    with_attribute(work, "janitor:model", said)
+    assert work.janitor("plan").rows("steps")[0]["mode"] == "replay"
+    trains(work, GOOD, 'mode = "adopt"\n')
+    assert rows(work.janitor("plan")) == []
+    assert f"trial 2 names {said!r}, but" in notes(work)
+
+
+FUNCTION = """
+import json, os, shutil
+def train(request, out):
+    print("called in", os.getcwd())
+    shutil.copy("model.pth", os.path.join(out, "final_model_mlp.pth"))
+    return {"metric": request["trial"]["values"][0]}
+"""
+
+
+def test_a_function_in_the_users_python(work: Small) -> None:
+    """Which is real torch's as well: it has the last word on the model."""
+    work.write("project/training.py", FUNCTION)
+    more = f"function = 'project.training:train'\npython = '{sys.executable}'\n"
+    work.configure(f"[[retrain]]\nmodel_type = '(?P<model_type>mlp)'\n{more}")
+    found = work.janitor("run", "--yes", "--wait")
+    assert found.facts["jobs"][0]["state"] == "published", found
+    log = (handles(work)[0].folder / "log.txt").read_bytes()
+    assert log == b"called in " + os.fsencode(work.root) + b"\n"
+    assert sidecar(work)["metric"]["value"] == BEST
+
+
+def test_nothing_is_trained_without_a_trainer(work: Small) -> None:
+    work.configure("[[retrain]]\nmodel_type = '(?P<model_type>mlp)'\n")
+    found = run(work)
+    assert (found.code, "trains nothing" in found.said["errors"][0]["message"]) == (2, True)
+    work.configure("")
+    assert rows(run(work)) == []
+    asked = work.janitor("retrain", NAME)
+    assert asked.code == 4
+    assert "no [[retrain]] in config.toml" in asked.said["errors"][0]["message"]
+
+
+def test_a_person_asks_and_cancels(work: Small) -> None:
+    trains(work, TRAINER + WAITS + SAVES + TELLS)
+    assert work.janitor("retrain", "nobody").code == 1
+    assert work.janitor("retrain", NAME, "--mode", "best").code == 2
+    assert work.janitor("retrain", NAME, "--cancel").code == 4
+    assert work.janitor("retrain", NAME, "--mode", "refit").code == 0
+    until(lambda: trained(work))
+    again = work.janitor("retrain", NAME)
+    assert (again.code, "in training already" in again.said["errors"][0]["message"]) == (4, True)
+    (job,) = work.janitor("status").facts["jobs"]
+    assert (job["live"], job["mode"]) == ("RUNNING", "refit")
+    assert work.janitor("retrain", NAME, "--cancel").code == 0
+    assert rows(run(work)) == []
+    assert states(work) == ["cancelled"]
+    assert "its training was cancelled: a person cancelled it → janitor retrain" in notes(work)
+
+
+PROGRESS = (
+    TRAINER
+    + """
+with open(os.path.join(out, "progress.jsonl"), "w") as file:
+    file.write('noise\\n[1]\\n{"epoch": -1}\\n')
+    file.write('{"epoch": 31, "epochs": 50, "metric": 0.61234, "name": "val_f1"}\\n{"epoch": 32')
+"""
+    + WAITS
+)
+
+
+def test_status_tells_how_far_it_is(work: Small) -> None:
+    trains(work, PROGRESS)
+    work.janitor("run", "--yes")
+    until(lambda: work.janitor("status").facts["jobs"][0]["progress"])
+    (job,) = work.janitor("status").facts["jobs"]
+    far = {"epoch": 31, "epochs": 50, "metric": 0.61234, "name": "val_f1"}
+    assert job["progress"] == far
+    said = work.said("status")
+    assert "jobs       eurusd/mlp  retraining, epoch 31/50, val_f1 0.6123, " in said
+    assert " left" in said
+
+
+def test_two_janitors_at_once_train_once(work: Small) -> None:
+    running = [work.start("run", "--yes", "--json") for _ in range(3)]
+    assert {each.wait() for each in running} <= {0, 5}
+    over(work)
+    assert len(trained(work)) == 1
+    assert len(work.journal().jobs.all()) == 1
+    running = [work.start("run", "--yes", "--json") for _ in range(3)]
+    assert {each.wait() for each in running} <= {0, 5}
+    assert work.there(MODEL)
+    assert states(work) == ["published"]
+
+
+def test_a_journal_that_is_lost_trains_nothing_twice(work: Small) -> None:
+    """The folder of a job bears its key; so does the sidecar of a model."""
+    trains(work, TRAINER + WAITS + SAVES + TELLS)
+    work.janitor("run", "--yes")
+    until(lambda: trained(work))
+    for name in ("journal.db", "journal.db-wal", "journal.db-shm"):
+        (work.root / ".janitor" / name).unlink(missing_ok=True)
+    assert rows(work.janitor("run", "--yes")) == [("retrain", NAME, "done")]
+    (work.root / "go").touch()
+    assert rows(run(work)) == [("publish", NAME, "done")]
+    shutil.rmtree(work.root / ".janitor")
+    assert rows(run(work)) == []
+    assert len(trained(work)) == 1
+
+
+def test_no_guard_of_retention_holds_a_model_back(work: Small) -> None:
+    """Neither a clock that jumped nor a share that is too large."""
+    text = (work.root / "config.toml").read_text()
+    work.configure(f'{text}[[policy]]\nkind = "hydra-run"\nkeep_within = "7d"\n')
+    for number in range(12):
+        work.hydra(30, f"outputs/a/{number}")
+    found = work.janitor("run", "--yes")
+    assert found.code == 4
+    done = [row["do"] for row in found.rows("steps") if row["outcome"] == "done"]
+    assert done == ["retrain"]
+
+
+def test_a_runner_that_is_killed_is_one_of_three_attempts(work: Small) -> None:
+    trains(work, TRAINER + WAITS + SAVES + TELLS)
+    work.janitor("run", "--yes")
+    until(lambda: trained(work))
+    (handle,) = handles(work)
+    os.kill(int((handle.folder / "lock").read_text().split()[1]), 9)
+    over(work)
+    assert rows(run(work)) == []
+    assert states(work) == ["lost"]
+    set_back(work, "next_try = 1")
+    (work.root / "go").touch()
+    assert rows(run(work)) == [("retrain", NAME, "done")]
+    assert rows(run(work)) == [("publish", NAME, "done")]
+    assert len(trained(work)) == 2
+
+
+def test_a_symlink_in_place_of_the_folder_of_jobs_is_refused(work: Small, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    work.janitor("plan")
+    (work.root / ".janitor").mkdir(exist_ok=True)
+    (work.root / ".janitor" / "jobs").symlink_to(tmp_path / "elsewhere")
+    found = work.janitor("run", "--yes")
+    assert found.code != 0
+    assert os.listdir(tmp_path / "elsewhere") == []
+    assert trained(work) == []
+    (work.root / ".janitor" / "jobs").unlink()
+
+
+def test_what_is_asked_of_a_trainer(work: Small) -> None:
+    """All that it needs, in a private copy; infinities are written as text."""
+    with_attribute(work, "loss", float("inf"))
+    run(work)
+    over(work)
+    (handle,) = handles(work)
+    asked = json.loads((handle.folder / "request.json").read_text())
+    assert set(asked) == {
+        "schema", "key", "study", "study_path", "model_type", "directions", "objective", "mode",
+        "trial", "snapshot", "deadline", "out",
+    }  # fmt: skip
+    assert asked["trial"] == {
+        "number": 2,
+        "values": [0.75],
+        "params": {"x": 0.75},
+        "user_attrs": {"seed": 42, "loss": "inf"},
+        "seed": 42,
+    }
+    with closing(sqlite3.connect(asked["snapshot"])) as db:
+        assert db.execute("SELECT study_name FROM studies").fetchall() == [(NAME,)]
+    assert Path(asked["out"]).parent == handle.folder
+    assert time.strptime(asked["deadline"], "%Y-%m-%dT%H:%M:%S+00:00")
+    assert FINAL in os.listdir(asked["out"])
