@@ -38,19 +38,23 @@ def waiting(outcomes: Iterable[Outcome]) -> list[str]:
     return [each.wanted.key for each in done if isinstance(each, Training)]
 
 
-def follow(session: Session, keys: Sequence[str]) -> list[Followed]:
-    """Wait for these, and publish what comes of them. Ctrl-C ends the waiting, no training."""
+def follow(session: Session, keys: Sequence[str], *, every: bool = False) -> list[Followed]:
+    """Wait for these, and publish what comes of them; with `every` for those too that wait for
+    their turn. Ctrl-C ends the waiting, no training."""
+    keys = [*keys]
     with session.progress() as tick:
         while keys:
             mine = _newest(session, keys)
-            if not any(each.job.is_active for each in mine):
-                return [Followed(each.job, each.job.why) for each in mine]
-            _tell(tick, mine)
-            at_work = (each.job for each in mine if each.job.is_active)
-            if all(job.live in ("RUNNING", "UNKNOWN") for job in at_work) or not _moved(
-                session, keys
-            ):
+            at_work = [each for each in mine if each.job.is_active]
+            _tell(tick, at_work)
+            if at_work and all(each.job.live in ("RUNNING", "UNKNOWN") for each in at_work):
                 time.sleep(OFTEN)
+            elif _moved(session, keys, every=every):
+                continue
+            elif at_work:
+                time.sleep(OFTEN)
+            else:
+                return [Followed(each.job, each.job.why) for each in mine]
     return []
 
 
@@ -69,15 +73,17 @@ def _tell(tick: Tick, mine: Sequence[Standing]) -> None:
         tick(said, far.epoch if far else 0, (far.epochs or 0) if far else 0)
 
 
-def _moved(session: Session, keys: Sequence[str]) -> bool:
-    """Let the next sweep come for these alone; whether it did anything."""
+def _moved(session: Session, keys: list[str], *, every: bool) -> bool:
+    """Let the next sweep come for these alone, or for `every` model; whether it did anything.
+    Whose training it began, is among the keys then."""
     settings = session.settings
     mend(settings)
     with reading(settings) as journal:
         sight = handing_over.look(settings, journal, clock.read())
-    steps = [each for each in sight.handover.steps if each.mark[0] in keys]
+    steps = [each for each in sight.handover.steps if every or each.mark[0] in keys]
     report = hand_over(settings, sight, steps, session.command)
     session.say(line(("note: " + shown(note), "dim")) for note in report.notes)
+    keys += [each for each in waiting(report.outcomes) if each not in keys]
     went = any(each.outcome == "done" for each in report.outcomes)
     return went or bool(sight.handover.settled)
 

@@ -69,7 +69,7 @@ def run_command(
         stand_back()
     with session.progress() as tick, ends_after_a_step() as stop:
         report = run(session.settings, seen, options, recovered, tick, stop)
-    followed = follow(session, waiting(report.outcomes)) if wait else []
+    followed = follow(session, waiting(report.outcomes), every=True) if wait else []
     return _told(session, report, followed)
 
 

@@ -2,7 +2,7 @@
 
 ``final_model_{model_type}.pth`` is a dict that ``torch.load(weights_only=True)`` reads:
 
-- ``format``: "artifact-janitor/model-1"
+- ``format``: "artifact-janitor/model/1"
 - ``state_dict``: of the network
 - ``config``: all settings it was made with (`settings.Settings`)
 - ``scalers``: ``{"features": {kind, params, state}}``
@@ -33,7 +33,7 @@ from artifact_janitor.reference import models, scalers
 from artifact_janitor.reference.settings import Settings, checked
 from artifact_janitor.reference.windows import FEATURES
 
-FORMAT = "artifact-janitor/model-1"
+FORMAT = "artifact-janitor/model/1"
 _PARTS = {"state_dict": dict, "config": dict, "scalers": dict, "meta": dict}
 
 
