@@ -96,12 +96,14 @@ def test_the_seed_gives_the_very_same_model(
 ) -> None:
     best = study(f"fx_{model_type}").best_trial
     left = Path(best.user_attrs["janitor:model"])
-    assert left == Path(f"training/runs/fx_{model_type}/trial_{best.number}") / left.name
-    request_for(best, model_type, tmp_path / "request.json")
+    assert left.parent == Path(f"training/runs/fx_{model_type}/trial_{best.number}")
+    assert left.name == f"epoch_{best.user_attrs['best_epoch']}.pt"
+    told = request_for(best, model_type, tmp_path / "request.json")
     out = tmp_path / "staging"
     assert contract.main(["--request", str(tmp_path / "request.json"), "--out", str(out)]) == 0
-    assert {each.name for each in out.iterdir()} == {left.name, "result.json", "progress.jsonl"}
-    assert (out / left.name).read_bytes() == left.read_bytes()
+    final = f"final_model_{model_type}.pth"
+    assert {each.name for each in out.iterdir()} == {final, "result.json", "progress.jsonl"}
+    assert (out / final).read_bytes() == left.read_bytes()
 
     result = json.loads((out / "result.json").read_text())
     assert abs(result["metric"] - best.value) < 1e-6
@@ -113,6 +115,13 @@ def test_the_seed_gives_the_very_same_model(
     lines = [json.loads(line) for line in (out / "progress.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [*range(1, result["epochs"] + 1)]
     assert max(line["value"] for line in lines) == lines[-1]["best"] == result["metric"]
+
+    told["trial"]["seed"] += 1  # and another seed gives another
+    (tmp_path / "request.json").write_text(json.dumps(told))
+    assert contract.main(["--request", str(tmp_path / "request.json"), "--out", str(out)]) == 0
+    one, other = (torch.load(each, weights_only=True) for each in (out / final, left))
+    assert repr(one["state_dict"]) != repr(other["state_dict"])
+    assert one["meta"]["seed"] == other["meta"]["seed"] + 1
 
 
 def test_a_published_model_holds_plain_values_and_tensors(workspace: Path) -> None:
@@ -207,6 +216,23 @@ def test_a_hopeless_trial_is_pruned_and_a_diverging_one_fails(workspace: Path) -
         training.train(with_params(base, {"lr": 1e30}), learnt, "cpu")
 
 
+def test_the_model_is_that_of_the_best_epoch(workspace: Path) -> None:
+    told = study("fx_mlp").user_attrs["config"]
+    longer = told["training"] | {"epochs": 60, "patience": 3, "lr": 0.01}
+    settings = checked(told | {"training": longer}, "test")
+    learnt = material.prepared(settings)
+    heard: list[training.Epoch] = []
+    trained = training.train(settings, learnt, "cpu", [heard.append])
+    assert trained.value == max(epoch.value for epoch in heard)
+    assert heard[trained.best_epoch - 1].value == trained.value
+    assert trained.epochs == len(heard) == trained.best_epoch + 3
+    part = learnt.parts["validation"]
+    windows, labels = part.__getitems__(range(len(part)))
+    with torch.no_grad():
+        guessed = trained.network(windows).argmax(1)
+    assert training.f1_score(guessed, labels, 2) == pytest.approx(trained.value, abs=1e-6)
+
+
 def write_csv(path: Path, rows: int, **settings: Any) -> None:
     made = series.generated(SeriesSettings(rows=rows, **settings))
     times = (datetime.fromtimestamp(time / 1e6, UTC).isoformat() for time in made.times.tolist())
@@ -280,6 +306,10 @@ def test_a_search_goes_on_but_not_with_something_else(workspace: Path) -> None:
     for words in (["--study-name", "../x"], ["--models", "svm"], ["--trials", "0"], ["model=mlp"]):
         with pytest.raises(UsageError):
             run_hpo.main(words)
+    with run_hpo.others(["--help"], 1):
+        pass
+    with pytest.raises(JanitorError, match="a process"), run_hpo.others(["--models", "svm"], 1):
+        pass
     with pytest.raises(UsageError, match="nonsense"):
         run_hpo.main(["--study-name", "new", "nonsense=1"])
 

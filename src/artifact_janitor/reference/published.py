@@ -8,7 +8,7 @@
 - ``scalers``: ``{"features": {kind, params, state}}``
 - ``meta``: names of classes and features, the metric, the seed, where it comes from
 
-Nothing in it depends on the time or the folder: the same training makes the same bytes.
+Nothing in it depends on the time, its name or its folder: the same training makes the same bytes.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ def _git(*words: str) -> str | None:
 
 
 def save(content: object, path: Path) -> None:
-    """By torch. Its bytes depend on the file's name, so that is the same while it is written."""
-    with whole(path) as staged:
-        torch.save(content, staged)
+    """By torch, through an open file: given a path, it would write its name into the bytes."""
+    with whole(path) as staged, staged.open("wb") as file:
+        torch.save(content, file)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artifact_janitor.errors import UsageError
+from artifact_janitor.errors import JanitorError, UsageError
 from artifact_janitor.reference import needs
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def others(words: Sequence[str], count: int) -> Iterator[None]:
             each.terminate()  # does nothing where it has ended
             each.wait()
     if any(codes):
-        raise UsageError("a process of the search failed", "its error stands above")
+        raise JanitorError("a process of the search failed", "its error stands above")
 
 
 def optimize(asked: argparse.Namespace) -> None:

@@ -65,7 +65,7 @@ def run(told: DictConfig, folder: Path) -> float:
             plain["machine"]["accelerator"],
             heard=[_say_epoch],
             into=[_checkpoints(folder), *loggers],
-            improved=lambda best: published.save(best.state_dict(), folder / "best_model.pt"),
+            improved=lambda best: published.save(best, folder / "best_model.pt"),
         )
         facts = contract.facts(trained, settings, learnt)
         for logger in loggers:

@@ -139,13 +139,15 @@ class Search:
             trial.set_user_attr(name, facts[name])
         if self._keeps(trained.value):
             held = published.content(trained.network, settings, learnt.scaler, facts)
-            trial.set_user_attr("janitor:model", str(self.leave(trial, held)))
+            trial.set_user_attr("janitor:model", str(self.leave(trial, held, trained.best_epoch)))
         return trained.value
 
-    def leave(self, trial: Trial, held: dict[str, Any]) -> Path:
-        """The trial's model in the published form, relative to the working folder."""
-        folder = RUNS / str(self.study.study_name) / f"trial_{trial.number}"
-        path = folder / published.file_name(self.base.model_type)
+    def leave(self, trial: Trial, held: dict[str, Any], epoch: int) -> Path:
+        """The trial's model in the published form, relative to the working folder.
+
+        Under the name of a checkpoint: it is one of many, and no run has ended with it.
+        """
+        path = RUNS / str(self.study.study_name) / f"trial_{trial.number}" / f"epoch_{epoch}.pt"
         published.save(held, path)
         return path
 

@@ -29,12 +29,14 @@ def loggers(told: dict[str, Any], config: dict[str, Any], folder: Path) -> Itera
         found.append(MLFlowLogger(str(told["project"]), run_name=name, tracking_uri=uri))
     for logger in found[1:]:
         logger.log_hyperparams(config)
+    exit_code = 1
     try:
         yield found
+        exit_code = 0
     finally:
         for logger in found:
             if isinstance(logger, WandbLogger):
-                logger.experiment.finish()
+                logger.experiment.finish(exit_code=exit_code)
 
 
 def _wandb(mode: str, project: str, name: str) -> WandbLogger:

@@ -58,6 +58,8 @@ class Trained:
     """F1 and accuracy of the model and of a guess that always says the majority class."""
 
 
+Weights = dict[str, torch.Tensor]
+"""A network's state dict, on the CPU."""
 Listener = Callable[[Epoch], None]
 """Is told of each epoch; what it raises ends the training."""
 
@@ -97,9 +99,9 @@ class Classifier(pl.LightningModule):
 class BestWeights(Callback):
     """Keeps the weights of the best epoch, the first of those that are equal."""
 
-    def __init__(self, heard: Sequence[Listener], improved: Callable[[nn.Module], None]) -> None:
+    def __init__(self, heard: Sequence[Listener], improved: Callable[[Weights], None]) -> None:
         self.best = Epoch(0, 0, -math.inf, math.inf)
-        self.weights: dict[str, torch.Tensor] = {}
+        self.weights: Weights = {}
         self.heard, self.improved = heard, improved
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
@@ -109,7 +111,7 @@ class BestWeights(Callback):
             self.best = epoch
             state = pl_module.network.state_dict()
             self.weights = {name: each.detach().cpu().clone() for name, each in state.items()}
-            self.improved(pl_module.network)
+            self.improved(self.weights)
         for listener in self.heard:
             listener(epoch)
 
@@ -120,12 +122,12 @@ def train(
     accelerator: str = "auto",
     heard: Sequence[Listener] = (),
     into: Sequence[Any] = (),
-    improved: Callable[[nn.Module], None] = lambda _: None,
+    improved: Callable[[Weights], None] = lambda _: None,
 ) -> Trained:
     """Raises `Diverged`, and what a listener raises.
 
     `into` holds more of Lightning's callbacks and loggers, none of which may touch the
-    weights; `improved` gets the network whenever it is better than before.
+    weights; `improved` gets the weights whenever they are better than before.
     """
     torch.set_num_threads(settings.training.threads)
     torch.manual_seed(settings.seed)  # no other chance is asked
