@@ -266,7 +266,7 @@ def several(work: Small) -> Small:
 def test_all_of_them_with_their_states(several: Small) -> None:
     answer = several.janitor("studies")
     assert answer.code == 0, answer
-    found = {row["study"]: row for row in answer.facts["studies"]}
+    found = {row["name"]: row for row in answer.facts["studies"]}
     assert {*found} == {*zoo.made("sqlite")[1]}
     mlp = found["eurusd_mlp"]
     assert (mlp["model_type"], mlp["place"], mlp["state"]) == ("mlp", "eurusd", "settling")
@@ -287,7 +287,7 @@ def test_all_of_them_with_their_states(several: Small) -> None:
 def test_one_of_them_by_any_of_its_names(several: Small) -> None:
     for name in ("eurusd_mlp", "eurusd/mlp"):
         (row,) = several.janitor("studies", name).facts["studies"]
-        assert row["study"] == "eurusd_mlp"
+        assert row["name"] == "eurusd_mlp"
         text = several.said("studies", name)
         assert "layers = " in text
         assert "wants      maximize" in text
