@@ -248,7 +248,7 @@ def test_a_better_trial_supersedes_what_is_trained(work: Small) -> None:
     (first,) = handles(work)
     until(lambda: trained(work))
     better(work, 0.8)
-    assert "waits: 1 training runs (parallel = 1)" in notes(work)
+    assert "waits: 1 training is running (parallel = 1)" in notes(work)
     assert rows(work.janitor("run", "--yes")) == []
     assert states(work) == ["superseded"]
     until(lambda: executor(work).status(first).state == "CANCELLED")
@@ -279,7 +279,7 @@ def test_many_studies_in_one_file_and_hostile_names(work: Small) -> None:
     (work.root / STUDY).unlink()
     found = work.janitor("run", "--yes")
     assert [row["outcome"] for row in found.rows("steps")] == ["done"] * 3
-    assert notes(work).count("waits: 3 trainings run (parallel = 3)") == 1
+    assert notes(work).count("waits: 3 trainings are running (parallel = 3)") == 1
     assert "no type: what kind of model is it?" in notes(work)
     (work.root / "go").touch()
     run(work)

@@ -238,7 +238,7 @@ def test_so_many_at_once() -> None:
     two = [replace(each, row=replace(ROW, parallel=2)) for each in others]
     found = handover(two, [running], set(), NOW)
     assert [each.wanted.key for each in trained(found)] == ["key 3"]
-    assert {each.text for each in found.said} == {"waits: 2 trainings run (parallel = 2)"}
+    assert {each.text for each in found.said} == {"waits: 2 trainings are running (parallel = 2)"}
     ended = job("superseded", key="elsewhere", path="x", live="RUNNING")
     assert trained(handover(others, [ended], set(), NOW)) == []
 

@@ -181,7 +181,7 @@ def _retrain(
 
 
 def _running(count: int) -> str:
-    return "1 training runs" if count == 1 else f"{count} trainings run"
+    return "1 training is running" if count == 1 else f"{count} trainings are running"
 
 
 def _step(training: Training) -> Step:

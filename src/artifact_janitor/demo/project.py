@@ -21,7 +21,7 @@ from artifact_janitor.demo.aging import age
 from artifact_janitor.demo.timeline import Run
 from artifact_janitor.errors import JanitorError, UsageError
 
-NEEDS = ("hydra", "torch", "wandb")
+NEEDS = ("hydra", "lightning", "optuna", "sklearn", "torch", "torchmetrics", "wandb")
 """What the [demo] extra brings."""
 
 LIVE_SECONDS = 170
