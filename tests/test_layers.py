@@ -29,6 +29,7 @@ PURE = {
     "math",
     "operator",
     "re",
+    "statistics",
     "string",
     "types",
     "typing",

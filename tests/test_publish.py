@@ -145,8 +145,10 @@ def test_what_undo_took_can_be_purged(work: Small) -> None:
 def test_history_tells_of_it(work: Small) -> None:
     one(work)
     one(work, "trap", "k3")
+    assert "Taken back: " + TARGET in work.said("undo", "pub")
+    assert "1 unit published, and taken back" in work.said("history")
     said = work.said("history", "pub")
-    assert "publish done" in " ".join(said.split())
+    assert "publish undone" in " ".join(said.split())
     assert "REJECTED: it names" in work.said("history", "pub-2")
 
 

@@ -97,7 +97,9 @@ def _one(place: Workplace, sweep: str, step: Done) -> Outcome:
     journal, now = place.journal, clock.read().wall
     artifact = Artifact(step.path, step.kind, step.at, step.bytes, step.frees)
     if step.do == PUBLISH:
-        return _one_publication(place, sweep, step, Step("undo", artifact, (f"of {step.sweep}",)))
+        return _one_publication(
+            place, sweep, step, Step("undo", artifact, (f"published by {step.sweep}",))
+        )
     shown = Step("undo", artifact, (f"taken by {step.sweep}",))
     intent = Intent("undo", step.kind, step.path, step.bytes, about=step.id)
     (number,) = journal.intend(sweep, [intent], now)
@@ -117,7 +119,7 @@ def _one_publication(place: Workplace, sweep: str, step: Done, shown: Step) -> O
     except (StepFailed, StepSkipped) as error:
         why = ": ".join(filter(None, (error.message, error.hint)))
         return Outcome(shown, "failed", why)
-    return Outcome(shown, "done")
+    return Outcome(shown, "done", code=PUBLISH)
 
 
 def _bring_back(place: Workplace, step: Done) -> None:

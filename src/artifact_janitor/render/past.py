@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
+from artifact_janitor.core.plan import PUBLISH
 from artifact_janitor.journal import Step, Sweep
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.render.text import FIRST, View, outcome_lines
@@ -80,6 +81,9 @@ def _sum(sweep: dict[str, Any]) -> str:
         ("undo", "done"): "came back",
         ("archive", "done"): "archived",
         ("restore", "done"): "restored",
+        ("retrain", "done"): "in training",
+        ("publish", "done"): "published",
+        ("publish", "undone"): "published, and taken back",
     }
     states = ((step["do"], step["state"]) for step in steps)
     what = Counter(said.get((do, state), state) for do, state in states)
@@ -102,12 +106,19 @@ def step_lines(sweeps: Sequence[dict[str, Any]], now: int, view: View) -> Iterat
 
 
 def undo_lines(outcomes: Sequence[Outcome], view: View) -> Iterator[Text]:
-    back = [each for each in outcomes if each.outcome == "done"]
+    done = [each for each in outcomes if each.outcome == "done"]
+    taken = [each for each in done if each.code == PUBLISH]
+    back = [each for each in done if each.code != PUBLISH]
     size = sum(each.step.artifact.bytes for each in back)
     if not outcomes:
         yield Text("Nothing to undo: all of it is back already.")
         return
-    yield line((f"{plural(len(back), 'unit')} back", "bold"), f" · {format_size(size)}")
+    for each in taken:
+        yield line(
+            "Taken back: ", (shown(each.step.path), "bold"), "; what was there before returns"
+        )
+    if back or not taken:
+        yield line((f"{plural(len(back), 'unit')} back", "bold"), f" · {format_size(size)}")
     for each in back if view.all_steps else back[:FIRST]:
         yield line("  ", shown(each.step.path))
     if len(back) > FIRST and not view.all_steps:
@@ -118,3 +129,5 @@ def undo_lines(outcomes: Sequence[Outcome], view: View) -> Iterator[Text]:
             "Pinned, so that the next sweep leaves them; to let them go again: ",
             ("janitor unpin . --undone", "bold"),
         )
+    if taken:
+        yield line("It stays so until ", ("janitor retrain", "bold"), " or a newer model.")
