@@ -169,7 +169,7 @@ def answers(reader: Reader) -> dict[str, set[str]]:
     (cache / "something").write_text("that W&B keeps outside the project")
     (copy / "hpo_studies").mkdir(exist_ok=True)
     shutil.copy(zoo.made("sqlite")[0], copy / "hpo_studies/eurusd.db")
-    (copy / "hpo_studies/half.db").write_bytes(b"SQLite form")
+    (copy / "hpo_studies/new.db").touch()
     typed = f"""
         studies
         pin {released} --note mine ~ status ~ unpin . ~ plan ~ run --yes --override-guards

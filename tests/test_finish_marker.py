@@ -116,6 +116,15 @@ def test_a_hint_that_fails_is_a_warning() -> None:
         raise KeyError  # what goes wrong in the block is not ours to hide
 
 
+def test_ctrl_c_is_no_warning() -> None:
+    class Interrupted(_Broken):
+        def get_trials(self, deepcopy: bool = True) -> list[Any]:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), FinishMarker(Interrupted()):
+        pass
+
+
 class _Counted:
     """What the callback asks of a large study."""
 

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,7 +20,17 @@ from artifact_janitor.executors.local import Local
 from artifact_janitor.observe import liveness
 from tests.real import jobs
 from tests.real.jobs import RESULT
-from tests.real.retraining import executor, handles, over, place, quiet, trained, trains, until
+from tests.real.retraining import (
+    executor,
+    handles,
+    over,
+    place,
+    quiet,
+    rows,
+    trained,
+    trains,
+    until,
+)
 from tests.real.small import Small
 from tests.test_recovery import CALLS, counted, needs_strace
 
@@ -110,8 +119,7 @@ def begun(work: Small) -> list[Handle]:
 
 
 def states_of(work: Small) -> list[str]:
-    with closing(work.journal()) as journal:
-        return [job.state for job in journal.jobs.all()]
+    return [job.state for job in rows(work)]
 
 
 def outcome(work: Small) -> list[str]:

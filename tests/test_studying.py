@@ -201,6 +201,13 @@ def test_hydra_s_sweeper_says_when_it_is_done(work: Small) -> None:
     results.write_text(said.replace("2.07", "2.08"))  # of another study, or before it went on
     assert state(work) == "settling"
     results.write_text(said)
+    job = day / "0/.hydra/hydra.yaml"
+    config = job.read_text()
+    for here, there in (("eurusd_mlp", "gbpusd_mlp"), ("eurusd.db", "gbpusd.db")):
+        job.write_text(config.replace(here, there))
+        assert state(work) == "settling"
+    job.write_text(config)
+    assert state(work) == "finished results"
     os.utime(results, (1, 1))
     assert state(work) == "settling"
 
@@ -259,7 +266,7 @@ def several(work: Small) -> Small:
 def test_all_of_them_with_their_states(several: Small) -> None:
     answer = several.janitor("studies")
     assert answer.code == 0, answer
-    found = {row["study"]: row for row in answer.facts["studies"]}
+    found = {row["name"]: row for row in answer.facts["studies"]}
     assert {*found} == {*zoo.made("sqlite")[1]}
     mlp = found["eurusd_mlp"]
     assert (mlp["model_type"], mlp["place"], mlp["state"]) == ("mlp", "eurusd", "settling")
@@ -280,7 +287,7 @@ def test_all_of_them_with_their_states(several: Small) -> None:
 def test_one_of_them_by_any_of_its_names(several: Small) -> None:
     for name in ("eurusd_mlp", "eurusd/mlp"):
         (row,) = several.janitor("studies", name).facts["studies"]
-        assert row["study"] == "eurusd_mlp"
+        assert row["name"] == "eurusd_mlp"
         text = several.said("studies", name)
         assert "layers = " in text
         assert "wants      maximize" in text
@@ -318,6 +325,9 @@ def test_status_names_a_few(several: Small) -> None:
 def test_only_a_journal_that_is_there_remembers(several: Small) -> None:
     several.janitor("studies")
     assert not (several.root / ".janitor").exists()
+    (several.root / ".janitor").mkdir()
+    several.janitor("studies")
+    assert os.listdir(several.root / ".janitor") == []
     several.journal().close()
     several.janitor("studies")
     with reading(several.settings) as journal:

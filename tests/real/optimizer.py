@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 _PROGRAM = """
-import json, sys, optuna
+import json, signal, sys, optuna
 from optuna.trial import TrialState
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from artifact_janitor.optuna import FinishMarker
 optuna.logging.disable_default_handler()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 kind, path, names, options = sys.argv[1], sys.argv[2], sys.argv[3].split(","), sys.argv[4]
 @event.listens_for(Engine, "connect")
 def as_asked(connection, _):

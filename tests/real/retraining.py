@@ -9,9 +9,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
+from artifact_janitor.core.jobs import Job
 from artifact_janitor.executors import Handle
 from artifact_janitor.executors.local import Local
 from tests.real import models
@@ -126,9 +128,16 @@ def executor(work: Small) -> Local:
     return Local(work.root / ".janitor" / "jobs")
 
 
+def rows(work: Small) -> tuple[Job, ...]:
+    """What the journal knows of trainings. It is closed at once: a connection of SQLite's that
+    is open while the process forks ruins the database."""
+    with closing(work.journal()) as journal:
+        return journal.jobs.all()
+
+
 def handles(work: Small) -> list[Handle]:
     """All jobs there are, by the journal."""
-    found = (executor(work).find(each.token) for each in work.journal().jobs.all())
+    found = (executor(work).find(each.token) for each in rows(work))
     return [each for each in found if each]
 
 

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from artifact_janitor.config.folders import ROOTS, folder_problems, named, store_problems
 from artifact_janitor.config.given import Given, Place
+from artifact_janitor.config.said import said
 from artifact_janitor.config.schema import (
     LATER_KEYS,
     ArchiveTable,
@@ -30,7 +31,6 @@ from artifact_janitor.config.schema import (
     day,
     glob,
     meant,
-    said,
 )
 from artifact_janitor.core.model import KINDS, is_within
 from artifact_janitor.core.policy import ARCHIVE, NEVER_ARCHIVED

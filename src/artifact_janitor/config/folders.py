@@ -14,10 +14,10 @@ from itertools import combinations
 from pathlib import Path
 
 from artifact_janitor.config.given import Given
+from artifact_janitor.config.said import said
 from artifact_janitor.config.schema import (
     FolderTable,
     one_folder,
-    said,
     some_folders,
     store_place,
 )

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from artifact_janitor.config.schema import PREFIX, UNVALIDATED, Schema, Table, meant, said
+from artifact_janitor.config.said import said
+from artifact_janitor.config.schema import PREFIX, UNVALIDATED, Schema, Table, meant
 from artifact_janitor.errors import ConfigError, Problem
 
 LARGEST = 1_000_000

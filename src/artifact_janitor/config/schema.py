@@ -23,16 +23,15 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from artifact_janitor.config import trainer_values
+from artifact_janitor.config.said import MOST, said
 from artifact_janitor.core.model import KINDS
 from artifact_janitor.core.policy import ARCHIVE, pattern
 from artifact_janitor.core.slimming import SLIM
-from artifact_janitor.core.trainer import MODES, PLACEHOLDERS
 from artifact_janitor.units import parse_duration, parse_size, quoted
 
 PREFIX = "JANITOR_"
 """What the names of environment variables begin with."""
-MOST = 1_000_000_000
-"""The largest number that a counting rule takes."""
 
 LONGEST_NAME = 200
 """Letters in the name of a metric."""
@@ -44,22 +43,6 @@ LATER_KEYS = {
 }
 UNVALIDATED = ("gitignore", "schedule")
 """Tables of later versions: to leave them aside removes nothing."""
-
-
-def said(value: object) -> str:
-    """A value as an error names it: short, on one line, in the words of TOML."""
-    match value:
-        case str():
-            return quoted(value)
-        case dict():
-            return "a table"
-        case list():
-            return "a list"
-        case None | True | False:
-            return {None: "null", True: "true", False: "false"}[value]
-        case int() if abs(value) > MOST**4:
-            return "a huge number"
-    return str(value)
 
 
 def meant(word: str, known: tuple[str, ...] | list[str]) -> str:
@@ -263,80 +246,6 @@ def _level(value: object) -> int:
     return number
 
 
-def _studies(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError(f'{said(value)} names no studies; write "*", or a name such as "eurusd*"')
-    return value
-
-
-def _command(value: object) -> tuple[str, ...]:
-    example = 'command = ["python", "train.py", "--request", "{request}", "--out", "{out}"]'
-    if not isinstance(value, list) or not value or not all(isinstance(e, str) for e in value):
-        raise ValueError(f"{said(value)} is no list of words; write {example}")
-    for each in PLACEHOLDERS:
-        if not any(each in word for word in value):
-            raise ValueError(f"doesn't name {each}, which the trainer needs; write {example}")
-    if not value[0] or any("\0" in word for word in value):
-        raise ValueError(f"names no program to start; write {example}")
-    return tuple(value)
-
-
-def _function(value: object) -> str:
-    names = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
-    if not isinstance(value, str) or not re.fullmatch(f"{names}:{names}", value):
-        raise ValueError(f'{said(value)} is no function; write it like "my_project.training:train"')
-    return value
-
-
-def _program(value: object) -> str:
-    if not isinstance(value, str) or not value or not value.isprintable():
-        raise ValueError(f'{said(value)} is no program; write it like "/opt/env/bin/python"')
-    return value
-
-
-def _model_type(value: object) -> str:
-    example = '"^(?:.*_)?(?P<model_type>mlp|lstm)$"'
-    if not isinstance(value, str):
-        raise ValueError(f"{said(value)} is no pattern; write it like {example}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            groups = re.compile(value).groupindex
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"{said(value)} is no pattern: {error}") from None
-    if "model_type" not in groups:
-        raise ValueError(f"{said(value)} has no group of that name; write it like {example}")
-    return value
-
-
-def _objective(value: object) -> int | str:
-    if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
-        raise ValueError(f'{said(value)} is no objective; write its number from 1 on, or "val_f1"')
-    if isinstance(value, int) and not 1 <= value <= MOST:
-        raise ValueError(f"{value} is no objective; they are counted from 1 on")
-    return value
-
-
-def _mode(value: object) -> str:
-    if value not in MODES:
-        raise ValueError(
-            f'{said(value)} is no mode; write "' + '", "'.join(MODES[:-1]) + '" or "refit"'
-        )
-    return str(value)
-
-
-def _parallel(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000:
-        raise ValueError(f"{said(value)} is no number of trainings at once; write 1 or more")
-    return value
-
-
-def _tolerance(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1000:
-        raise ValueError(f"{said(value)} is no tolerance; write 0 or more: 0.25 is a quarter")
-    return float(value)
-
-
 def _some_time(value: object) -> int:
     length = _duration(value)
     if length == 0:
@@ -506,46 +415,48 @@ class RetrainTable(Table):
     """What becomes of finished studies. The first whose `studies` matches governs a study. A
     study that none governs is looked at, and nothing is trained."""
 
-    studies: Annotated[str, PlainValidator(_studies)] = setting(
+    studies: Annotated[str, PlainValidator(trainer_values.studies)] = setting(
         "*",
         "Which studies: a pattern for the name of the database's file, or the study's name.",
         "eurusd*",
     )
-    command: Annotated[tuple[str, ...] | None, PlainValidator(_command)] = setting(
+    command: Annotated[tuple[str, ...] | None, PlainValidator(trainer_values.command)] = setting(
         None,
         "What trains the best trial again, without a shell, in the workspace. {request} is a"
         " file that says what to train, {out} the folder for what comes of it.",
         ["python", "train_final.py", "--request", "{request}", "--out", "{out}"],
     )
-    function: Annotated[str | None, PlainValidator(_function)] = setting(
+    function: Annotated[str | None, PlainValidator(trainer_values.function)] = setting(
         None, "A Python function instead of a command.", "my_project.training:train_final"
     )
-    python: Annotated[str | None, PlainValidator(_program)] = setting(
+    python: Annotated[str | None, PlainValidator(trainer_values.program)] = setting(
         None, "The Python that runs the function or the command.", "/path/to/python"
     )
-    model_type: Annotated[str | None, PlainValidator(_model_type)] = setting(
+    model_type: Annotated[str | None, PlainValidator(trainer_values.model_type)] = setting(
         None,
         "A regular expression that finds the type of the model in a study's name, where the"
         " study has no user attribute model_type.",
         "^(?:.*_)?(?P<model_type>mlp|lstm|transformer)$",
     )
-    objective: Annotated[int | str | None, PlainValidator(_objective)] = setting(
+    objective: Annotated[int | str | None, PlainValidator(trainer_values.objective)] = setting(
         None,
         "Which objective decides in a study with several: its number from 1 on, or its name.",
         1,
     )
-    mode: Annotated[str, PlainValidator(_mode)] = setting(
+    mode: Annotated[str, PlainValidator(trainer_values.mode)] = setting(
         "auto",
         'Where the model comes from: "adopt" takes the one that the trial left, "replay" trains'
         ' with its seed, "refit" trains anew; "auto" is the first of these that can be.',
     )
-    parallel: Annotated[int, PlainValidator(_parallel)] = setting(1, "Trainings at once.")
+    parallel: Annotated[int, PlainValidator(trainer_values.parallel)] = setting(
+        1, "Trainings at once."
+    )
     max_age: Duration = setting(
         "7d",
         "What was finished longer ago than this when the janitor first saw it is reported, not"
         " trained.",
     )
-    tolerance: Annotated[float, PlainValidator(_tolerance)] = setting(
+    tolerance: Annotated[float, PlainValidator(trainer_values.tolerance)] = setting(
         0.25,
         "How far a refit may stay below the best value, as a share of the distance from the best"
         " to the median of the complete trials.",

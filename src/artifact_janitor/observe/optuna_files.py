@@ -41,6 +41,10 @@ _WHY: dict[str, tuple[str, str]] = {
         "an optimizer was killed while it wrote, and what it began must be undone first",
         "open it once with its own program, for instance: optuna studies --storage sqlite:///{}",
     ),
+    "slow": (
+        "it takes so long to read that its optimizer would have to wait",
+        "put studies that are over into databases of their own",
+    ),
     "newer": ("", "update artifact-janitor"),
     "older": ("", "optuna storage upgrade --storage sqlite:///{}"),
     "schema": ("", "was it made by another program? Then move it elsewhere"),

@@ -26,7 +26,7 @@ MAGIC = b"SQLite format 3\0"
 PATIENCE = 1.0
 """Seconds to wait for a writer's lock."""
 
-Trouble = Literal["unreadable", "empty", "foreign", "damaged", "busy", "hot"]
+Trouble = Literal["unreadable", "empty", "foreign", "damaged", "busy", "hot", "slow"]
 
 _TROUBLES: dict[int, Trouble] = {
     sqlite3.SQLITE_BUSY: "busy",
@@ -35,6 +35,7 @@ _TROUBLES: dict[int, Trouble] = {
     sqlite3.SQLITE_IOERR: "damaged",
     sqlite3.SQLITE_NOTADB: "damaged",
     sqlite3.SQLITE_READONLY: "hot",
+    sqlite3.SQLITE_INTERRUPT: "slow",
 }
 """What SQLite's primary error codes mean for who only reads. It wants to write where a writer
 was killed in mid-commit, to undo that."""

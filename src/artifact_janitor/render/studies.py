@@ -45,7 +45,7 @@ def of_studies(found: Studies) -> dict[str, Any]:
 def of_study(seen: Seen) -> dict[str, Any]:
     standing, study = seen.standing, seen.standing.study
     return {
-        "study": study.name,
+        "name": study.name,
         "path": study.path,
         "model_type": seen.model_type,
         "place": seen.place,
