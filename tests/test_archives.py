@@ -110,6 +110,21 @@ def test_undo_brings_it_back_from_the_trash_or_the_archive(work: Small) -> None:
     assert commands == ["undo", "run", "archive", "undo", "archive"], "one undo is one sweep"
 
 
+def test_a_run_that_went_on_after_it_came_back_is_archived_anew(work: Small) -> None:
+    """The older archive of the same folder holds less."""
+    run = work.hydra(30, RUN)
+    work.janitor("archive", run)
+    work.janitor("undo")
+    work.janitor("unpin", ".", "--undone")
+    (work.root / run / "train.log").write_text("it went on\n")
+    wandb_runs.backdate(work.root / run, 30)
+    before = snapshot(work.root / run)
+    sweep = work.janitor("archive", run).facts["sweep"]
+    purged(work)
+    assert work.janitor("undo", sweep).code == 0
+    assert difference(before, snapshot(work.root / run)) == []
+
+
 def test_undo_says_when_the_archive_is_gone_too(work: Small) -> None:
     run = work.hydra(30, RUN)
     work.janitor("archive", run)

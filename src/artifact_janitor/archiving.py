@@ -85,14 +85,19 @@ class Archiving:
         return outcome
 
     def _is_archived_besides(self, found: Archived) -> bool:
-        """Whether another janitor, which was faster, made an archive of the same unit."""
+        """Whether another janitor was faster: it archived this unit, and moved it to the trash.
+
+        An older archive is none: the unit came back since, and may be another one now.
+        """
         journal = self.place.journal
-        same = [
-            each.step
+        trashed = (each.step for each in journal.trashed() if each.path == found.path)
+        takers = {journal.step(each).sweep for each in trashed}
+        others = {
+            journal.step(each.step).sweep
             for each in journal.archives()
             if each.digest and (each.path, each.ino) == (found.path, found.ino)
-        ]
-        return any(journal.step(each).state == "done" for each in same if each != found.step)
+        }
+        return self.sweep not in takers and not takers.isdisjoint(others)
 
     def _archive(self, step: Step, number: int, now: int) -> Made:
         """Durable, read back, and in the index when this returns."""

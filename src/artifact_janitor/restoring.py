@@ -188,12 +188,14 @@ def restore(
         name = f"restore-{_mark(kept.name)}"
         sweep = place.journal.begin(name, "restore", clock.read().wall, by_person=True)
         with place.state.sweep(sweep):
+            back: Restored | JanitorError
             try:
                 back = _back(place, sweep, files, chosen, to, tick)
-            except JanitorError:
-                place.finish(sweep)
-                raise
+            except JanitorError as error:  # the sweep is over all the same
+                back = error
             place.finish(sweep)
+    if isinstance(back, JanitorError):
+        raise back
     return back
 
 
