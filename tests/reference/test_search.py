@@ -30,6 +30,7 @@ from artifact_janitor.reference import (
     published,
     run_hpo,
     series,
+    studies,
     train_nn_model,
     training,
 )
@@ -381,6 +382,22 @@ def counts(db: Path) -> dict[str, int]:
             return dict(connection.execute(COUNTS))
     except sqlite3.OperationalError:  # not there yet, or locked
         return {}
+
+
+def test_trials_of_the_dead_are_given_up(workspace: Path, tmp_path: Path) -> None:
+    """Also of those who died before their first heartbeat, for which Optuna waits for ever."""
+    base = checked(study("fx_mlp").user_attrs["config"], "study")
+    held = studies.storage(tmp_path / "dead.db", heartbeat=1)
+    left = optuna.create_study(storage=held, study_name="dead_mlp")
+    alive, dead, heartless = left.ask(), left.ask(), left.ask()
+    held.record_heartbeat(dead._trial_id)
+    time.sleep(5)
+    held.record_heartbeat(alive._trial_id)
+    search = Search(left, base, 3, Turn(tmp_path / "lock"), "none")
+    assert not search.step(material.prepared(base), "cpu")
+    states = [trial.state.name for trial in left.trials]
+    assert [states[each.number] for each in (alive, dead, heartless)] == ["RUNNING", "FAIL", "FAIL"]
+    assert not search.finished()
 
 
 def waiting_for(path: Path) -> int:
