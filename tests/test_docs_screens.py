@@ -168,7 +168,7 @@ def answers(reader: Reader) -> dict[str, set[str]]:
     cache.mkdir(parents=True, exist_ok=True)
     (cache / "something").write_text("that W&B keeps outside the project")
     (copy / "hpo_studies").mkdir(exist_ok=True)
-    shutil.copy(zoo.made("sqlite")[0], copy / "hpo_studies/eurusd.db")
+    shutil.copy(zoo.made("sqlite")[0], copy / "hpo_studies/zoo.db")
     (copy / "hpo_studies/new.db").touch()
     typed = f"""
         studies
