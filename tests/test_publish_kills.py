@@ -128,6 +128,7 @@ def some(every: list[tuple[str, int]], count: int) -> list[tuple[str, int]]:
         for point, previous in zip(every, before, strict=False)
         if "renameat2" in (point[0], previous[0])
     ]
+    near += [point for point in every if point[0] == "pwrite64"][-9:]  # it is written down
     for call in MOMENTS[1:]:
         mine = [point for point in every if point[0] == call]
         near += mine[:: max(len(mine) * len(MOMENTS) // count, 1)] + mine[-1:]

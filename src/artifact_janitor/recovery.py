@@ -97,12 +97,13 @@ def _settle_publications(place: Workplace, sweep: str, now: int) -> Iterator[str
 
 def settle_both(place: Workplace, found: Publication, state: State, why: str) -> None:
     """A publication, and the step that takes a model to the trash for it: what lies there is
-    in the trash, whatever became of the other."""
+    in the trash, whatever became of the other. The publication last: as long as it is open,
+    the next start looks at both."""
     journal, now = place.journal, clock.read().wall
-    journal.settle(found.step, state, why, now)
     if found.replaced is not None:
         is_gone = trash.arrived(place.ground, journal.moves(found.replaced))
         journal.settle(found.replaced, "done" if is_gone else state, why, now)
+    journal.settle(found.step, state, why, now)
 
 
 def unpublished(place: Workplace, undo: Publication, now: int) -> None:
