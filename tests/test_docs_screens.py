@@ -22,8 +22,9 @@ import pytest
 
 from artifact_janitor.core.model import KINDS
 from tests.reading_docs import ROOT, Screen, aligned, differences, screens
-from tests.real import zoo
+from tests.real import retraining, zoo
 from tests.real.account import clean_environment
+from tests.real.small import Small
 
 WIDTH = 100
 """Columns of the terminal for which the screens are written."""
@@ -170,21 +171,34 @@ def answers(reader: Reader) -> dict[str, set[str]]:
     (copy / "hpo_studies").mkdir(exist_ok=True)
     shutil.copy(zoo.made("sqlite")[0], copy / "hpo_studies/eurusd.db")
     (copy / "hpo_studies/new.db").touch()
+    _with_a_trainer(Small(copy))
     typed = f"""
         studies
-        pin {released} --note mine ~ status ~ unpin . ~ plan ~ run --yes --override-guards
+        pin {released} --note mine ~ status ~ unpin . ~ plan
+        run --yes --override-guards --wait
+        retrain gbpusd ~ retrain gbpusd --cancel ~ retrain gbpusd --wait ~ status
         why training/runs ~ status ~ du ~ history ~ history --config {released} ~ doctor
         undo ~ why training/runs ~ init --config other.toml
         archive {archived} ~ archives ~ archives {archived} ~ verify ~ restore {archived}
     """
     found: dict[str, set[str]] = {}
     for line in typed.strip().replace("~", "\n").splitlines():
-        said = asking.asks(*line.split(), **SHORT)
-        assert said["ok"], said
+        much = {"JANITOR_DISK__KEEP_FREE": "1MB"} if "run" in line.split() else {}
+        said = asking.asks(*line.split(), **(SHORT | much))
+        assert said["ok"], (line, said["errors"])
         name = "history --config" if "history --config" in line else line.split()[0]
         name += " ARCHIVE" if "archives " in line.strip() else ""
         found.setdefault(name, set()).update(_flat(said["data"]))
     return found
+
+
+def _with_a_trainer(work: Small) -> None:
+    """And a finished study, whose training takes long enough to be cancelled."""
+    before = (work.root / "config.toml").read_text()
+    retraining.place(work, "hpo_studies/gbpusd.db")
+    slow = f"import time; time.sleep(3)\n{retraining.GOOD}"
+    retraining.trains(work, slow, 'studies = "gbpusd"\n')
+    work.configure(before + (work.root / "config.toml").read_text())
 
 
 @pytest.mark.parametrize("command", documented())

@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from artifact_janitor import handing_over
+from artifact_janitor import clock, handing_over
+from artifact_janitor.handing_over import Sight
+from artifact_janitor.sweep import hand_over
 from tests.real import retraining
 from tests.real.command import Answer
 from tests.real.models import FINAL
@@ -426,6 +428,35 @@ def test_two_janitors_at_once_train_once(work: Small) -> None:
     assert {each.wait() for each in running} <= {0, 5}
     assert work.there(MODEL)
     assert states(work) == ["published"]
+
+
+def test_what_another_janitor_did_meanwhile_is_left_alone(work: Small) -> None:
+    """What was planned before is asked again under the lock; also what became of a job."""
+
+    def planned() -> Sight:
+        with closing(work.journal()) as journal:
+            return handing_over.look(work.settings, journal, clock.read())
+
+    def carried_out(sight: Sight) -> list[tuple[str, str]]:
+        report = hand_over(work.settings, sight, sight.handover.steps, "run")
+        return [(each.outcome, each.why) for each in report.outcomes]
+
+    stale = planned()
+    run(work)
+    assert carried_out(stale) == [("skipped", "another janitor is at it")]
+    over(work)
+    stale = planned()
+    run(work)
+    assert carried_out(stale) == [("skipped", "another janitor is at it")]
+    assert states(work) == ["published"]
+    trains(work, TRAINER + "raise SystemExit(1)")
+    better(work, 0.9)
+    run(work)
+    over(work)
+    stale = planned()
+    assert work.janitor("retrain", NAME, "--cancel").code == 0
+    assert carried_out(stale) == []
+    assert states(work) == ["published", "cancelled"]
 
 
 def test_a_journal_that_is_lost_trains_nothing_twice(work: Small) -> None:

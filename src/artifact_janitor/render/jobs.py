@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from artifact_janitor.core.jobs import Job, Publication, Training
+from artifact_janitor.core.jobs import Job, Publication, Training, token_of
 from artifact_janitor.core.manual import Finished
 from artifact_janitor.core.plan import PUBLISH, RETRAIN, Step
 from artifact_janitor.handing_over import Standing
@@ -25,7 +25,7 @@ def of_handover(step: Step) -> dict[str, Any]:
         case Training(wanted=wanted, mode=mode, attempt=attempt):
             trial = {"trial": wanted.trial, "attempt": attempt}
             about = {"study": wanted.study, "model_type": wanted.model_type, "key": wanted.key}
-            return {**about, "mode": mode, **trial}
+            return {**about, "mode": mode, **trial, "job": token_of(wanted.key, attempt)}
         case Publication(job=job):
             return of_job(job)
         case Finished(run=run, model_type=model_type):
