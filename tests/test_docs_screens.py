@@ -194,7 +194,7 @@ def answers(reader: Reader) -> dict[str, set[str]]:
 
 def _with_a_trainer(work: Small) -> None:
     """And a finished study, whose training takes long enough to be cancelled."""
-    before = (work.root / "config.toml").read_text()
+    before, _, _ = (work.root / "config.toml").read_text().partition("\n[[retrain]]")
     retraining.place(work, "hpo_studies/gbpusd.db")
     slow = f"import time; time.sleep(3)\n{retraining.GOOD}"
     retraining.trains(work, slow, 'studies = "gbpusd"\n')

@@ -45,6 +45,8 @@ def test_a_run_that_is_over_is_published_once(work: Small) -> None:
     train(work)
     plan = work.janitor("plan")
     assert publishes(work) == [PLACE]
+    (row,) = plan.rows("steps")
+    assert (row["run"], row["model_type"]) == (RUN, "mlp")
     assert "training/runs/first finished 2 days ago with final_model_mlp.pth" in why(plan, PLACE)
     assert work.janitor("run", "--yes").code == 0
     assert holds(work, "plain", PLACE)

@@ -16,6 +16,8 @@ from artifact_janitor.apply import ground as ground_module
 from artifact_janitor.apply import publish as files
 from artifact_janitor.core.model import Pin
 from artifact_janitor.core.plan import PUBLISH
+from artifact_janitor.errors import StepFailed
+from artifact_janitor.sweep import mend
 from tests.real import models
 from tests.real.disks import disk, needs_root, small_disk
 from tests.real.models import FINAL
@@ -378,6 +380,71 @@ def test_what_takes_a_place_in_mid_step_is_left_alone(
     assert (work.root / TARGET).read_bytes() == b"mine"
     told = json.loads((work.root / SIDECAR).read_text())
     assert told["sha256"] == digest(models.built() / "plain" / FINAL), "the old sidecar is back"
+
+
+@pytest.mark.parametrize("name", [TARGET, SIDECAR])
+def test_what_can_not_reach_the_trash_returns(
+    work: Small, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The rename into the trash fails after the exchange: nothing is removed."""
+    one(work)
+    before, real = snapshot(work.root / "models"), files._to_trash
+
+    def fails(ground: object, change: files.Change) -> None:
+        if change.name == name:
+            raise StepFailed("the disk says no")
+        real(ground, change)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(files, "_to_trash", fails)
+    found = one(work, "other", "k2")
+    assert (found.outcome, found.why) == ("failed", "the disk says no")
+    assert difference(still(before), still(snapshot(work.root / "models"))) == []
+    assert leftovers(work) == []
+    monkeypatch.setattr(files, "_to_trash", real)
+    assert one(work, "other", "k2").outcome == "published"
+
+
+@pytest.mark.parametrize("key", ["k1", "k2"])
+def test_ctrl_c_between_the_renames_loses_nothing(
+    work: Small, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """A first publication, and one that replaces: what was begun is finished by the next."""
+    if key == "k2":
+        one(work)
+    real = files._come
+
+    def interrupted(ground: object, change: files.Change) -> None:
+        real(ground, change)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files, "_come", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        one(work, "other", key)
+    monkeypatch.setattr(files, "_come", real)
+    mend(work.settings)
+    assert holds(work, "other")
+    assert leftovers(work) == []
+    assert work.janitor("undo").code == 0
+    assert holds(work, "plain") if key == "k2" else not work.there(TARGET)
+
+
+def test_a_model_that_is_stranded_among_the_copies_is_never_removed(
+    work: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the trash nor its old place can be had: it stays where it is."""
+    one(work)
+
+    def fails(*_: object) -> None:
+        raise StepFailed("the disk says no")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(files, "_to_trash", fails)
+        broken.setattr(files, "_back", fails)
+        assert one(work, "other", "k2").outcome == "failed"
+    mend(work.settings)
+    plain = digest(models.built() / "plain" / FINAL)
+    every = [path for path in work.root.glob(".janitor/**/*.pth") if "jobs" not in path.parts]
+    assert plain in [digest(path) for path in every]
 
 
 def test_a_model_that_gives_way_counts_for_no_guard(work: Small) -> None:

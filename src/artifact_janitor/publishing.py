@@ -32,7 +32,7 @@ from artifact_janitor.observe import liveness, recheck, weights
 from artifact_janitor.observe.examine import fingerprint_of
 from artifact_janitor.observe.opcodes import Flawed
 from artifact_janitor.observe.trained import FORMAT, KEYS, Result, read_model, read_result
-from artifact_janitor.recovery import BY_UNDO, settle_both, unpublished
+from artifact_janitor.recovery import BY_UNDO, settle_both, stranded, unpublished
 from artifact_janitor.state import STATE
 from artifact_janitor.workplace import Workplace
 
@@ -114,6 +114,13 @@ def publish(place: Workplace, sweep: str, offer: Offer) -> Published:
         folder = files.staging_for(place.ground, sweep, offer.target)
     except (StepSkipped, StepFailed) as error:
         return Published("skipped", error.message)
+    found = _tried(place, sweep, offer, folder)
+    # not where Ctrl-C came in between: then the next start finishes what was begun
+    files.discard(place.ground, folder, stranded(place.journal))
+    return found
+
+
+def _tried(place: Workplace, sweep: str, offer: Offer, folder: str) -> Published:
     try:
         return _published(place, sweep, offer, folder)
     except Rejected as error:
@@ -122,8 +129,6 @@ def publish(place: Workplace, sweep: str, offer: Offer) -> Published:
         return Published("skipped", error.message)
     except StepFailed as error:
         return Published("failed", ": ".join(filter(None, (error.message, error.hint))))
-    finally:
-        files.discard(place.ground, folder)
 
 
 def _check_target(place: Workplace, target: str) -> None:

@@ -46,7 +46,7 @@ def recover(place: Workplace, now: int) -> list[str]:
     for name in state.held():
         if state.is_dead(name):
             state.forget(name)
-    publish.clear(ground, state.is_dead)
+    publish.clear(ground, state.is_dead, stranded(journal))
     trashes = [STATE, *(f"{root}/{STATE}" for root in ground.roots)]
     with state.step():
         return [*found, *trash.finish_purges(ground, trashes)]
@@ -107,6 +107,15 @@ def settle_both(place: Workplace, found: Publication, state: State, why: str) ->
         is_gone = trash.arrived(place.ground, journal.moves(found.replaced))
         journal.settle(found.replaced, "done" if is_gone else state, why, now)
     journal.settle(found.step, state, why, now)
+
+
+def stranded(journal: Journal) -> set[tuple[int, int]]:
+    """Models, by device and inode, that were to go to the trash for others, and are not known to
+    lie there: they may be among the copies that wait, and these are not to be removed."""
+    replaced = (each.replaced for each in journal.publications.all() if each.replaced)
+    there = ("done", "undone", "purged")
+    steps = (each for each in replaced if journal.step(each).state not in there)
+    return {(move.dev, move.ino) for step in steps for move in journal.moves(step)}
 
 
 def unpublished(place: Workplace, undo: Publication, now: int) -> None:

@@ -16,7 +16,7 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -136,16 +136,30 @@ def replace(ground: Ground, staged: Staged, target: str, ours: Ours) -> None:
             raise StepSkipped(f"{target} can't be written: {error.strerror}") from error
 
 
-def discard(ground: Ground, folder: str) -> None:
-    """Remove a staging folder with all that is left in it."""
-    try:
-        trash.remove(ground, folder)
-    except (StepSkipped, StepFailed):
-        return  # there is none, or the next start removes it
-    trash.prune(ground, folder)
+Inode = tuple[int, int]
 
 
-def clear(ground: Ground, is_dead: Callable[[str], bool]) -> None:
+def discard(ground: Ground, folder: str, precious: Collection[Inode] = ()) -> None:
+    """Remove a staging folder with all that is left in it, unless one of its files is
+    `precious`: a model that was exchanged, and did not reach the trash."""
+    if not precious_in(ground, folder, precious):
+        try:
+            trash.remove(ground, folder)
+        except (StepSkipped, StepFailed):
+            return  # there is none, or the next start removes it
+        trash.prune(ground, folder)
+
+
+def precious_in(ground: Ground, folder: str, precious: Collection[Inode]) -> bool:
+    for above, _, names in os.walk(ground.workspace / folder):
+        for name in names:
+            status = os.lstat(os.path.join(above, name))
+            if (status.st_dev, status.st_ino) in precious:
+                return True
+    return False
+
+
+def clear(ground: Ground, is_dead: Callable[[str], bool], precious: Collection[Inode] = ()) -> None:
     """Remove the copies of sweeps whose janitor is gone, once what was begun is finished."""
     for state in (STATE, *(f"{root}/{STATE}" for root in ground.roots)):
         try:
@@ -154,7 +168,7 @@ def clear(ground: Ground, is_dead: Callable[[str], bool]) -> None:
         except StepSkipped:
             continue
         for name in filter(is_dead, names):
-            discard(ground, f"{state}/{PUBLISHING}/{name}")
+            discard(ground, f"{state}/{PUBLISHING}/{name}", precious)
         if not names:
             trash.prune(ground, f"{state}/{PUBLISHING}/none")
 
@@ -277,16 +291,20 @@ def carry_out(ground: Ground, every: Sequence[Change]) -> None:
     Where that fails too, `settle` finishes it at the next start.
     """
     done: list[Change] = []
+    for change in every:
+        if change.old:  # on a full disk there may be no room for them later
+            with ground.parent(change.old.target, make=True):
+                pass
     try:
         for change in every:
             _come(ground, change)
             done.append(change)
+        for change in every:
+            _to_trash(ground, change)
     except (StepSkipped, StepFailed):
         for change in reversed(done):
             _back(ground, change)
         raise
-    for change in every:
-        _to_trash(ground, change)
     ground.sync(_folders(every))
 
 

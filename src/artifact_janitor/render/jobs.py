@@ -8,6 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from artifact_janitor.core.jobs import Job, Publication, Training, token_of
+from artifact_janitor.core.manual import Finished
 from artifact_janitor.core.plan import PUBLISH, RETRAIN, Step
 from artifact_janitor.handing_over import Standing
 from artifact_janitor.observe.jobs import Progress
@@ -27,6 +28,8 @@ def of_handover(step: Step) -> dict[str, Any]:
             return {**about, "mode": mode, **trial, "job": token_of(wanted.key, attempt)}
         case Publication(job=job):
             return of_job(job)
+        case Finished(run=run, model_type=model_type):
+            return {"run": run, "model_type": model_type}
     return {}
 
 
