@@ -32,9 +32,7 @@ def tell(folder: Path, screen: Console) -> int:
         story.chapter(f"A study: which settings forecast {PRICES} best?", SEARCH)
         story.janitor("Is it finished?", "studies")
         story.janitor("Then train its best trials again, and publish.", "run", "--yes", "--wait")
-        story.chapter(
-            "How likely is a fall, or a rise, in the next hour?", FORECAST, last=4
-        )
+        story.chapter("How likely is a fall, or a rise, in the next hour?", FORECAST, last=4)
     screen.print()
     screen.print(line("The project stays in ", (str(folder), "bold"), ". Look around:"))
     screen.print(line((f"  cd {folder} && janitor plan --kept", "bold cyan")))
