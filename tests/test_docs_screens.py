@@ -129,7 +129,7 @@ def _flat(value: object, at: str = "") -> Iterator[str]:
     """All keys of an answer, as the page writes them: ``steps[].reasons[]``."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            word = "KIND" if key in KINDS else "KEY" if at == "folders" else key
+            word = "KIND" if key in KINDS and at == "units" else "KEY" if at == "folders" else key
             yield from _flat(inner, f"{at}.{word}" if at else word)
     elif isinstance(value, list):
         yield from (each for inner in value or [None] for each in _flat(inner, f"{at}[]"))

@@ -126,11 +126,11 @@ def outcome(work: Small) -> list[str]:
     """Let the next janitors come: what is wrong then."""
     wrong = []
     for _ in range(3):
-        if "published" in states_of(work):
-            break
         until(lambda: not any(executor(work).status(e).state == "RUNNING" for e in begun(work)))
         found = work.janitor("run", "--yes")
         wrong += [f"run again: {found}"] if found.code else []
+        if "published" in states_of(work):
+            break
     wrong += [] if len(trained(work)) == 1 else [f"trained {len(trained(work))} times"]
     states = states_of(work)
     wrong += [] if states == ["published"] else [f"states {states}"]
