@@ -54,6 +54,8 @@ _TURNS: dict[str, JobState] = {
     "rejected": "rejected",
 }
 """What becomes of a job by what came of its publication."""
+TELLING = "telling"
+"""What is held open, like a sweep, by the janitor that writes results."""
 PREPARED_LATER = 5 * MINUTE
 """How long after a job could not be prepared, on a full disk say, it is tried again."""
 
@@ -162,16 +164,18 @@ class HandingOver:
     sweep: str
     notes: list[str] = field(default_factory=list)
     """What a person should know of results, and of MLflow."""
-    told_of: list[tuple[Job, bool]] = field(default_factory=list)
-    """Jobs whose results are still to be written, and whether their model was published."""
 
     @property
     def executor(self) -> Executor:
         return executor_of(self.place.settings)
 
     def of(self, steps: Collection[Step], stop: Callable[[], bool]) -> Iterator[Outcome]:
-        """Write down what became of jobs, and try each of these steps. Where there is nothing to
-        do, nobody is waited for."""
+        """Write down what became of jobs, try each of these steps, and tell of them."""
+        yield from self._tried(steps, stop)
+        self.tell()
+
+    def _tried(self, steps: Collection[Step], stop: Callable[[], bool]) -> Iterator[Outcome]:
+        """Where there is nothing to do, nobody is waited for."""
         if not steps and not self.sight.handover.settled:
             return
         try:
@@ -182,18 +186,28 @@ class HandingOver:
                         yield Outcome(step, "skipped", "interrupted before it began")
                     else:
                         yield self._one(step)
-                if not self.told_of:  # their copies of the study are still needed
-                    tidy(self.place, self.place.settings.safety.trash_keep)
-            for job, is_published in self.told_of:  # which takes seconds, and needs no lock
-                self.notes.extend(self._report(job, is_published=is_published))
+                tidy(self.place, self.place.settings.safety.trash_keep)
         except Locked as error:
             yield from (Outcome(step, "skipped", error.message, "locked") for step in steps)
 
-    def settle_alone(self) -> None:
-        """What became of jobs, where there is nothing else to do."""
+    def settle_alone(self) -> list[str]:
+        """What became of jobs, where there is nothing else to do; the notes of it."""
         if self.sight.handover.settled:
             with suppress(Locked), self.place.state.handover():
                 self.settle()
+        self.tell()
+        return self.notes
+
+    def tell(self) -> None:
+        """Write the results of what was published or rejected, and tell MLflow: one janitor at a
+        time. Who is killed before leaves it to the next."""
+        jobs = self.place.journal.jobs
+        if not jobs.untold():
+            return
+        with self.place.state.sweep(TELLING):
+            for job in jobs.untold():
+                self.notes.extend(self._report(job))
+                jobs.tell(job.id)
 
     def settle(self) -> None:
         """What became of jobs, if nobody wrote it down meanwhile. A training that nobody wants
@@ -311,14 +325,13 @@ class HandingOver:
         if turned:
             why = found.why if turned == "rejected" else ""
             self.place.journal.jobs.turn(job.id, turned, why, clock.read().wall)
-            self.told_of.append((job, turned != "rejected"))
         if turned == "rejected":
             return Outcome(step, "skipped", f"REJECTED: {found.why}", "rejected")
         if turned:
             return Outcome(step, "done", found.why)
         return Outcome(step, "failed" if found.outcome == "failed" else "skipped", found.why)
 
-    def _report(self, job: Job, *, is_published: bool) -> list[str]:
+    def _report(self, job: Job) -> list[str]:
         """Results and plots of the study, and of all in its file; and what MLflow is told. None
         of it is waited for: the model is in its place."""
         settings = self.place.settings
@@ -330,8 +343,8 @@ class HandingOver:
             if each.model_type and path == job.path and name != job.study:
                 best = each.standing.best
                 told.append(Reported(name, path, each.model_type, best.number if best else None))
-        notes = report(self.place, self.sweep, snapshot, place, told)
-        if is_published:
+        notes = report(self.place, TELLING, snapshot, place, told)
+        if job.state == "published" and not _is_undone(job, self.place.journal):
             plots = f"{settings.folders.hpo_results[0]}/{place}/{job.model_type}_visualizations"
             notes += tracking.log(settings, job.target, plots)
         return notes
@@ -393,8 +406,9 @@ def _recovered(place: Workplace) -> Iterator[str]:
 def tidy(place: Workplace, keep: int) -> None:
     """Remove the folders of jobs that ended longer than `keep` ago, in nanoseconds."""
     executor, now = executor_of(place.settings), clock.read().wall
+    untold = {job.id for job in place.journal.jobs.untold()}  # their copies are still needed
     for job in place.journal.jobs.all():
-        if job.is_active or now - job.ended < keep:
+        if job.is_active or now - job.ended < keep or job.id in untold:
             continue
         handle = executor.find(job.token)
         if handle and executor.status(handle).is_over:

@@ -273,9 +273,9 @@ def run(
         believe_clock(place.journal, started, by_person=options.by_person)
         remember(settings, seen.sight.studies)
         if not seen.plan.steps:
-            HandingOver(place, seen.sight, "").settle_alone()
+            notes = (*seen.notes, *HandingOver(place, seen.sight, "").settle_alone())
             ended, found = clock.read().wall, tuple(recovered)
-            return Report("", seen.plan, (), started.wall, ended, found, tuple(seen.notes))
+            return Report("", seen.plan, (), started.wall, ended, found, notes)
         name = place.journal.begin(
             seen.plan.id, options.command, started.wall, by_person=options.by_person
         )
@@ -308,8 +308,8 @@ def hand_over(
         started = clock.read().wall
         remember(settings, sight.studies)
         if not steps:
-            HandingOver(place, sight, "").settle_alone()
-            return Report("", found, (), started, clock.read().wall)
+            notes = tuple(HandingOver(place, sight, "").settle_alone())
+            return Report("", found, (), started, clock.read().wall, notes=notes)
         name = place.journal.begin(found.id, command, started, by_person=True)
         with place.state.sweep(name):
             handing = HandingOver(place, sight, name)

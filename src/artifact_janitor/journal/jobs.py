@@ -20,7 +20,7 @@ CREATE TABLE job (
     mode TEXT NOT NULL, trial INTEGER NOT NULL, value TEXT NOT NULL, by_person INTEGER NOT NULL,
     state TEXT NOT NULL DEFAULT 'intended', submitted INTEGER NOT NULL,
     ended INTEGER NOT NULL DEFAULT 0, next_try INTEGER NOT NULL DEFAULT 0,
-    why TEXT NOT NULL DEFAULT ''
+    why TEXT NOT NULL DEFAULT '', told INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX job_by_key ON job (key);
 """
@@ -80,6 +80,17 @@ class Jobs:
             query = "UPDATE job SET state = ?, why = ?, ended = ?, next_try = ? WHERE id = ?"
             said = why.encode("utf-8", "backslashreplace").decode()
             db.execute(query, (state, said, ended, next_try, job))
+
+    def untold(self) -> tuple[Job, ...]:
+        """Those whose study's results, and MLflow, are still to be told of what became of them."""
+        if not self._is_there:
+            return ()
+        query = f"SELECT {_COLUMNS} FROM job WHERE state IN ('published', 'rejected') AND NOT told"
+        return tuple(_job(row) for row in self._rows(f"{query} ORDER BY id"))
+
+    def tell(self, job: int) -> None:
+        with self._writing() as db:
+            db.execute("UPDATE job SET told = 1 WHERE id = ?", (job,))
 
     def forget(self, job: int) -> None:
         """It was intended, and nothing of it was ever begun."""
