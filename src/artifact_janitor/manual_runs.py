@@ -48,9 +48,8 @@ def _tried(journal: Journal | None) -> dict[str, str]:
 
 
 def _step(found: Finished, why: str) -> Step:
-    model = Artifact(
-        found.target, "model", found.time, found.bytes, files=1, fingerprint=found.mark
-    )
+    """It has no bytes: those of the run's own model count, and its copy is yet to come."""
+    model = Artifact(found.target, "model", found.time, files=1, fingerprint=found.mark)
     return Step(PUBLISH, model, (why,), handover=found)
 
 
