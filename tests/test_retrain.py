@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import sys
 import time
@@ -149,6 +150,25 @@ def test_results_come_with_the_model(work: Small) -> None:
     told = json.loads((work.root / "hpo_results/hpo_results_mlp.json").read_text())
     assert (told["study"], told["best"][0]["number"]) == (NAME, 2)
     assert work.there("hpo_results/eurusd/mlp_visualizations/slice.png")
+
+
+def dies() -> None:
+    """Where results would be written: the model is in its place by then."""
+    handing_over.report = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
+
+
+def test_results_that_a_killed_janitor_did_not_write_come_with_the_next(work: Small) -> None:
+    work.janitor("run", "--yes")
+    over(work)
+    assert work.start("run", "--yes", first=dies).wait() == -signal.SIGKILL
+    assert work.there(MODEL)
+    assert not work.there("hpo_results")
+    answer = work.janitor("run", "--yes")
+    assert answer.rows("steps") == [], "the model is not published again"
+    assert work.there("hpo_results/hpo_results_mlp.json")
+    before = (work.root / "hpo_results/hpo_results_mlp.json").stat().st_mtime_ns
+    work.janitor("run", "--yes")
+    assert (work.root / "hpo_results/hpo_results_mlp.json").stat().st_mtime_ns == before
 
 
 def test_run_waits_when_asked_to(work: Small) -> None:

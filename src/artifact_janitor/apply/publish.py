@@ -75,8 +75,8 @@ def open_source(ground: Ground, source: str | Path) -> int:
 def stage(ground: Ground, source: int, path: str, spare: int = 0) -> Staged:
     """Copy an open file to `path`, share its blocks where the filesystem can.
 
-    Raises StepSkipped where it changes meanwhile, StepFailed where the disk says no, or would
-    be left with less than `spare` bytes. What was made then is the caller's to `discard`.
+    Raises StepSkipped where it changes meanwhile, or the disk would be left with less than
+    `spare` bytes, StepFailed where it says no. What was made then is the caller's to `discard`.
     """
     before = os.fstat(source)
     try:
@@ -179,10 +179,11 @@ def _copied(source: int, target: int, size: int, spare: int) -> str:
         return digest_of(target)
     disk = os.fstatvfs(target)
     free = disk.f_bavail * disk.f_frsize
-    if size + spare > free:
-        kept = f", and {format_size(spare)} of them are to stay free" if spare else ""
-        what = f"it needs {format_size(size)}, {format_size(free)} are free{kept}"
+    what = f"it needs {format_size(size)}, {format_size(free)} are free"
+    if size > free:
         raise StepFailed(what, "make space; the next sweep tries again")
+    if size + spare > free:  # as it was asked for, and no failure
+        raise StepSkipped(f"{what}, and {format_size(spare)} of them are to stay free")
     return digest_of(source, target)
 
 
