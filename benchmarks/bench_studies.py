@@ -1,7 +1,8 @@
-"""A poll of a study with 100,000 trials beside ``optuna.load_study(...).trials`` of the same.
+"""A poll of a study beside ``optuna.load_study(...).trials`` of the same; and ten polls a second
+beside four processes that optimize.
 
-python benchmarks/bench_studies.py                 100,000 trials with 5 parameters
-python benchmarks/bench_studies.py --trials 1000 --times 5
+python benchmarks/bench_studies.py                 1,000, 10,000 and 100,000 trials, and 60 s of polls
+python benchmarks/bench_studies.py --trials 1000 --times 5 --seconds 0
 
 Optimizing so many trials would take hours, so the database is made by real Optuna with a few
 trials, and their rows are multiplied by SQL: as many columns, indexes and bytes as real ones.
@@ -65,21 +66,91 @@ print(best, cpu, peak, count)
 """
 
 
+_WRITER = """
+import sys, time, optuna
+optuna.logging.disable_default_handler()
+study = optuna.load_study(storage=f"sqlite:///{sys.argv[1]}", study_name="s_mlp")
+def objective(trial):
+    time.sleep(0.02)
+    return trial.suggest_float("x", 0, 1)
+done, errors, until = 0, 0, time.monotonic() + float(sys.argv[2])
+while time.monotonic() < until:
+    try:
+        study.optimize(objective, n_trials=1)
+        done += 1
+    except Exception:
+        errors += 1
+print(done, errors)
+"""
+_POLLER = """
+import sys, time
+from pathlib import Path
+from artifact_janitor.observe.optuna_files import of_file
+path, until, polls, failed, slowest = Path(sys.argv[1]), time.monotonic() + float(sys.argv[2]), 0, 0, 0.0
+while (began := time.monotonic()) < until:
+    found = of_file(path.parent, path.name, {})
+    failed += not isinstance(found, list)
+    polls += 1
+    slowest = max(slowest, time.monotonic() - began)
+    time.sleep(max(0.0, 0.1 - (time.monotonic() - began)))
+print(polls, failed, slowest, time.process_time())
+"""
+WRITERS = 4
+
+
 def main() -> None:
     asked = options()
+    print(f"\n### studies\n\n{machine()}; within the process, imports not counted.")
+    for trials in asked.trials:
+        poll(asked, trials)
+    if asked.seconds:
+        beside_writers(asked)
+
+
+def beside_writers(asked: argparse.Namespace) -> None:
+    """Whether optimizers notice that somebody looks."""
+    print(
+        f"\n| ten polls a second for {asked.seconds} s, {WRITERS} processes optimize | "
+        "trials | writers' errors | polls | polls without an answer | slowest s | CPU s |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for mode in ("delete", "wal"):
+        with tempfile.TemporaryDirectory(prefix="bench-studies-", dir=asked.where) as folder:
+            path = Path(folder, "study.db")
+            build(path, REAL)
+            with closing(sqlite3.connect(path)) as db:
+                db.execute(f"PRAGMA journal_mode = {mode}")
+            programs = [_WRITER] * WRITERS + [_POLLER]
+            running = [
+                subprocess.Popen(
+                    [sys.executable, "-W", "ignore", "-c", each, str(path), str(asked.seconds)],
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+                for each in programs
+            ]
+            said = [each.communicate()[0].split() for each in running]
+            trials, errors = (sum(int(each[i]) for each in said[:WRITERS]) for i in (0, 1))
+            polls, failed, slowest, cpu = said[-1]
+            print(
+                f"| `journal_mode = {mode}` | {trials} | {errors} | {polls} | {failed} "
+                f"| {float(slowest):.3f} | {float(cpu):.2f} |"
+            )
+
+
+def poll(asked: argparse.Namespace, trials: int) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-studies-", dir=asked.where) as folder:
         path = Path(folder, "study.db")
-        build(path, asked.trials)
-        print(f"\n### studies: {asked.trials:,} trials, {path.stat().st_size / 1e6:.0f} MB\n")
-        print(f"{machine()}; within the process, imports not counted.\n")
+        build(path, trials)
+        print(f"\n{trials:,} trials, {path.stat().st_size / 1e6:.1f} MB\n")
         print("| | s | CPU s | peak MiB | may take | |\n|---|---|---|---|---|---|")
-        theirs = measured(_OPTUNA, path, 1, asked.trials)
+        theirs = measured(_OPTUNA, path, 1, trials)
         figures = f"{theirs.wall:.2f} | {theirs.cpu:.2f} | {theirs.peak:.0f}"
         print(f"| `optuna.load_study(…).trials`, once | {figures} | | |")
         for mode in ("delete", "wal"):
             with closing(sqlite3.connect(path)) as db:
                 db.execute(f"PRAGMA journal_mode = {mode}")
-            ours = measured(_OURS, path, asked.times, asked.trials)
+            ours = measured(_OURS, path, asked.times, trials)
             print(row(f"a poll, journal_mode = {mode}", ours, theirs.wall / 200))
 
 
@@ -141,7 +212,8 @@ def build(path: Path, trials: int) -> None:
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=100_000)
+    parser.add_argument("--trials", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--seconds", type=int, default=60, help="of polls beside writers")
     parser.add_argument("--times", type=int, default=5, help="polls, of which the least counts")
     parser.add_argument("--where", help="folder to build in; the system's temporary one otherwise")
     return parser.parse_args()
