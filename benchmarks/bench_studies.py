@@ -1,7 +1,7 @@
 """A poll of a study beside ``optuna.load_study(...).trials`` of the same; and ten polls a second
 beside four processes that optimize.
 
-python benchmarks/bench_studies.py                 1,000, 10,000 and 100,000 trials, and 60 s of polls
+python benchmarks/bench_studies.py                 1,000 to 100,000 trials, and 60 s of polls
 python benchmarks/bench_studies.py --trials 1000 --times 5 --seconds 0
 
 Optimizing so many trials would take hours, so the database is made by real Optuna with a few
@@ -86,7 +86,8 @@ _POLLER = """
 import sys, time
 from pathlib import Path
 from artifact_janitor.observe.optuna_files import of_file
-path, until, polls, failed, slowest = Path(sys.argv[1]), time.monotonic() + float(sys.argv[2]), 0, 0, 0.0
+path, until = Path(sys.argv[1]), time.monotonic() + float(sys.argv[2])
+polls, failed, slowest = 0, 0, 0.0
 while (began := time.monotonic()) < until:
     found = of_file(path.parent, path.name, {})
     failed += not isinstance(found, list)
