@@ -207,7 +207,7 @@ def test_a_socket_or_a_device_is_refused(tmp_path: Path) -> None:
 
 
 def changes(work: Bench) -> Iterator[tuple[str, object]]:
-    log = work.run / "train.log"
+    log = work.run / "best again.pt"  # the first one, so that it is read by then
 
     def rewrite() -> None:
         """In place, the same length, and with its old mtime back."""

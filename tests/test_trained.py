@@ -58,6 +58,7 @@ def test_the_trap_is_a_real_one(built: Path, tmp_path: Path) -> None:
 
 def test_torch_is_asked_in_a_process_of_its_own(built: Path) -> None:
     """It agrees with what the opcodes say; one good file, one trap, one without a key."""
+    was_there = "torch" in sys.modules  # another test may have brought it
     assert weights.objection(str(built / "rich" / FINAL), trained.KEYS) == ""
     said = weights.objection(str(built / "trap" / FINAL), trained.KEYS)
     assert said is not None
@@ -66,7 +67,7 @@ def test_torch_is_asked_in_a_process_of_its_own(built: Path) -> None:
         "it lacks config, scalers"
     )
     assert not (built / "sprung").exists()
-    assert "torch" not in sys.modules
+    assert ("torch" in sys.modules) == was_there
 
 
 def test_where_nobody_can_ask_torch_nothing_is_learnt(built: Path, tmp_path: Path) -> None:

@@ -180,6 +180,8 @@ def _stays_when_thinned(unit: Artifact, catalogue: Catalogue) -> bool:
     ]
     proven = [each for each in beside if each.valid is True]
     perhaps = [each for each in beside if each.valid is not False]
+    if not perhaps:
+        return True  # it may well be that we can't read them
     return any(
         unit in candidates
         and (
