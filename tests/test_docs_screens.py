@@ -20,7 +20,6 @@ from typing import Any
 
 import pytest
 
-from artifact_janitor.core.model import KINDS
 from tests.reading_docs import ROOT, Screen, aligned, differences, screens
 from tests.real import retraining, zoo
 from tests.real.account import clean_environment
@@ -129,7 +128,7 @@ def _flat(value: object, at: str = "") -> Iterator[str]:
     """All keys of an answer, as the page writes them: ``steps[].reasons[]``."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            word = "KIND" if key in KINDS and at == "units" else "KEY" if at == "folders" else key
+            word = {"units": "KIND", "folders": "KEY"}.get(at, key)
             yield from _flat(inner, f"{at}.{word}" if at else word)
     elif isinstance(value, list):
         yield from (each for inner in value or [None] for each in _flat(inner, f"{at}[]"))
@@ -171,6 +170,7 @@ def answers(reader: Reader) -> dict[str, set[str]]:
     (copy / "hpo_studies").mkdir(exist_ok=True)
     shutil.copy(zoo.made("sqlite")[0], copy / "hpo_studies/zoo.db")
     (copy / "hpo_studies/new.db").touch()
+    shutil.copytree(copy / "training/runs/finetuned", copy / "training/runs/by_hand")
     _with_a_trainer(Small(copy))
     typed = f"""
         studies
