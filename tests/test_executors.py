@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from artifact_janitor.executors import COOKIE, LOG, Handle, local, runner, survivors
+from artifact_janitor.executors import COOKIE, LOG, Handle, cookie_of, local, runner, survivors
 from artifact_janitor.executors.local import Local
 from tests.real.jobs import RESULT, buried, job, runner_of, settled, until
 
@@ -90,7 +90,7 @@ def test_what_surrounds_a_trainer(jobs: Local, monkeypatch: pytest.MonkeyPatch) 
     assert found["fds"] == [str(spec.folder / LOG)]
     assert found["leads"]
     assert found["env"]["MINE"] == "kept"
-    assert found["env"][COOKIE] == spec.token
+    assert found["env"][COOKIE] == cookie_of(spec.folder)
     assert not [name for name in found["env"] if name.startswith("JANITOR_")]
 
 
@@ -151,7 +151,7 @@ subprocess.Popen(["env", "-i", sys.executable, "-c", {STUBBORN.replace("pid", "g
     deadline = 3.0 if how == "deadline" else 60.0
     handle = running(jobs, grandchild, deadline=deadline, term=0.5)
     until((handle.folder / "grandchild").exists)
-    family = survivors.below(runner_of(handle), handle.token)
+    family = survivors.below(runner_of(handle), cookie_of(handle.folder))
     assert len(family) == 2
     if how == "cancel":
         jobs.cancel(handle)
@@ -182,7 +182,21 @@ def test_what_a_trainer_leaves_behind_is_ended_before_its_last_word(
         os._exit(runner.main(spec.folder, None))
     os.waitpid(pid, 0)
     assert jobs.status(Handle(spec.token, spec.folder)).state == "SUCCEEDED"
-    assert survivors.marked(spec.token) == []
+    assert survivors.marked(cookie_of(spec.folder)) == []
+
+
+def test_the_same_job_of_a_copied_project_is_nobodys_victim(jobs: Local, tmp_path: Path) -> None:
+    """The same study has the same token there."""
+    other = Local(tmp_path / "copy")
+    other.jobs.mkdir()
+    mine = running(jobs, SLEEPS)
+    theirs = Handle(mine.token, other.jobs / mine.token)
+    theirs.folder.mkdir()
+    other.bury(theirs)
+    assert jobs.status(mine).state == "RUNNING"
+    assert survivors.below(runner_of(mine), cookie_of(mine.folder)) != []
+    jobs.cancel(mine)
+    assert settled(jobs, mine).state == "CANCELLED"
 
 
 def test_a_runner_that_is_killed_takes_its_trainer_along(jobs: Local) -> None:
@@ -191,9 +205,9 @@ def test_a_runner_that_is_killed_takes_its_trainer_along(jobs: Local) -> None:
     handle = running(jobs, f"{grandchild}; import time; time.sleep(600)")
     os.kill(runner_of(handle), signal.SIGKILL)
     assert settled(jobs, handle).state == "LOST"
-    until(lambda: len(survivors.marked(handle.token)) == 1)
+    until(lambda: len(survivors.marked(cookie_of(handle.folder))) == 1)
     jobs.bury(handle)
-    assert survivors.marked(handle.token) == []
+    assert survivors.marked(cookie_of(handle.folder)) == []
     assert jobs.status(handle).state == "LOST"
     handle.folder.joinpath("exit.json").write_text('{"code": 0, "reason": "exit"}')
     handle.folder.joinpath("out", "result.json").write_text("{}")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from artifact_janitor import execution, handing_over, sweep
-from artifact_janitor.executors import Handle, local, survivors
+from artifact_janitor.executors import Handle, cookie_of, local, survivors
 from artifact_janitor.executors.local import Local
 from artifact_janitor.observe import liveness
 from tests.real import jobs
@@ -201,7 +201,7 @@ def after_runner(handle: Handle) -> list[str]:
     executor = Local(handle.folder.parent)
     status = executor.status(handle)
     executor.bury(handle)
-    wrong = [f"survivors {left}"] if (left := survivors.marked(handle.token)) else []
+    wrong = [f"survivors {left}"] if (left := survivors.marked(cookie_of(handle.folder))) else []
     count = handle.folder / "trained"
     if status.state == "PENDING":
         wrong += ["it was begun"] if count.exists() else []

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from artifact_janitor.executors import OUT, Handle, Spec, State, Status, survivors
+from artifact_janitor.executors import OUT, Handle, Spec, State, Status, cookie_of, survivors
 from artifact_janitor.executors.local import Local
 
 RESULT = 'open("out/result.json", "w").write("{}")'
@@ -55,7 +55,7 @@ def buried(local: Local, *handles: Handle) -> Iterator[None]:
             local.cancel(each)
             until(lambda each=each: local.status(each).state in ENDED)  # type: ignore[misc]
             local.bury(each)
-            assert survivors.marked(each.token) == []
+            assert survivors.marked(cookie_of(each.folder)) == []
 
 
 ENDED: tuple[State, ...] = ("SUCCEEDED", "FAILED", "LATER", "CANCELLED", "LOST")

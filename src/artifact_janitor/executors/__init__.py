@@ -31,7 +31,7 @@ LOCK = "lock"
 CANCEL = "cancel"
 
 COOKIE = "ARTIFACT_JANITOR_JOB"
-"""The variable by which whatever a training started is known: its job's token."""
+"""The variable by which whatever a training started is known: its job's `cookie_of`."""
 LATER = 75
 """The exit code of a trainer that wants to be called again later: EX_TEMPFAIL."""
 TERM = 30.0
@@ -69,6 +69,13 @@ class Status:
     @property
     def is_over(self) -> bool:
         return self.state in OVER
+
+
+def cookie_of(folder: Path) -> str:
+    """What tells a job from all others on this machine. Its token does not: in a copy of a project
+    the same study leads to the same token. Raises OSError where the folder is gone."""
+    status = folder.stat()
+    return f"{folder.name}-{status.st_dev:x}-{status.st_ino:x}"
 
 
 class Executor(Protocol):

@@ -30,6 +30,7 @@ from artifact_janitor.executors import (
     Handle,
     Spec,
     Status,
+    cookie_of,
     runner,
     survivors,
 )
@@ -108,10 +109,14 @@ class Local:
     def bury(self, handle: Handle) -> None:
         """End what is left of a job whose runner is gone, before the next one for its key."""
         until = time.monotonic() + _START
-        while survivors.marked(handle.token):
+        try:
+            cookie = cookie_of(handle.folder)
+        except OSError:
+            return  # its folder went, and that only once it was over
+        while survivors.marked(cookie):
             if _begun(handle.folder) is None:
                 return  # its runner sees to them
-            survivors.end(handle.token, signal.SIGKILL)
+            survivors.end(cookie, signal.SIGKILL)
             if time.monotonic() > until:
                 raise StepFailed(f"processes of job {handle.token} can't be ended")
             time.sleep(_AGAIN)

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from artifact_janitor.executors import CANCEL, COOKIE, EXIT, JOB, LOCK, LOG, survivors
+from artifact_janitor.executors import CANCEL, COOKIE, EXIT, JOB, LOCK, LOG, cookie_of, survivors
 
 POLL = 0.1
 """Seconds between two looks at the training."""
@@ -153,7 +153,7 @@ class _Training:
         return subprocess.Popen(
             self.job["argv"],
             cwd=self.job["cwd"],
-            env={**os.environ, COOKIE: self.job["token"]},
+            env={**os.environ, COOKIE: cookie_of(self.folder)},
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=self.log,
@@ -201,7 +201,7 @@ class _Training:
     def _left(self) -> list[int]:
         """All that still run. Those who ended are reaped last: until then nobody else can get
         their numbers, and once nobody runs the trainer's exit is known."""
-        if not (found := survivors.below(os.getpid(), self.job["token"])):
+        if not (found := survivors.below(os.getpid(), cookie_of(self.folder))):
             self._reap()
         return found
 

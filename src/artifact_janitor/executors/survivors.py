@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from artifact_janitor.executors import COOKIE
 
 
-def below(top: int, token: str) -> list[int]:
+def below(top: int, cookie: str) -> list[int]:
     """All that descends from a runner, but for jobs of their own that one of them began."""
     children: dict[int, list[int]] = {}
     for pid in _all():
@@ -24,24 +24,24 @@ def below(top: int, token: str) -> list[int]:
     found, stack = [], [*children.get(top, ())]
     while stack:
         pid = stack.pop()
-        if _cookie(pid) in (None, token):
+        if _cookie(pid) in (None, cookie):
             found.append(pid)
             stack += children.get(pid, ())
     return found
 
 
-def marked(token: str) -> list[int]:
-    """All that bear a job's token, whoever their parent is now."""
-    return [pid for pid in _all() if _cookie(pid) == token and _parent(pid) is not None]
+def marked(cookie: str) -> list[int]:
+    """All that bear a job's cookie, whoever their parent is now."""
+    return [pid for pid in _all() if _cookie(pid) == cookie and _parent(pid) is not None]
 
 
-def end(token: str, number: signal.Signals) -> None:
-    """Signal those that bear the token, and nobody who got the number of one meanwhile."""
-    for pid in marked(token):
+def end(cookie: str, number: signal.Signals) -> None:
+    """Signal those that bear the cookie, and nobody who got the number of one meanwhile."""
+    for pid in marked(cookie):
         with contextlib.suppress(OSError):
             fd = os.pidfd_open(pid)
             try:
-                if _cookie(pid) == token:
+                if _cookie(pid) == cookie:
                     signal.pidfd_send_signal(fd, number)
             finally:
                 os.close(fd)
@@ -69,7 +69,7 @@ def _parent(pid: int) -> int | None:
 
 
 def _cookie(pid: int) -> str | None:
-    """The token in its environment; None where there is none, or nobody may look."""
+    """The cookie in its environment; None where there is none, or nobody may look."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             variables = file.read().split(b"\0")
