@@ -27,7 +27,6 @@ class Finished:
     target: str
     model_type: str
     mark: str
-    bytes: int
     time: int
 
 

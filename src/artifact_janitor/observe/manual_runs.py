@@ -62,7 +62,6 @@ def _of_file(
             f"{place}/{entry.name}",
             match["model_type"],
             f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}",
-            status.st_blocks * 512,
             status.st_mtime_ns,
         )
 
