@@ -336,7 +336,7 @@ def test_a_disk_that_does_not_keep_what_it_was_given_is_noticed(
     def bad(fd: int) -> None:
         os.pwrite(fd, b"rot", 300)
 
-    monkeypatch.setattr(files, "_to_disk", bad)
+    monkeypatch.setattr(files, "to_disk", bad)
     found = one(work)
     assert found.outcome == "failed"
     assert "bad disk" in found.why

@@ -15,11 +15,10 @@ from artifact_janitor.apply.archive import store
 from artifact_janitor.apply.archive.manifest import Head
 from artifact_janitor.apply.archive.store import Made, Order
 from artifact_janitor.core.plan import Plan, Step
-from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.core.protection import UNSYNCED, WORD
 from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.execution import Execution, Options
-from artifact_janitor.journal import Archived, Intent
+from artifact_janitor.journal import Archived
 from artifact_janitor.observe.survey import Survey
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.workplace import Workplace, store_of
@@ -50,17 +49,7 @@ class Archiving:
             yield execution.hindered(plan, step, stop) or self._one(execution, step)
 
     def _one(self, execution: Execution, step: Step) -> Outcome:
-        journal, artifact, now = self.place.journal, step.artifact, clock.read().wall
-        intent = Intent(
-            ARCHIVE,
-            artifact.kind,
-            step.path,
-            artifact.bytes,
-            0,
-            artifact.fingerprint,
-            step.reasons,
-        )
-        (number,) = journal.intend(self.sweep, [intent], now)
+        number, now = execution.announced(step), clock.read().wall
         try:
             execution.check(step)  # what would stand in the way is better known before long work
             made = self._archive(step, number, now)
@@ -68,8 +57,7 @@ class Archiving:
         except StepSkipped as error:
             outcome = Outcome(step, "skipped", error.message)
         except StepFailed as error:
-            why = ": ".join(filter(None, (error.message, error.hint)))
-            outcome = Outcome(step, "failed", why)
+            outcome = Outcome(step, "failed", error.in_full)
         return self._settled(number, outcome)
 
     def _settled(self, number: int, outcome: Outcome) -> Outcome:

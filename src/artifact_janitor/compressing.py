@@ -15,12 +15,12 @@ from artifact_janitor import clock
 from artifact_janitor.apply import compress
 from artifact_janitor.apply.compress import Made
 from artifact_janitor.compressed import is_home, looks, withdrawn
-from artifact_janitor.core.compressing import COMPRESS, SUFFIX
+from artifact_janitor.core.compressing import SUFFIX
 from artifact_janitor.core.model import Artifact
 from artifact_janitor.core.plan import Plan, Step
 from artifact_janitor.errors import Locked, StepFailed, StepSkipped
 from artifact_janitor.execution import Execution, Options
-from artifact_janitor.journal import Intent, Move
+from artifact_janitor.journal import Move
 from artifact_janitor.journal import Step as Begun
 from artifact_janitor.observe.examine import fingerprint_of
 from artifact_janitor.observe.survey import Survey
@@ -77,17 +77,7 @@ class Compressing:
         yield from self._finished(execution, waiting)
 
     def _begun(self, execution: Execution, step: Step) -> _Tried:
-        artifact = step.artifact
-        intent = Intent(
-            COMPRESS,
-            artifact.kind,
-            step.path,
-            artifact.bytes,
-            0,
-            artifact.fingerprint,
-            step.reasons,
-        )
-        (number,) = self.place.journal.intend(self.sweep, [intent], clock.read().wall)
+        number = execution.announced(step)
         try:
             execution.check(step)  # what would stand in the way is better known before long work
             return _Tried(step, number, self._named(step, number))
@@ -96,8 +86,7 @@ class Compressing:
         except Locked as error:
             outcome = Outcome(step, "skipped", error.message, "locked")
         except StepFailed as error:
-            why = ": ".join(filter(None, (error.message, error.hint)))
-            outcome = Outcome(step, "failed", why)
+            outcome = Outcome(step, "failed", error.in_full)
         return _Tried(step, number, over=outcome)
 
     def _named(self, step: Step, number: int) -> Made:

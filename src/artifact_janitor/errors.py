@@ -26,6 +26,11 @@ class JanitorError(Exception):
         self.hint = hint
         self.path = path
 
+    @property
+    def in_full(self) -> str:
+        """What is wrong and what to do, on one line."""
+        return ": ".join(filter(None, (self.message, self.hint)))
+
 
 class UsageError(JanitorError):
     """The command line asks for something that can't be."""

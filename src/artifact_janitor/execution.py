@@ -96,6 +96,22 @@ class Execution:
             return Outcome(step, "skipped", "interrupted before it began")
         return Outcome(step, "skipped", NO_ROOM) if self.must_wait() else None
 
+    def announced(self, step: Step) -> int:
+        """Write down a step that takes long, before it is tried; its number. What it frees is
+        journalled with the unit's way to the trash."""
+        artifact = step.artifact
+        intent = Intent(
+            step.do,
+            artifact.kind,
+            step.path,
+            artifact.bytes,
+            0,
+            artifact.fingerprint,
+            step.reasons,
+        )
+        (number,) = self.place.journal.intend(self.sweep, [intent], clock.read().wall)
+        return number
+
     def must_wait(self) -> bool:
         """Whether the last room on the disk is needed by the sweep that purges the trash."""
         return is_used_up(self.place.state.folder) and bool(self.place.journal.trashed())

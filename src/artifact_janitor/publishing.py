@@ -128,7 +128,7 @@ def _tried(place: Workplace, sweep: str, offer: Offer, folder: str) -> Published
     except (StepSkipped, Locked) as error:
         return Published("skipped", error.message)
     except StepFailed as error:
-        return Published("failed", ": ".join(filter(None, (error.message, error.hint))))
+        return Published("failed", error.in_full)
 
 
 def _check_target(place: Workplace, target: str) -> None:

@@ -112,7 +112,7 @@ def _one(place: Workplace, sweep: str, step: Done) -> Outcome:
     try:
         why = _bring_back(place, sweep, step)
     except (ArchiveError, StepFailed, StepSkipped) as error:
-        why = ": ".join(filter(None, (error.message, error.hint)))
+        why = error.in_full
         journal.settle(number, "failed", why, now)
         return Outcome(shown, "failed", why)
     journal.settle(number, "done", why, now)
@@ -123,7 +123,7 @@ def _one_publication(place: Workplace, sweep: str, step: Done, shown: Step) -> O
     try:
         unpublish(place, sweep, step)
     except (StepFailed, StepSkipped) as error:
-        why = ": ".join(filter(None, (error.message, error.hint)))
+        why = error.in_full
         return Outcome(shown, "failed", why)
     return Outcome(shown, "done", code=PUBLISH)
 

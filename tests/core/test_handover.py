@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -307,18 +308,7 @@ def test_two_studies_with_one_key_are_one_model() -> None:
     assert len(trained(handover(wide, [], set(), NOW))) == 1
 
 
-STATES: list[JobState] = [
-    "intended",
-    "submitted",
-    "published",
-    "rejected",
-    "failed",
-    "lost",
-    "later",
-    "cancelled",
-    "superseded",
-    "undone",
-]
+STATES: tuple[JobState, ...] = get_args(JobState)
 JOBS = st.lists(
     st.tuples(
         st.sampled_from(STATES),

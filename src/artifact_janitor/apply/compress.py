@@ -16,7 +16,7 @@ from hashlib import sha256
 
 from artifact_janitor.apply import trash
 from artifact_janitor.apply.archive.flow import CHUNK, Compressed, Expanded, ahead
-from artifact_janitor.apply.ground import Ground, rename
+from artifact_janitor.apply.ground import Ground, rename, to_disk
 from artifact_janitor.core.compressing import NO_GAIN
 from artifact_janitor.errors import ArchiveError, StepFailed, StepSkipped
 from artifact_janitor.journal import Move
@@ -132,11 +132,11 @@ def _written(ground: Ground, order: Order, source: _Source, tick: Tick) -> Made:
         fd = os.open(name, _NEW, 0o600, dir_fd=folder)
         try:
             digest = _compress(source, fd, order.level, tick)
-            _to_disk(fd)
+            to_disk(fd)
             _must_be(fd, source, digest, tick)
             source.must_be_unchanged()
             _dress(fd, source)
-            _to_disk(fd)
+            to_disk(fd)
             status = os.fstat(fd)
         finally:
             os.close(fd)
@@ -188,12 +188,6 @@ def _must_be(fd: int, source: _Source, digest: str, tick: Tick) -> None:
         tick("reading back", len(chunk))
     if (size, seen.hexdigest()) != (source.status.st_size, digest):
         raise ArchiveError("its content is another one")
-
-
-def _to_disk(fd: int) -> None:
-    """And out of the cache, so that what is read back comes from the disk."""
-    os.fsync(fd)
-    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _dress(fd: int, source: _Source) -> None:

@@ -210,3 +210,9 @@ def _rename_plainly(source: tuple[int, str], target: tuple[int, str]) -> None:
             raise StepSkipped(f"{source[1]} can't be renamed: {error.strerror}") from error
     else:
         raise StepFailed(f"{target[1]} is there already", "move it away, then try again")
+
+
+def to_disk(fd: int) -> None:
+    """And out of the cache, so that what is read back comes from the disk."""
+    os.fsync(fd)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)

@@ -22,7 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from artifact_janitor.apply import trash
-from artifact_janitor.apply.ground import Ground, exchange, rename
+from artifact_janitor.apply.ground import Ground, exchange, rename, to_disk
 from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.journal import Move
 from artifact_janitor.regular import open_regular
@@ -87,7 +87,7 @@ def stage(ground: Ground, source: int, path: str, spare: int = 0) -> Staged:
                 digest = _copied(source, fd, before.st_size, spare)
                 if _marks(os.fstat(source)) != _marks(before):
                     raise StepSkipped("it was written to while it was copied")
-                _to_disk(fd)
+                to_disk(fd)
                 if digest_of(fd) != digest:
                     raise StepFailed("what was read back is not what was written: a bad disk?")
                 made = os.fstat(fd)
@@ -207,12 +207,6 @@ def digest_of(fd: int, copy: int | None = None) -> str:
         while copy is not None and rest:
             rest = rest[os.write(copy, rest) :]
     return seen.hexdigest()
-
-
-def _to_disk(fd: int) -> None:
-    """And out of the cache, so that what is read back comes from the disk."""
-    os.fsync(fd)
-    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _marks(status: os.stat_result) -> tuple[int, ...]:

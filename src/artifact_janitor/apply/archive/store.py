@@ -20,7 +20,7 @@ from artifact_janitor.apply.archive.flow import Compressed, ahead
 from artifact_janitor.apply.archive.manifest import Head, Manifest, Writer
 from artifact_janitor.apply.archive.pack import Packer
 from artifact_janitor.apply.archive.source import Found, Seen, walk
-from artifact_janitor.apply.ground import Ground, rename
+from artifact_janitor.apply.ground import Ground, rename, to_disk
 from artifact_janitor.errors import ArchiveError, StepFailed, StepSkipped
 from artifact_janitor.units import format_size
 
@@ -235,7 +235,8 @@ def _written(store: Store, fd: int, order: Order, ground: Ground, tick: Tick) ->
         writer = Writer(manifest, sums, order.head)
         seen, whole = _packed(archive.fileno(), writer, order, ground, tick)
         for file in parts.values():
-            _to_disk(file)
+            file.flush()
+            to_disk(file.fileno())
         files = Files(archive, manifest, sums)
         read = check(files, lambda size: tick("reading back", size))
         if read.digest != whole:
@@ -263,13 +264,6 @@ def _new(store: Store, fd: int, order: Order, suffix: str) -> BinaryIO:
     file = os.fdopen(os.open(name, _NEW, 0o600, dir_fd=fd), "w+b")
     store.give(store.place / name)
     return file
-
-
-def _to_disk(file: BinaryIO) -> None:
-    """And out of the cache, so that what is read back comes from the disk."""
-    file.flush()
-    os.fsync(file.fileno())
-    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _found(ground: Ground, paths: Sequence[str]) -> Generator[Found]:
