@@ -13,11 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 from tests.real import workspace
 from tests.real.account import ORDINARY, SOURCE, Account, NoInterpreter, account, myself
 from tests.real.workspace import HandOut, Nasty
+
+# `make test` draws the same examples on every machine, so that what is red is red for all;
+# `make proof` searches on, each time from another place.
+settings.register_profile("same", derandomize=True, max_examples=60, deadline=None)
+settings.register_profile("search", max_examples=2000, deadline=None, print_blob=True)
+settings.load_profile("same")
 
 NASTY = ("test_nasty_workspace", "test_memory", "test_doctor", "test_plan_is_readonly")
 """One worker takes all of them: each builds the nasty workspace for itself."""

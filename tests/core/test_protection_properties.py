@@ -17,6 +17,7 @@ from tests.core.planning import gone, planned, trashed
 from tests.core.strategies import (
     ANY,
     EVERYTHING,
+    MANY,
     NO_MODELS,
     PLAIN,
     catalogues,
@@ -46,18 +47,21 @@ def test_one_more_protection_or_pin_never_removes_more(
     assert gone(protected, rules) <= before - {path}
 
 
-@ANY
+@MANY
 @given(catalogues(), policies())
 def test_protection_rises_to_all_ancestors(catalogue: Catalogue, rules: list[Policy]) -> None:
-    """S4, but for what is said from inside the ancestor itself."""
+    """S4, but for what is said from inside the ancestor itself: that one may go, and with it
+    all that it holds."""
     left = gone(catalogue, rules)
     for unit in catalogue.artifacts:
         for above in (unit, *oracle.ancestors(unit, catalogue)):
-            for each in unit.protections:
-                if above is unit and not oracle.ancestors(unit, catalogue):
-                    assert unit.path not in left
-                elif not each.source or not oracle.below(each.source, above.path):
-                    assert above.path not in left
+            if above.path in left:
+                whole = [each.path for each in oracle.ancestors(above, catalogue)]
+                whole += [above.path] if above is not unit else []
+                going = [path for path in whole if path in left]
+                for each in unit.protections:
+                    assert each.source
+                    assert any(oracle.below(each.source, path) for path in going)
 
 
 @ANY
