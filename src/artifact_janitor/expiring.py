@@ -10,7 +10,7 @@ from dataclasses import replace
 from artifact_janitor.apply.archive.contents import Contents, contents
 from artifact_janitor.apply.archive.store import ARCHIVE, MANIFEST, SUMS
 from artifact_janitor.config import Settings
-from artifact_janitor.config.schema import OWN_STORE
+from artifact_janitor.config.values import OWN_STORE
 from artifact_janitor.core.expiry import is_old
 from artifact_janitor.core.model import Artifact, Evidence, ModelFile, Stored
 from artifact_janitor.errors import ArchiveError, StepFailed
