@@ -49,7 +49,7 @@ def stores(work: Small) -> set[str]:
 
 def indexed(work: Small) -> list[Archived]:
     with closing(work.journal()) as journal:
-        return journal.archives()
+        return journal.archives.all()
 
 
 def unsound(work: Small, before: Snapshot) -> list[str]:

@@ -66,7 +66,7 @@ def parts(work: Small, name: str, place: str) -> set[str]:
 def unsound(work: Small, names: Iterable[str], phase: Phase) -> list[str]:
     """Each archive is whole in one place, and in the index only where it is in the store."""
     wrong = [f"left over: {name}" for name in work.leftovers() if name != "archive"]
-    indexed = {each.name for each in work.journal().archives()}
+    indexed = {each.name for each in work.journal().archives.all()}
     waiting = {each.path for each in work.journal().trashed()}
     for name in names:
         here, there = parts(work, name, "archive"), parts(work, name, "trash/*/.janitor/archive")
@@ -83,13 +83,13 @@ def unsound(work: Small, names: Iterable[str], phase: Phase) -> list[str]:
 def after(work: Small, template: Path, phase: Phase) -> list[str]:
     """Let the next janitors come: what is wrong then."""
     mend(work.settings)
-    names = [each.name for each in Small(template).journal().archives()]
+    names = [each.name for each in Small(template).journal().archives.all()]
     wrong = unsound(work, names, phase)
     work.configure(EXPIRING)
     if phase is to_expire:
         again = work.janitor("run", "--yes")
         wrong += [f"again: {again}"] if again.code else []
-        wrong += ["did not expire"] if work.journal().archives() else []
+        wrong += ["did not expire"] if work.journal().archives.all() else []
     undone = work.janitor("undo", "--last", "9")
     if phase is to_purge_it:
         return wrong + work.trash()
@@ -97,7 +97,7 @@ def after(work: Small, template: Path, phase: Phase) -> list[str]:
     before = snapshot(template / ".janitor" / "archive")
     wrong += difference(before, snapshot(work.root / ".janitor" / "archive"))
     wrong += ["damaged"] if work.janitor("verify").code else []
-    wrong += ["not in the index"] if len(work.journal().archives()) != len(names) else []
+    wrong += ["not in the index"] if len(work.journal().archives.all()) != len(names) else []
     return wrong + work.trash()
 
 

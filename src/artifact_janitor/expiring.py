@@ -23,7 +23,7 @@ from artifact_janitor.workplace import store_of
 def archives_in(settings: Settings, journal: Journal, now: int) -> tuple[Stored, ...]:
     """All archives of the index that are there. Only of those that a policy may let go by their
     date more than that is read; what can't be known of one protects it."""
-    return tuple(_found(settings, [each for each in journal.archives() if each.digest], now))
+    return tuple(_found(settings, [each for each in journal.archives.all() if each.digest], now))
 
 
 def _found(settings: Settings, indexed: Iterable[Archived], now: int) -> Iterator[Stored]:

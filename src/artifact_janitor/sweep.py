@@ -225,7 +225,7 @@ def journalled(journal: Journal | None, settings: Settings, now: int) -> Catalog
         trash=tuple(there),
         disks=disks,
         recent=journal.recent(now - DAY),
-        futile=journal.futile(),
+        futile=journal.compressions.futile(),
         refusals=(Refusal("clock", f"{why}, so no age can be believed", hint),) if why else (),
     )
 
