@@ -20,12 +20,8 @@ from typer.models import ArgumentInfo, OptionInfo
 from artifact_janitor.cli.app import COMMANDS
 from artifact_janitor.cli.options import OPTIONS
 from artifact_janitor.config.commented import toml
-from artifact_janitor.config.schema import (
-    PREFIX,
-    UNVALIDATED,
-    Schema,
-    Table,
-)
+from artifact_janitor.config.schema import PREFIX, UNVALIDATED, Schema
+from artifact_janitor.config.table import Table
 
 HERE = Path(__file__).parent / "reference"
 WIDTH = 96

@@ -12,9 +12,10 @@ import pytest
 from artifact_janitor.apply.archive.store import IN_ORDER
 from artifact_janitor.journal import Archived
 from artifact_janitor.sweep import mend
+from tests.real.kills import Moment, evenly, killed_at, needs_strace, to_prove
 from tests.real.small import FREE, PURGING, Small, still
 from tests.real.snapshot import Snapshot, difference, snapshot
-from tests.test_recovery import Phase, killed_at, needs_strace, points, workspace
+from tests.test_recovery import Phase, points, workspace
 
 UNITS = ["outputs/a/one", "outputs/two"]
 MOMENTS = ("renameat2", "fsync", "unlinkat", "mkdirat", "write", "pwrite64", "utimensat")
@@ -33,15 +34,6 @@ def to_restore(work: Small) -> tuple[str, ...]:
     return "restore", UNITS[0]
 
 
-def some(every: list[tuple[str, int]], count: int) -> list[tuple[str, int]]:
-    """Renames and what makes things durable, evenly from the first to the last of each."""
-    found = []
-    for call in MOMENTS:
-        mine = [point for point in every if point[0] == call]
-        found += mine[:: max(len(mine) * len(MOMENTS) // count, 1)] + mine[-1:]
-    return sorted({*found}, key=every.index)
-
-
 def stores(work: Small) -> set[str]:
     folder = work.root / ".janitor" / "archive"
     return {each.name for each in folder.glob("*")} - {"RESTORE.txt"} if folder.exists() else set()
@@ -49,7 +41,7 @@ def stores(work: Small) -> set[str]:
 
 def indexed(work: Small) -> list[Archived]:
     with closing(work.journal()) as journal:
-        return journal.archives()
+        return journal.archives.all()
 
 
 def unsound(work: Small, before: Snapshot) -> list[str]:
@@ -97,7 +89,7 @@ def after_restore(work: Small, before: Snapshot) -> list[str]:
     return wrong + unsound(work, before)
 
 
-def sweep_of_kills(root: Path, phase: Phase, moments: Iterable[tuple[str, int]]) -> list[str]:
+def sweep_of_kills(root: Path, phase: Phase, moments: Iterable[Moment]) -> list[str]:
     wrong = []
     for call, k in moments:
         work, _ = workspace(root / f"{call}-{k}", phase)
@@ -112,7 +104,7 @@ def sweep_of_kills(root: Path, phase: Phase, moments: Iterable[tuple[str, int]])
 
 @needs_strace
 def test_nothing_is_lost_by_a_kill(tmp_path: Path) -> None:
-    moments = some(points(tmp_path, to_archive), 14)
+    moments = evenly(points(tmp_path, to_archive), MOMENTS, 14)
     assert len(moments) > 8
     assert sweep_of_kills(tmp_path, to_archive, moments) == []
 
@@ -120,4 +112,4 @@ def test_nothing_is_lost_by_a_kill(tmp_path: Path) -> None:
 @needs_strace
 @pytest.mark.proof
 def test_nothing_is_lost_by_a_kill_at_any_moment(tmp_path: Path) -> None:
-    assert sweep_of_kills(tmp_path, to_archive, points(tmp_path, to_archive)) == []
+    assert sweep_of_kills(tmp_path, to_archive, to_prove(points(tmp_path, to_archive))) == []

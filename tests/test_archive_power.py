@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from tests.real.disks import MAKE, cut_power, disk, needs_root
+from tests.real.kills import Moment, killed_at, needs_strace, to_prove
 from tests.real.small import FREE, Small, still
 from tests.real.snapshot import difference, snapshot
 from tests.test_archive_kills import UNITS, after_archive, indexed, to_archive, unsound
-from tests.test_recovery import killed_at, needs_strace, points, workspace
+from tests.test_recovery import points, workspace
 
 pytestmark = [needs_root, needs_strace]
 
@@ -39,7 +40,7 @@ def durable(root: Path) -> Small:
     return work
 
 
-def power_cuts(place: Path, moments: Iterable[tuple[str, int]]) -> list[str]:
+def power_cuts(place: Path, moments: Iterable[Moment]) -> list[str]:
     wrong = []
     for call, k in moments:
         work = durable(place / f"{call}-{k}")
@@ -63,7 +64,7 @@ def test_nothing_is_lost_when_the_power_fails(on_disk: Path) -> None:
 def test_nothing_is_lost_whenever_the_power_fails(on_disk: Path) -> None:
     every = points(on_disk, to_archive)
     assert len(every) > 200
-    assert power_cuts(on_disk, every) == []
+    assert power_cuts(on_disk, to_prove(every)) == []
 
 
 def test_what_is_done_is_durable(on_disk: Path) -> None:

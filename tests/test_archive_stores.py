@@ -41,7 +41,7 @@ def is_untouched(work: Small, store: Path, before: dict[bytes, object]) -> None:
     assert difference(before, snapshot(work.root / RUN)) == []  # type: ignore[arg-type]
     assert [name for name in os.listdir(store) if name != "RESTORE.txt"] == []
     assert work.trash() == []
-    assert work.journal().archives() == []
+    assert work.journal().archives.all() == []
 
 
 # ------------------------------------------------------------ the store

@@ -572,7 +572,7 @@ def test_a_pin_while_it_is_archived_counts(work: Small) -> None:
     assert difference(before, snapshot(work.root / run)) == []
     assert os.listdir(work.root / ".janitor" / "archive") == ["RESTORE.txt"]
     assert work.janitor("archives").rows("archives") == []
-    assert work.journal().archives() == []
+    assert work.journal().archives.all() == []
 
 
 @needs_root

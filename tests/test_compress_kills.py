@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from artifact_janitor.sweep import mend
+from tests.real.kills import Moment, killed_at, needs_strace, points_of, to_prove
 from tests.real.small import Small, small, still
 from tests.real.snapshot import Snapshot, difference, snapshot
 from tests.test_compress import POLICY, WORDS, reads
-from tests.test_recovery import killed_at, needs_strace, points_of
 
 LOGS = ("logs/a.log", "logs/deep/er/b.log")
 MOMENTS = ("renameat2", "fsync", "unlinkat", "mkdirat", "utimensat", "write", "pwrite64")
@@ -63,7 +63,7 @@ def after(work: Small, before: Snapshot, undo: bool) -> list[str]:
     return wrong + difference(still(before), still(snapshot(work.root))) + work.leftovers()
 
 
-def sweep_of_kills(root: Path, undo: bool, moments: Iterable[tuple[str, int]]) -> list[str]:
+def sweep_of_kills(root: Path, undo: bool, moments: Iterable[Moment]) -> list[str]:
     wrong = []
     for call, k in moments:
         work, before = workspace(root / f"{call}-{k}", undo)
@@ -73,12 +73,12 @@ def sweep_of_kills(root: Path, undo: bool, moments: Iterable[tuple[str, int]]) -
     return wrong
 
 
-def every(root: Path, undo: bool) -> list[tuple[str, int]]:
+def every(root: Path, undo: bool) -> list[Moment]:
     work, _ = workspace(root / "baseline", undo)
     return points_of(work, command(undo), root / "trace")
 
 
-def some(found: list[tuple[str, int]]) -> list[tuple[str, int]]:
+def some(found: list[Moment]) -> list[Moment]:
     """All renames, and one of each other call."""
     others = ([point for point in found if point[0] == call] for call in MOMENTS[1:])
     renames = [point for point in found if point[0] == "renameat2"]
@@ -97,4 +97,4 @@ def test_nothing_is_lost_by_a_kill(undo: bool, tmp_path: Path) -> None:
 @pytest.mark.proof
 @pytest.mark.parametrize("undo", [False, True])
 def test_nothing_is_lost_by_a_kill_at_any_moment(undo: bool, tmp_path: Path) -> None:
-    assert sweep_of_kills(tmp_path, undo, every(tmp_path, undo)) == []
+    assert sweep_of_kills(tmp_path, undo, to_prove(every(tmp_path, undo))) == []

@@ -57,7 +57,7 @@ def archived(work: Small, *units: str, days: int = 400) -> None:
 
 def the_path(work: Small, unit: str) -> str:
     """Of the archive of a unit."""
-    (name,) = (each.name for each in work.journal().archives() if each.path == unit)
+    (name,) = (each.name for each in work.journal().archives.all() if each.path == unit)
     return f".janitor/archive/{name}{ARCHIVE}"
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from artifact_janitor.apply.archive.store import IN_ORDER
 from artifact_janitor.sweep import mend
+from tests.real.kills import Moment, evenly, killed_at, needs_strace, points_of, to_prove
 from tests.real.small import Small, small
 from tests.real.snapshot import difference, snapshot
-from tests.test_archive_kills import some
+from tests.test_archive_kills import MOMENTS
 from tests.test_expire import EXPIRING, archived
-from tests.test_recovery import CALLS, counted, killed_at, needs_strace, nobody_else, strace
 
 UNITS = ["outputs/a/one", "outputs/two"]
 Phase = Callable[[Small], tuple[str, ...]]
@@ -51,12 +51,9 @@ def copied(template: Path, root: Path) -> Small:
     return Small(root)
 
 
-def moments(template: Path, root: Path, phase: Phase) -> list[tuple[str, int]]:
-    work, trace = copied(template, root / "baseline"), root / "trace"
-    running = work.start(*phase(work), traced=True, first=nobody_else)
-    with strace(running.pid, "-o", str(trace), "-e", "trace=" + ",".join(f"?{c}" for c in CALLS)):
-        assert running.wait() == 0
-    return counted(trace)
+def moments(template: Path, root: Path, phase: Phase) -> list[Moment]:
+    work = copied(template, root / "baseline")
+    return points_of(work, phase(work), root / "trace")
 
 
 def parts(work: Small, name: str, place: str) -> set[str]:
@@ -66,7 +63,7 @@ def parts(work: Small, name: str, place: str) -> set[str]:
 def unsound(work: Small, names: Iterable[str], phase: Phase) -> list[str]:
     """Each archive is whole in one place, and in the index only where it is in the store."""
     wrong = [f"left over: {name}" for name in work.leftovers() if name != "archive"]
-    indexed = {each.name for each in work.journal().archives()}
+    indexed = {each.name for each in work.journal().archives.all()}
     waiting = {each.path for each in work.journal().trashed()}
     for name in names:
         here, there = parts(work, name, "archive"), parts(work, name, "trash/*/.janitor/archive")
@@ -83,13 +80,13 @@ def unsound(work: Small, names: Iterable[str], phase: Phase) -> list[str]:
 def after(work: Small, template: Path, phase: Phase) -> list[str]:
     """Let the next janitors come: what is wrong then."""
     mend(work.settings)
-    names = [each.name for each in Small(template).journal().archives()]
+    names = [each.name for each in Small(template).journal().archives.all()]
     wrong = unsound(work, names, phase)
     work.configure(EXPIRING)
     if phase is to_expire:
         again = work.janitor("run", "--yes")
         wrong += [f"again: {again}"] if again.code else []
-        wrong += ["did not expire"] if work.journal().archives() else []
+        wrong += ["did not expire"] if work.journal().archives.all() else []
     undone = work.janitor("undo", "--last", "9")
     if phase is to_purge_it:
         return wrong + work.trash()
@@ -97,13 +94,11 @@ def after(work: Small, template: Path, phase: Phase) -> list[str]:
     before = snapshot(template / ".janitor" / "archive")
     wrong += difference(before, snapshot(work.root / ".janitor" / "archive"))
     wrong += ["damaged"] if work.janitor("verify").code else []
-    wrong += ["not in the index"] if len(work.journal().archives()) != len(names) else []
+    wrong += ["not in the index"] if len(work.journal().archives.all()) != len(names) else []
     return wrong + work.trash()
 
 
-def sweep_of_kills(
-    template: Path, root: Path, phase: Phase, every: Iterable[tuple[str, int]]
-) -> list[str]:
+def sweep_of_kills(template: Path, root: Path, phase: Phase, every: Iterable[Moment]) -> list[str]:
     wrong = []
     for call, k in every:
         work = copied(template, root / f"{call}-{k}")
@@ -121,7 +116,7 @@ def test_no_archive_is_lost_by_a_kill(phase: Phase, template: Path, tmp_path: Pa
     every = moments(template, tmp_path, phase)
     renames = [each for each in every if each[0] == "renameat2"]
     assert len(renames) == 6
-    chosen = [*renames[:3], some(every, 4)[-1]]
+    chosen = [*renames[:3], evenly(every, MOMENTS, 4)[-1]]
     assert sweep_of_kills(template, tmp_path, phase, chosen) == []
 
 
@@ -131,5 +126,5 @@ def test_no_archive_is_lost_by_a_kill(phase: Phase, template: Path, tmp_path: Pa
 def test_no_archive_is_lost_by_a_kill_at_any_moment(
     phase: Phase, template: Path, tmp_path: Path
 ) -> None:
-    every = moments(template, tmp_path, phase)
+    every = to_prove(moments(template, tmp_path, phase))
     assert sweep_of_kills(template, tmp_path, phase, every) == []

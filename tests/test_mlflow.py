@@ -18,17 +18,16 @@ from artifact_janitor.sweep import mend
 from tests.real import mlflow_runs
 from tests.real.account import myself
 from tests.real.command import line
+from tests.real.kills import Moment, killed_at, needs_strace, points_of
 from tests.real.mlflow_runs import MlflowError, Project
 from tests.real.small import FREE, PURGING, Small, done, why
 from tests.real.snapshot import difference, snapshot
-from tests.real.syscalls import changes, is_there
-from tests.test_recovery import CALLS, chosen, counted, killed_at, nobody_else, strace
+from tests.real.syscalls import changes
+from tests.test_recovery import chosen
 
 POLICY = '\n[[policy]]\nkind = "mlflow-run"\nkeep_within = "7d"\n'
 MLRUNS = FREE + POLICY
 PURGE = PURGING + POLICY
-
-needs_strace = pytest.mark.skipif(not is_there(), reason="strace is not installed")
 
 
 @pytest.fixture
@@ -812,15 +811,12 @@ def ready(root: Path) -> tuple[Small, Project, str]:
     return work, project, to_trash(work, project)
 
 
-def points(root: Path) -> list[tuple[str, int]]:
-    """All moments of a purge: (call, which one of its kind)."""
+def points(root: Path) -> list[Moment]:
+    """All moments of a purge."""
     work, project, run = ready(root)
-    running = work.start("run", "--yes", traced=True, first=nobody_else)
-    trace = root / "trace"
-    with strace(running.pid, "-o", str(trace), "-e", "trace=" + ",".join(f"?{c}" for c in CALLS)):
-        assert running.wait() == 0
+    found = points_of(work, ("run", "--yes"), root / "trace")
     assert id_of(run) not in project.known()
-    return counted(trace)
+    return found
 
 
 # ---------------------------------------------------------------- init, and no trace

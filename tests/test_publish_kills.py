@@ -5,9 +5,7 @@ At no moment is there half a model under its final name, nor none where one was.
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -17,10 +15,10 @@ from artifact_janitor.observe import weights
 from artifact_janitor.sweep import mend
 from tests.real import models
 from tests.real import small as commands
+from tests.real.kills import Moment, evenly, killed, moments_of, needs_strace, nobody_else, to_prove
 from tests.real.models import FINAL
 from tests.real.publications import NO_TORCH, SIDECAR, TARGET, holds, offer, published, trained
 from tests.real.small import FREE, Small, small
-from tests.test_recovery import CALLS, counted, needs_strace, nobody_else, strace
 
 MOMENTS = ("renameat2", "fsync", "unlinkat", "mkdirat", "pwrite64", "write", "rmdir")
 Phase = Callable[[Small], None]
@@ -65,19 +63,9 @@ def start(work: Small, phase: Phase) -> commands.Running:
     return work.start("undo", traced=True, first=first)
 
 
-def points(root: Path, phase: Phase) -> list[tuple[str, int]]:
+def points(root: Path, phase: Phase) -> list[Moment]:
     work = workspace(root / "baseline", phase)
-    running, trace = start(work, phase), root / "trace"
-    with strace(running.pid, "-o", str(trace), "-e", "trace=" + ",".join(f"?{c}" for c in CALLS)):
-        assert running.wait() == 0
-    return counted(trace)
-
-
-def killed_at(work: Small, phase: Phase, call: str, k: int) -> None:
-    running = start(work, phase)
-    inject = f"inject={call}:signal=KILL:when={k}"
-    with strace(running.pid, "-o", os.devnull, "-e", f"trace={call}", "-e", inject):
-        assert running.wait() == -signal.SIGKILL, f"{call} {k} never came"
+    return moments_of(start(work, phase), root / "trace")
 
 
 def torn(work: Small, phase: Phase) -> list[str]:
@@ -120,7 +108,7 @@ def outcome(work: Small, phase: Phase) -> list[str]:
     return wrong + unsound(work) + ([] if back else ["undo did not bring back what was there"])
 
 
-def some(every: list[tuple[str, int]], count: int) -> list[tuple[str, int]]:
+def some(every: list[Moment], count: int) -> list[Moment]:
     """Every rename and what follows it; of what makes things durable, a few."""
     before = [("", 0), *every]
     near = [
@@ -129,17 +117,15 @@ def some(every: list[tuple[str, int]], count: int) -> list[tuple[str, int]]:
         if "renameat2" in (point[0], previous[0])
     ]
     near += [point for point in every if point[0] == "pwrite64"][-9:]  # it is written down
-    for call in MOMENTS[1:]:
-        mine = [point for point in every if point[0] == call]
-        near += mine[:: max(len(mine) * len(MOMENTS) // count, 1)] + mine[-1:]
+    near += evenly(every, MOMENTS[1:], count)
     return sorted({*near}, key=every.index)
 
 
-def sweep_of_kills(root: Path, phase: Phase, moments: Iterable[tuple[str, int]]) -> list[str]:
+def sweep_of_kills(root: Path, phase: Phase, moments: Iterable[Moment]) -> list[str]:
     wrong = []
     for call, k in moments:
         work = workspace(root / f"{call}-{k}", phase)
-        killed_at(work, phase, call, k)
+        assert killed(start(work, phase), call, k), f"{call} {k} never came"
         wrong += [f"{call} {k}: {each}" for each in outcome(work, phase)]
         shutil.rmtree(work.root)
     return wrong
@@ -157,4 +143,4 @@ def test_a_model_is_whole_whenever_the_janitor_is_killed(phase: Phase, tmp_path:
 @pytest.mark.proof
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_model_is_whole_at_any_moment(phase: Phase, tmp_path: Path) -> None:
-    assert sweep_of_kills(tmp_path, phase, points(tmp_path, phase)) == []
+    assert sweep_of_kills(tmp_path, phase, to_prove(points(tmp_path, phase))) == []

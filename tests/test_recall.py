@@ -325,7 +325,7 @@ def test_only_the_first_part_of_a_long_log_is_read_of_a_run_that_stays(
     watched.look()
     (run,) = watched.root.glob("wandb/offline-*")
     with closing(watched.journal()) as journal:
-        (kept,) = journal.configs(str(run.relative_to(watched.root)))
+        (kept,) = journal.configs.of(str(run.relative_to(watched.root)))
     assert kept.files[-1].mark.endswith(".cut")
     assert json.loads(printed(watched, "offline1")) == EXPECTED, "read in its place, to its end"
     monkeypatch.undo()
@@ -333,7 +333,7 @@ def test_only_the_first_part_of_a_long_log_is_read_of_a_run_that_stays(
     monkeypatch.setattr(configs, "FIRST_PART", 40_000)
     watched.look()
     with closing(watched.journal()) as journal:
-        newest, _ = journal.configs(kept.path)
+        newest, _ = journal.configs.of(kept.path)
     assert not newest.files[-1].mark.endswith(".cut"), "what was read whole stays so"
 
 

@@ -1,35 +1,20 @@
-"""A janitor that is killed at any moment loses nothing, and the next one tidies up (S12).
-
-The kernel kills it as it makes the Kth call of a kind, before the call takes effect;
-every call that changes something is such a moment.
-"""
+"""A janitor that is killed at any moment loses nothing, and the next one tidies up (S12)."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import signal
-import subprocess
-from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
-from artifact_janitor import execution, sweep
-from artifact_janitor.apply.archive import flow
-from artifact_janitor.observe import liveness, workers
 from artifact_janitor.sweep import mend
+from tests.real.kills import ON_DISK, Moment, killed_at, needs_strace, points_of, to_prove
 from tests.real.small import FREE, PURGING, SLIMMING, Small, small, still
 from tests.real.snapshot import Snapshot, difference, snapshot
 
-ON_DISK = "mkdir mkdirat rename renameat renameat2 unlink unlinkat rmdir utimensat symlink link"
-IN_JOURNAL = "pwrite64 write fsync fdatasync ftruncate fallocate fchmod fchown flock"
-CALLS = [*ON_DISK.split(), *IN_JOURNAL.split()]
 Phase = Callable[[Small], tuple[str, ...]]
-
-needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 
 
 def to_trash(work: Small) -> tuple[str, ...]:
@@ -79,49 +64,13 @@ def workspace(root: Path, phase: Phase) -> tuple[Small, list[str]]:
     return work, [str(cache), *runs]
 
 
-def nobody_else() -> None:
-    """Thousands of reads of /proc, all traced, would only take time here. And no call may come
-    or not come by how fast the machine is: there are no workers, to whom shares are written
-    once a look takes long, and archives are compressed without threads, which hand out what is
-    to be written in pieces of any size."""
-    for each in (sweep, execution):
-        each.activity = liveness.Activity  # type: ignore[attr-defined]
-    flow.WORKERS = 0
-    workers.HEAD_START = float("inf")
-
-
-def strace(pid: int, *options: str) -> subprocess.Popen[bytes]:
-    """Of its main thread alone, which makes all the changes: how many calls the others make,
-    and which thread makes the Kth, depends on who else uses the machine."""
-    return subprocess.Popen(["strace", "-qq", *options, "-p", str(pid)])
-
-
-def points(root: Path, phase: Phase) -> list[tuple[str, int]]:
+def points(root: Path, phase: Phase) -> list[Moment]:
     """All moments of a phase in the order of time: (call, which one of its kind)."""
     work, _ = workspace(root / "baseline", phase)
     return points_of(work, phase(work), root / "trace")
 
 
-def points_of(work: Small, args: Iterable[str], trace: Path) -> list[tuple[str, int]]:
-    """The same of one command."""
-    running = work.start(*args, traced=True, first=nobody_else)
-    with strace(running.pid, "-o", str(trace), "-e", "trace=" + ",".join(f"?{c}" for c in CALLS)):
-        assert running.wait() == 0
-    return counted(trace)
-
-
-def counted(trace: Path) -> list[tuple[str, int]]:
-    """The calls of a trace, in the order of time."""
-    names = re.findall(r"^(?:\d+ +)?(\w+)\(", trace.read_text(errors="replace"), re.MULTILINE)
-    count: Counter[str] = Counter()
-    found = []
-    for name in names:
-        count[name] += 1
-        found.append((name, count[name]))
-    return found
-
-
-def chosen(every: list[tuple[str, int]]) -> list[tuple[str, int]]:
+def chosen(every: list[Moment]) -> list[Moment]:
     """Every rename and what follows it; of each other call one in the middle, and the last."""
     last = dict(every)
     calls = [call for call in last if call in ON_DISK or call in ("pwrite64", "fsync", "fdatasync")]
@@ -132,13 +81,6 @@ def chosen(every: list[tuple[str, int]]) -> list[tuple[str, int]]:
     ]
     some |= {*near, *(each for each in every if each[0] == "renameat2")}
     return [point for point in every if point in some]
-
-
-def killed_at(work: Small, args: Iterable[str], call: str, k: int) -> None:
-    running = work.start(*args, traced=True, first=nobody_else)
-    inject = f"inject={call}:signal=KILL:when={k}"
-    with strace(running.pid, "-o", os.devnull, "-e", f"trace={call}", "-e", inject):
-        assert running.wait() == -signal.SIGKILL, f"{call} {k} never came"
 
 
 def in_trash(work: Small, unit: str) -> bool:
@@ -195,7 +137,7 @@ def outcome(work: Small, units: list[str], before: Snapshot, phase: Phase) -> li
     return wrong + work.trash()
 
 
-def sweep_of_kills(root: Path, phase: Phase, moments: Iterable[tuple[str, int]]) -> list[str]:
+def sweep_of_kills(root: Path, phase: Phase, moments: Iterable[Moment]) -> list[str]:
     wrong = []
     for call, k in moments:
         work, units = workspace(root / f"{call}-{k}", phase)
@@ -218,4 +160,4 @@ def test_nothing_is_lost_by_a_kill(phase: Phase, tmp_path: Path) -> None:
 @pytest.mark.proof
 @pytest.mark.parametrize("phase", PHASES)
 def test_nothing_is_lost_by_a_kill_at_any_moment(phase: Phase, tmp_path: Path) -> None:
-    assert sweep_of_kills(tmp_path, phase, points(tmp_path, phase)) == []
+    assert sweep_of_kills(tmp_path, phase, to_prove(points(tmp_path, phase))) == []

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_archive_kills import some, sweep_of_kills, to_restore
-from tests.test_recovery import needs_strace, points
+from tests.real.kills import evenly, needs_strace, to_prove
+from tests.test_archive_kills import MOMENTS, sweep_of_kills, to_restore
+from tests.test_recovery import points
 
 
 @needs_strace
 def test_nothing_is_lost_by_a_kill(tmp_path: Path) -> None:
-    moments = some(points(tmp_path, to_restore), 14)
+    moments = evenly(points(tmp_path, to_restore), MOMENTS, 14)
     assert len(moments) > 8
     assert sweep_of_kills(tmp_path, to_restore, moments) == []
 
@@ -20,4 +21,4 @@ def test_nothing_is_lost_by_a_kill(tmp_path: Path) -> None:
 @needs_strace
 @pytest.mark.proof
 def test_nothing_is_lost_by_a_kill_at_any_moment(tmp_path: Path) -> None:
-    assert sweep_of_kills(tmp_path, to_restore, points(tmp_path, to_restore)) == []
+    assert sweep_of_kills(tmp_path, to_restore, to_prove(points(tmp_path, to_restore))) == []

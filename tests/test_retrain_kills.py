@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -14,12 +13,22 @@ from pathlib import Path
 
 import pytest
 
-from artifact_janitor import execution, handing_over, sweep
+from artifact_janitor import handing_over
 from artifact_janitor.executors import Handle, cookie_of, local, survivors
 from artifact_janitor.executors.local import Local
-from artifact_janitor.observe import liveness
 from tests.real import jobs
 from tests.real.jobs import RESULT
+from tests.real.kills import (
+    CALLS,
+    Moment,
+    counted,
+    evenly,
+    killed,
+    moments_of,
+    needs_strace,
+    nobody_else,
+    to_prove,
+)
 from tests.real.retraining import (
     executor,
     handles,
@@ -32,7 +41,6 @@ from tests.real.retraining import (
     until,
 )
 from tests.real.small import Small
-from tests.test_recovery import CALLS, counted, needs_strace
 
 MODEL = "models/hpo_derived/eurusd/final_model_mlp.pth"
 IN_JOBS = ("mkdirat", "rename", "renameat2", "fsync", "fchown", "flock")
@@ -69,46 +77,22 @@ def workspace(root: Path, phase: Phase) -> Small:
     return work
 
 
-def nobody_else() -> None:
-    """Thousands of reads of /proc, all traced, would only take time here."""
-    for each in (sweep, execution):
-        each.activity = liveness.Activity  # type: ignore[attr-defined]
-    handing_over.report = lambda *_: []  # a process of its own, which takes seconds
+def without_results() -> None:
+    """A process of its own, which takes seconds: no janitor here is killed in it."""
+    handing_over.report = lambda *_: []
 
 
-def strace(pid: int, *options: str) -> subprocess.Popen[bytes]:
-    """Of the janitor alone: what it starts goes its own way."""
-    return subprocess.Popen(["strace", "-qq", *options, "-p", str(pid)])
+def alone() -> None:
+    nobody_else()
+    without_results()
 
 
-def points(root: Path, phase: Phase) -> list[tuple[str, int]]:
-    """All moments of a sweep in the order of time: (call, which one of its kind)."""
+def points(root: Path, phase: Phase) -> list[Moment]:
+    """All moments of a sweep in the order of time."""
     work = workspace(root, phase)
-    running = work.start("run", "--yes", traced=True, first=nobody_else)
-    trace = root / "trace"
-    with strace(running.pid, "-o", str(trace), "-e", "trace=" + ",".join(f"?{c}" for c in CALLS)):
-        assert running.wait() == 0
+    found = moments_of(work.start("run", "--yes", traced=True, first=alone), root / "trace")
     quiet(work)
-    return counted(trace)
-
-
-def chosen(every: list[tuple[str, int]], count: int) -> list[tuple[str, int]]:
-    """What makes names and what makes them last, evenly from the first to the last of each."""
-    found = []
-    for call in IN_JOBS:
-        mine = [point for point in every if point[0] == call]
-        found += mine[:: max(len(mine) * len(IN_JOBS) // count, 1)] + mine[-1:]
-    return sorted({*found}, key=every.index)
-
-
-def killed_at(work: Small, call: str, k: int) -> bool:
-    """Whether it came that far: how often SQLite unlinks or writes is not always the same."""
-    running = work.start("run", "--yes", traced=True, first=nobody_else)
-    inject = f"inject={call}:signal=KILL:when={k}"
-    with strace(running.pid, "-o", os.devnull, "-e", f"trace={call}", "-e", inject):
-        code = running.wait()
-    assert code in (0, -signal.SIGKILL)
-    return code != 0
+    return found
 
 
 def begun(work: Small) -> list[Handle]:
@@ -127,7 +111,7 @@ def outcome(work: Small) -> list[str]:
     wrong = []
     for _ in range(3):
         until(lambda: not any(executor(work).status(e).state == "RUNNING" for e in begun(work)))
-        found = work.janitor("run", "--yes")
+        found = work.janitor("run", "--yes", first=without_results)
         wrong += [f"run again: {found}"] if found.code else []
         if "published" in states_of(work):
             break
@@ -151,23 +135,23 @@ def unpublished(work: Small) -> list[str]:
     return [] if whole and told == digest else ["half a model"]
 
 
-def sweep_of_kills(root: Path, phase: Phase, moments: Sequence[tuple[str, int]]) -> list[str]:
-    wrong, killed = [], 0
+def sweep_of_kills(root: Path, phase: Phase, moments: Sequence[Moment]) -> list[str]:
+    wrong, came = [], 0
     for call, k in moments:
         work = workspace(root, phase)
         try:
-            killed += killed_at(work, call, k)
+            came += killed(work.start("run", "--yes", traced=True, first=alone), call, k)
             wrong += [f"{call} {k}: {each}" for each in outcome(work)]
         finally:
             quiet(work)
-    assert killed >= len(moments) * 0.9
+    assert came >= len(moments) * 0.9
     return wrong
 
 
 @needs_strace
 @pytest.mark.parametrize("phase", PHASES)
 def test_nothing_is_trained_twice_by_a_kill(phase: Phase, tmp_path: Path) -> None:
-    moments = chosen(points(tmp_path, phase), 8 if phase is to_submit else 6)
+    moments = evenly(points(tmp_path, phase), IN_JOBS, 8 if phase is to_submit else 6)
     assert len(moments) > 6
     assert sweep_of_kills(tmp_path, phase, moments) == []
 
@@ -176,7 +160,7 @@ def test_nothing_is_trained_twice_by_a_kill(phase: Phase, tmp_path: Path) -> Non
 @pytest.mark.proof
 @pytest.mark.parametrize("phase", PHASES)
 def test_nothing_is_trained_twice_by_a_kill_at_any_moment(phase: Phase, tmp_path: Path) -> None:
-    assert sweep_of_kills(tmp_path, phase, points(tmp_path, phase)) == []
+    assert sweep_of_kills(tmp_path, phase, to_prove(points(tmp_path, phase))) == []
 
 
 # ---------------------------------------------------------------- the runner

@@ -62,13 +62,13 @@ class Archiving:
 
     def _settled(self, number: int, outcome: Outcome) -> Outcome:
         journal, state = self.place.journal, outcome.outcome
-        found = journal.archive(number)
+        found = journal.archives.of(number)
         gone = found and found.digest and not self.place.ground.has(outcome.step.path)
         if found and gone and not self._is_archived_besides(found):
             state = "done"
         elif found:
             store.discard(store_of(self.place.settings, found.store), found.name)
-            journal.unindex(number)
+            journal.archives.unindex(number)
         journal.settle(number, state, outcome.why, clock.read().wall)
         return outcome
 
@@ -82,7 +82,7 @@ class Archiving:
         takers = {journal.step(each).sweep for each in trashed}
         others = {
             journal.step(each.step).sweep
-            for each in journal.archives()
+            for each in journal.archives.all()
             if each.digest and (each.path, each.ino) == (found.path, found.ino)
         }
         return self.sweep not in takers and not takers.isdisjoint(others)
@@ -91,14 +91,15 @@ class Archiving:
         """Durable, read back, and in the index when this returns."""
         settings, journal, ground = self.place.settings, self.place.journal, self.place.ground
         archives = store_of(settings)
-        if any(each.digest and each.store == settings.archive.store for each in journal.archives()):
+        indexed = (each for each in journal.archives.all() if each.digest)
+        if any(each.store == settings.archive.store for each in indexed):
             archives.must_be_known()
         name = archives.free_name(step.path, now)
         ino = ground.stat(step.path).st_ino
-        journal.announce(number, settings.archive.store, name, ino)
+        journal.archives.announce(number, settings.archive.store, name, ino)
         made = store.write(archives, self._order(step, name, now), ground, self._progress(step))
         store.place(archives, name)
-        journal.index(number, made.bytes, made.members, made.digest, clock.read().wall)
+        journal.archives.index(number, made.bytes, made.members, made.digest, clock.read().wall)
         return made
 
     def _order(self, step: Step, name: str, now: int) -> Order:

@@ -82,7 +82,7 @@ def retire(place: Workplace, sweep: str, taken: Step, *, again: bool = False) ->
     """The original that this step took is back: what it was compressed to goes to the trash;
     says what stays, if anything does. The lock is held. With `again` a janitor that was killed
     may have begun with it, or even be done."""
-    made = place.journal.compressed(taken)
+    made = place.journal.compressions.before(taken)
     for move in place.journal.moves(made.id) if made else ():
         looked = made.fingerprint.partition(" of ")[0] if made else ""
         if not place.ground.has(move.source):

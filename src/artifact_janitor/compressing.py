@@ -99,7 +99,8 @@ class Compressing:
         order = compress.Order(step.path, part, level, _sameness(step.artifact))
         made = compress.write(ground, order, self._progress(step))
         looked = looks(made.marks, ground.stat(step.path).st_ino)
-        self.place.journal.ready(number, looked, Move(target, part, made.dev, made.ino))
+        move = Move(target, part, made.dev, made.ino)
+        self.place.journal.compressions.ready(number, looked, move)
         try:
             with self.place.state.step():
                 compress.place(ground, made, target)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from artifact_janitor.apply.archive.contents import Contents, contents
 from artifact_janitor.apply.archive.store import ARCHIVE, MANIFEST, SUMS
 from artifact_janitor.config import Settings
-from artifact_janitor.config.schema import OWN_STORE
+from artifact_janitor.config.values import OWN_STORE
 from artifact_janitor.core.expiry import is_old
 from artifact_janitor.core.model import Artifact, Evidence, ModelFile, Stored
 from artifact_janitor.errors import ArchiveError, StepFailed
@@ -23,7 +23,7 @@ from artifact_janitor.workplace import store_of
 def archives_in(settings: Settings, journal: Journal, now: int) -> tuple[Stored, ...]:
     """All archives of the index that are there. Only of those that a policy may let go by their
     date more than that is read; what can't be known of one protects it."""
-    return tuple(_found(settings, [each for each in journal.archives() if each.digest], now))
+    return tuple(_found(settings, [each for each in journal.archives.all() if each.digest], now))
 
 
 def _found(settings: Settings, indexed: Iterable[Archived], now: int) -> Iterator[Stored]:

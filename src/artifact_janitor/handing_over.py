@@ -45,6 +45,7 @@ from artifact_janitor.offering import offer
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.results import Reported, report
 from artifact_janitor.studying import Seen, Studies, study_all
+from artifact_janitor.trainings import tidy
 from artifact_janitor.units import MINUTE
 from artifact_janitor.workplace import Workplace
 
@@ -186,7 +187,7 @@ class HandingOver:
                         yield Outcome(step, "skipped", "interrupted before it began")
                     else:
                         yield self._one(step)
-                tidy(self.place, self.place.settings.safety.trash_keep)
+                tidy(self.place, self.executor, self.place.settings.safety.trash_keep)
         except Locked as error:
             yield from (Outcome(step, "skipped", error.message, "locked") for step in steps)
 
@@ -350,67 +351,6 @@ class HandingOver:
         return notes
 
 
-def cancel(place: Workplace, studies: Collection[tuple[str, str]]) -> list[Job]:
-    """End the trainings of these studies, by file and name; those that were ended. A study whose
-    training was cancelled is not trained again by itself. Raises Locked, StepFailed."""
-    executor = executor_of(place.settings)
-    with place.state.handover():
-        ended = [
-            job
-            for job in place.journal.jobs.all()
-            if job.is_active and (job.path, job.study) in studies
-        ]
-        for job in ended:
-            if (handle := executor.find(job.token)) is not None:
-                executor.cancel(handle)
-            now = clock.read().wall
-            place.journal.jobs.turn(job.id, "cancelled", "a person cancelled it", now)
-    return ended
-
-
 def _name_of(standing: study.Standing) -> str:
     names = standing.study.metrics
     return names[standing.objective] if standing.objective < len(names) else "value"
-
-
-def recover(place: Workplace) -> list[str]:
-    """Finish or roll back what a killed janitor was about to train; says what it found (S12)."""
-    if not any(job.state == "intended" for job in place.journal.jobs.all()):
-        return []
-    try:
-        with place.state.handover():
-            return [*_recovered(place)]
-    except Locked:
-        return []  # whoever holds it is at work on them
-
-
-def _recovered(place: Workplace) -> Iterator[str]:
-    """A folder that is a job goes on as one, whether it was begun or not; any other goes."""
-    executor, now = executor_of(place.settings), clock.read().wall
-    for job in place.journal.jobs.all():
-        if job.state != "intended":
-            continue
-        try:
-            if (handle := executor.find(job.token)) is not None:
-                executor.resume(handle)
-                place.journal.jobs.turn(job.id, "submitted", "", now)
-                yield f"{job.name} is trained"
-            else:
-                retrain.discard(place.ground, job.token)
-                place.journal.jobs.forget(job.id)
-                yield f"{job.name} was not trained yet"
-        except (StepSkipped, StepFailed) as error:
-            yield f"{job.name} was interrupted: {error.message}"
-
-
-def tidy(place: Workplace, keep: int) -> None:
-    """Remove the folders of jobs that ended longer than `keep` ago, in nanoseconds."""
-    executor, now = executor_of(place.settings), clock.read().wall
-    untold = {job.id for job in place.journal.jobs.untold()}  # their copies are still needed
-    for job in place.journal.jobs.all():
-        if job.is_active or now - job.ended < keep or job.id in untold:
-            continue
-        handle = executor.find(job.token)
-        if handle and executor.status(handle).is_over:
-            with suppress(StepSkipped, StepFailed):
-                retrain.discard(place.ground, job.token)

@@ -49,7 +49,8 @@ def recall(
     Raises Unknown where no run, or more than one, bears the name.
     """
     with reading(settings) as journal:
-        known = [Run(path, "", run_id) for path, run_id in journal.configured()] if journal else []
+        paths = journal.configs.paths() if journal else []
+        known = [Run(path, "", run_id) for path, run_id in paths]
     units: list[Run] = []
     meant = None
     if not any(os.path.lexists(settings.workspace / path) for path in named):
@@ -125,7 +126,7 @@ def _near(asked: str, known: Iterable[Run]) -> list[str]:
 def _recalled(settings: Settings, run: Run, within: str, inside: Sequence[Run]) -> Recalled:
     """`inside` are the runs and checkpoints in it, itself included, as far as it is there."""
     with reading(settings) as journal:
-        kept = journal.configs(run.path) if journal else []
+        kept = journal.configs.of(run.path) if journal else []
         versions = [Version(each.seen, _files(journal, each)) for each in kept if journal]
     now = _now(settings, run, inside) if inside else None
     if now and (not versions or versions[0].files != now.files):
@@ -139,7 +140,7 @@ def _recalled(settings: Settings, run: Run, within: str, inside: Sequence[Run]) 
 
 
 def _files(journal: Journal, config: Config) -> dict[str, bytes]:
-    return {each.name: journal.content(each.digest) for each in config.files}
+    return {each.name: journal.configs.content(each.digest) for each in config.files}
 
 
 def _now(settings: Settings, run: Run, inside: Sequence[Run]) -> Version | None:

@@ -176,7 +176,7 @@ def _settle_archives(place: Workplace, sweep: str, now: int) -> Iterator[str]:
     else it may be all there is, and stays: it was read back before it got its name."""
     journal = place.journal
     for step in journal.steps(sweep):
-        found = journal.archive(step.id) if step.do == "archive" else None
+        found = journal.archives.of(step.id) if step.do == "archive" else None
         if step.state != "intended" or step.do != "archive":
             continue
         if found and not _is_there(place.ground, found) and _indexed(place, found, now):
@@ -185,7 +185,7 @@ def _settle_archives(place: Workplace, sweep: str, now: int) -> Iterator[str]:
             continue
         if found:
             store.discard(store_of(place.settings, found.store), found.name)
-            journal.unindex(step.id)
+            journal.archives.unindex(step.id)
         journal.settle(step.id, "skipped", "interrupted", now)
         yield f"{step.path} was not archived"
 
@@ -204,7 +204,7 @@ def _indexed(place: Workplace, archived: Archived, now: int) -> bool:
         return True
     made = store.made(store_of(place.settings, archived.store), archived.name)
     if made is not None:
-        place.journal.index(archived.step, made.bytes, made.members, made.digest, now)
+        place.journal.archives.index(archived.step, made.bytes, made.members, made.digest, now)
     return made is not None
 
 

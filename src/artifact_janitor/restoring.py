@@ -68,7 +68,7 @@ class Kept:
 
 def archives(settings: Settings, journal: Journal | None) -> list[Kept]:
     """All archives: those of the index, and what else lies in the store. Oldest first."""
-    indexed = [each for each in journal.archives() if each.digest] if journal else []
+    indexed = [each for each in journal.archives.all() if each.digest] if journal else []
     found = [_kept(store_of(settings, each.store), each.name, each) for each in indexed]
     known = {(each.store.place, each.name) for each in found}
     here = store_of(settings)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
-from artifact_janitor import clock, handing_over, manual_runs
+from artifact_janitor import clock, handing_over, manual_runs, trainings
 from artifact_janitor.archiving import Archiving
 from artifact_janitor.compressing import Compressing
 from artifact_janitor.config import Settings
@@ -225,7 +225,7 @@ def journalled(journal: Journal | None, settings: Settings, now: int) -> Catalog
         trash=tuple(there),
         disks=disks,
         recent=journal.recent(now - DAY),
-        futile=journal.futile(),
+        futile=journal.compressions.futile(),
         refusals=(Refusal("clock", f"{why}, so no age can be believed", hint),) if why else (),
     )
 
@@ -253,7 +253,8 @@ def mend(settings: Settings) -> list[str]:
     if not os.path.exists(State(settings.workspace).journal):
         return []  # one that may not be looked at is told by the look that follows
     with workplace(settings) as place:
-        return [*handing_over.recover(place), *recover(place, clock.read().wall)]
+        executor = handing_over.executor_of(settings)
+        return [*trainings.recover(place, executor), *recover(place, clock.read().wall)]
 
 
 def run(

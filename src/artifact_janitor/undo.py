@@ -149,9 +149,9 @@ def _bring_back(place: Workplace, sweep: str, step: Done) -> str:
 def _unpack(place: Workplace, sweep: str, step: Done) -> None:
     """What left the trash for good may have been archived in the same sweep."""
     journal, compressed = place.journal, step.path + SUFFIX
-    if journal.compressed(step) and place.ground.has(compressed):
+    if journal.compressions.before(step) and place.ground.has(compressed):
         raise StepFailed("purged, but still there compressed", f"zstdcat {compressed}")
-    made = [each for each in journal.archives() if each.path == step.path and each.digest]
+    made = [each for each in journal.archives.all() if each.path == step.path and each.digest]
     mine = next((each for each in made if journal.step(each.step).sweep == step.sweep), None)
     if mine is None:
         raise StepFailed("purged: it left the trash for good")

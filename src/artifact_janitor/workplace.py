@@ -10,7 +10,7 @@ from artifact_janitor import clock
 from artifact_janitor.apply.archive.store import Store
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.config import Settings
-from artifact_janitor.config.schema import OWN_STORE
+from artifact_janitor.config.values import OWN_STORE
 from artifact_janitor.journal import Journal, open_journal
 from artifact_janitor.reserve import Reserve
 from artifact_janitor.state import State

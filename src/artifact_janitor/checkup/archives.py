@@ -95,7 +95,7 @@ def _of_archives(place: Place, every: Sequence[Kept]) -> Iterator[Found]:
 
 def _half_written(place: Place, here: Store) -> Iterator[Found]:
     """What nobody is writing any more. Of what the journal knows the next start takes care."""
-    known = {each.name for each in place.journal.archives()} if place.journal else set()
+    known = {each.name for each in place.journal.archives.all()} if place.journal else set()
     ends = tuple(suffix + PART for suffix in IN_ORDER)
     try:
         names = sorted(name for name in os.listdir(here.place) if name.endswith(ends))

@@ -133,7 +133,7 @@ def _name(steps: Iterable[Step]) -> str:
 
 def _sizes(place: Workplace, outcomes: Iterable[Outcome]) -> tuple[int, int]:
     done = {each.step.path: each.step.artifact.bytes for each in outcomes if each.outcome == "done"}
-    made = {each.path: each.bytes for each in place.journal.archives()}
+    made = {each.path: each.bytes for each in place.journal.archives.all()}
     return sum(done.values()), sum(made.get(path, 0) for path in done)
 
 
@@ -229,5 +229,5 @@ def _trouble(session: Session, kept: Kept, tick: Tick) -> str:
         return error.message
     if kept.index:
         with workplace(session.settings) as place:
-            place.journal.checked(kept.index.step, clock.read().wall)
+            place.journal.archives.checked(kept.index.step, clock.read().wall)
     return ""

@@ -45,7 +45,7 @@ def _place(session: Session, path: Path) -> str:
     """A path in the workspace; an archive, and what lies beside it, may also lie in a store
     elsewhere, or be called by its name. Raises UsageError."""
     with reading(session.settings) as journal:
-        indexed = journal.archives() if journal else []
+        indexed = journal.archives.all() if journal else []
     here = os.path.abspath(path)
     for each in indexed:
         file = f"{each.store}/{each.name}{ARCHIVE}"
@@ -105,7 +105,7 @@ def status_command(asked: Asked) -> int:
         known = journalled(journal, settings, now)
         last = journal.sweeps()[:3] if journal else []
         sweeps = [(each, journal.steps(each.id)) for each in last] if journal else []
-        indexed = [each for each in journal.archives() if each.digest] if journal else []
+        indexed = [each for each in journal.archives.all() if each.digest] if journal else []
         studies = study_all(settings, journal, clock.read())
         jobs = standings(settings, journal)
     disk = shutil.disk_usage(settings.workspace)

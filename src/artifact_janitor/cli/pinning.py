@@ -39,7 +39,8 @@ def pin_command(
 def _is_archived(session: Session, place: str) -> bool:
     """Whether what is gone from there is in an archive, which a pin keeps, too."""
     with reading(session.settings) as journal:
-        return any(is_within(each.path, place) for each in journal.archives()) if journal else False
+        indexed = journal.archives.all() if journal else []
+    return any(is_within(each.path, place) for each in indexed)
 
 
 def unpin_command(

@@ -27,13 +27,13 @@ from artifact_janitor.core.plan import Step
 from artifact_janitor.core.trainer import MODES
 from artifact_janitor.core.wanted import Asked as Wish
 from artifact_janitor.errors import Refused, UsageError
-from artifact_janitor.handing_over import cancel
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.render import facts
 from artifact_janitor.render.jobs import name_of
 from artifact_janitor.render.words import line, shown
 from artifact_janitor.studying import Seen
 from artifact_janitor.sweep import hand_over, mend, reading
+from artifact_janitor.trainings import cancel
 from artifact_janitor.workplace import workplace
 
 
@@ -119,7 +119,7 @@ def _cancelled(session: Session, chosen: Sequence[Seen]) -> int:
     """End the trainings of these studies."""
     with workplace(session.settings) as place:
         names = {(each.standing.study.path, each.standing.study.name) for each in chosen}
-        ended = cancel(place, names)
+        ended = cancel(place, handing_over.executor_of(place.settings), names)
     if not ended:
         raise Refused(f"{chosen[0].label} is not in training", "janitor status")
     lines = [line(("cancelled", "bold"), f"  {shown(each.name)}") for each in ended]

@@ -26,11 +26,9 @@ from artifact_janitor.config.schema import (
     RetrainTable,
     SafetyTable,
     Schema,
-    Table,
-    day,
-    glob,
-    meant,
 )
+from artifact_janitor.config.table import Table
+from artifact_janitor.config.values import day, glob, meant
 from artifact_janitor.core.compressing import COMPRESS, COMPRESSIBLE
 from artifact_janitor.core.model import KINDS, is_within
 from artifact_janitor.core.policy import ARCHIVE, NEVER_ARCHIVED

@@ -16,8 +16,8 @@ from artifact_janitor.config.schema import (
     PolicyTable,
     RetrainTable,
     SafetyTable,
-    Table,
 )
+from artifact_janitor.config.table import Table
 
 WIDTH = 88
 INTRODUCTION = """\

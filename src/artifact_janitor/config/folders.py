@@ -15,12 +15,8 @@ from pathlib import Path
 
 from artifact_janitor.config.given import Given
 from artifact_janitor.config.said import said
-from artifact_janitor.config.schema import (
-    FolderTable,
-    one_folder,
-    some_folders,
-    store_place,
-)
+from artifact_janitor.config.schema import FolderTable
+from artifact_janitor.config.values import one_folder, some_folders, store_place
 from artifact_janitor.core.model import is_within
 from artifact_janitor.errors import Problem
 

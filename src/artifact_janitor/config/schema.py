@@ -8,14 +8,10 @@ than the person asked for.
 
 from __future__ import annotations
 
-import posixpath
-import re
-import warnings
-from datetime import date, datetime
-from difflib import get_close_matches
-from typing import Annotated, Any
+from datetime import date
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import BeforeValidator, Field, PlainValidator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -23,251 +19,16 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from artifact_janitor.config import trainer_values
-from artifact_janitor.config.said import MOST, said
-from artifact_janitor.core.compressing import COMPRESS
+from artifact_janitor.config import trainer_values, values
+from artifact_janitor.config.table import Count, Duration, Folder, Folders, Size, Table, setting
 from artifact_janitor.core.model import KINDS
-from artifact_janitor.core.policy import ARCHIVE, pattern
-from artifact_janitor.core.slimming import SLIM
-from artifact_janitor.units import DAY, parse_duration, parse_size, quoted
+from artifact_janitor.core.policy import ARCHIVE
 
 PREFIX = "JANITOR_"
 """What the names of environment variables begin with."""
 
-LONGEST_NAME = 200
-"""Letters in the name of a metric."""
-
-THEN = ("trash", SLIM, ARCHIVE, COMPRESS)
 UNVALIDATED = ("gitignore", "schedule")
 """Tables of later versions: to leave them aside removes nothing."""
-
-
-def meant(word: str, known: tuple[str, ...] | list[str]) -> str:
-    """The known word that `word` is probably a slip of, or ""."""
-    return next(iter(get_close_matches(word, known, 1)), "")
-
-
-def _duration(value: object) -> int:
-    if not isinstance(value, str):
-        raise ValueError(f'{said(value)} is no duration; write "14d", "36h", "90m"')
-    return parse_duration(value)
-
-
-def _keep_within(value: object) -> int:
-    length = _duration(value)
-    if length == 0:
-        raise ValueError(f'{said(value)} keeps nothing; write "14d", "36h"')
-    return length
-
-
-def _expire(value: object) -> int:
-    length = _duration(value)
-    if length < DAY:
-        raise ValueError(f'{said(value)} keeps nothing for a day; write "365d"')
-    return length
-
-
-def _count(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"{said(value)} is no whole number; write it like 20, without quotes")
-    if value < 1:
-        raise ValueError(f"{said(value)} keeps nothing; write 1 or more, or remove the line")
-    if value > MOST:
-        raise ValueError(f"{said(value)} is too large")
-    return value
-
-
-def _share(value: object) -> float:
-    try:
-        share = float(value) if isinstance(value, int | float | str) else 0.0
-    except (ValueError, OverflowError):
-        share = 0.0
-    if isinstance(value, bool) or not 0 < share <= 1:
-        raise ValueError(f"{said(value)} is no share; write more than 0, at most 1: 0.2 is 20 %")
-    return share
-
-
-def _size(value: object) -> int:
-    if not isinstance(value, str):
-        raise ValueError(f'{said(value)} is no size; write "50GB", "500MB", "2TiB"')
-    return parse_size(value)
-
-
-def _max_size(value: object) -> int:
-    size = _size(value)
-    if size == 0:
-        raise ValueError(f'{said(value)} keeps nothing; write "200GB", or remove the line')
-    return size
-
-
-def _switch(value: object) -> bool:
-    """The environment holds text only."""
-    known = {True: True, False: False, "true": True, "false": False}
-    if not isinstance(value, bool | str) or value not in known:
-        raise ValueError(f"{said(value)} is no switch; write true or false, without quotes")
-    return known[value]
-
-
-def day(value: object) -> date:
-    """A day as TOML writes it, or as text. Raises ValueError."""
-    try:
-        if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-            value = date.fromisoformat(value)
-    except ValueError:
-        value = None
-    if not isinstance(value, date) or isinstance(value, datetime):
-        raise ValueError("is no day; write it like 2025-12-31")
-    return value
-
-
-def _day(value: object) -> date:
-    try:
-        return day(value)
-    except ValueError as error:
-        raise ValueError(f"{said(value)} {error}") from None
-
-
-def _unsynced(value: object) -> str:
-    if value not in ("keep", ARCHIVE):
-        raise ValueError(f'{said(value)} is nothing to do; write "keep" or "{ARCHIVE}"')
-    return str(value)
-
-
-def _kind(value: object) -> str:
-    if not isinstance(value, str) or value not in KINDS:
-        guess = meant(value, KINDS) if isinstance(value, str) else ""
-        advice = f'did you mean "{guess}"?' if guess else "one of " + ", ".join(KINDS)
-        raise ValueError(f"{said(value)} is no kind; {advice}")
-    return value
-
-
-def _metric(value: object) -> str:
-    if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise ValueError(f'{said(value)} is no metric; write its name as it was logged, "val_f1"')
-    if len(value) > LONGEST_NAME:
-        raise ValueError(f"{said(value)} is too long for the name of a metric")
-    return value
-
-
-def _direction(value: object) -> str:
-    if value not in ("max", "min"):
-        raise ValueError(f'{said(value)} is no direction; write "max" (more is better) or "min"')
-    return str(value)
-
-
-def _missing(value: object) -> str:
-    if value not in ("keep", "ignore"):
-        raise ValueError(f'{said(value)} is nothing to do; write "keep" or "ignore"')
-    return str(value)
-
-
-def _best(value: object) -> object:
-    if not isinstance(value, dict):
-        form = 'keep_best = { metric = "val_f1", direction = "max" }'
-        raise ValueError(f"{said(value)} is no table; write {form}")
-    return value
-
-
-def _then(value: object) -> str:
-    if value not in THEN:
-        words = '", "'.join(THEN[:-1]) + f'" or "{THEN[-1]}'
-        raise ValueError(f'{said(value)} is nothing to do; write "{words}"')
-    return str(value)
-
-
-def glob(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError(f'{said(value)} is no path pattern; write it like "outputs/**"')
-    if value.startswith(("/", "~")) or ".." in value.split("/"):
-        raise ValueError(f"{said(value)} lies outside the workspace; paths are relative to it")
-    if posixpath.normpath(value) != value:
-        better = posixpath.normpath(value) + ("/**" if value.endswith("/") else "")
-        raise ValueError(f"{said(value)} can match nothing; write {quoted(better)}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            pattern(value)
-    except re.error as error:
-        raise ValueError(f"{said(value)} is no path pattern: {error}") from None
-    return value
-
-
-def _folder(value: object) -> str:
-    if not isinstance(value, str) or not value or not value.isprintable():
-        raise ValueError(f"{said(value)} is no folder name")
-    folder = posixpath.normpath(value)
-    parts = folder.split("/")
-    if folder.startswith(("/", "~")) or ".." in parts:
-        raise ValueError(f"{said(value)} lies outside the workspace")
-    if folder == ".":
-        raise ValueError(f"{said(value)} is the workspace itself; name a folder in it")
-    for own, whose in ((".git", "Git's"), (".janitor", "the janitor's own")):
-        if own in parts:
-            raise ValueError(f"{said(value)} lies in {own}, which is {whose}")
-    return folder
-
-
-def one_folder(value: object) -> tuple[str, ...]:
-    """One folder, normalised. Raises ValueError."""
-    if isinstance(value, list):
-        raise ValueError("takes one folder, not a list")
-    return (_folder(value),)
-
-
-def some_folders(value: object) -> tuple[str, ...]:
-    """A folder or a list of them, normalised; the empty list is none. Raises ValueError."""
-    return tuple(_folder(each) for each in (value if isinstance(value, list) else [value]))
-
-
-OWN_STORE = ".janitor/archive"
-
-
-def store_place(value: object) -> str:
-    """Absolute, or in the workspace; whether it lies among the runs is checked elsewhere."""
-    if not isinstance(value, str) or not value or not value.isprintable():
-        raise ValueError(f'{said(value)} is no folder; write it like "/mnt/big/archives"')
-    place = posixpath.normpath(value)
-    if place == OWN_STORE:
-        return place
-    if not place.startswith("/"):
-        return _folder(value)
-    if place.strip("/") == "":
-        raise ValueError(f"{said(value)} is the root of all; name a folder in it")
-    return place
-
-
-def _level(value: object) -> int:
-    """The environment holds text only."""
-    number = int(value) if isinstance(value, str) and value.isdecimal() else value
-    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 19:
-        raise ValueError(f"{said(value)} is no level of zstd; write 1 (fast) to 19 (small)")
-    return number
-
-
-def _some_time(value: object) -> int:
-    length = _duration(value)
-    if length == 0:
-        raise ValueError(f'{said(value)} is no time at all; write "60s", "12h"')
-    return length
-
-
-def setting(default: Any, meaning: str, example: object = None) -> Any:
-    """A key: its default and an example as written in the file, and what it means."""
-    examples = [default if example is None else example]
-    if default is None:
-        return Field(None, description=meaning, examples=examples)
-    return Field(default, validate_default=True, description=meaning, examples=examples)
-
-
-Duration = Annotated[int, PlainValidator(_duration)]
-Count = Annotated[int | None, PlainValidator(_count)]
-Size = Annotated[int | None, PlainValidator(_size)]
-Folder = Annotated[tuple[str, ...], PlainValidator(one_folder)]
-Folders = Annotated[tuple[str, ...], PlainValidator(some_folders)]
-
-
-class Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class FolderTable(Table):
@@ -302,7 +63,7 @@ class SafetyTable(Table):
     trash_keep: Duration = setting(
         "7d", "How long removed things lie in the trash, where janitor undo can bring them back."
     )
-    max_share: Annotated[float, PlainValidator(_share)] = setting(
+    max_share: Annotated[float, PlainValidator(values.share)] = setting(
         0.2,
         "How much of a kind, in units or bytes, may go within 24 hours without a person's yes:"
         " 0.2 is 20 %.",
@@ -320,7 +81,7 @@ class DiskTable(Table):
         " yield for this.",
         "50GB",
     )
-    purge_early: Annotated[bool, PlainValidator(_switch)] = setting(
+    purge_early: Annotated[bool, PlainValidator(values.switch)] = setting(
         False,
         "Whether the trash may be purged before its time as long as less is free, oldest first"
         " and only as much of it as it takes. That can't be undone.",
@@ -330,12 +91,12 @@ class DiskTable(Table):
 class ArchiveTable(Table):
     """Where archives lie, and how hard they are compressed."""
 
-    store: Annotated[str, PlainValidator(store_place)] = setting(
-        OWN_STORE,
+    store: Annotated[str, PlainValidator(values.store_place)] = setting(
+        values.OWN_STORE,
         "The folder of archives; one of your own must exist, and may lie on another disk:"
         ' "/mnt/big/archives". What is archived in .janitor goes with git clean -fdx.',
     )
-    level: Annotated[int, PlainValidator(_level)] = setting(
+    level: Annotated[int, PlainValidator(values.level)] = setting(
         3, "From 1 (fast) to 19 (small): what zstd calls its level."
     )
 
@@ -343,10 +104,10 @@ class ArchiveTable(Table):
 class BestTable(Table):
     """The table of ``keep_best``. There is no good default for a direction."""
 
-    metric: Annotated[str, PlainValidator(_metric)]
-    direction: Annotated[str, PlainValidator(_direction)]
-    n: Annotated[int, PlainValidator(_count)] = 1
-    missing: Annotated[str, PlainValidator(_missing)] = "keep"
+    metric: Annotated[str, PlainValidator(values.metric)]
+    direction: Annotated[str, PlainValidator(values.direction)]
+    n: Annotated[int, PlainValidator(values.count)] = 1
+    missing: Annotated[str, PlainValidator(values.missing)] = "keep"
 
 
 class PolicyTable(Table):
@@ -355,10 +116,10 @@ class PolicyTable(Table):
     alone. Whatever a policy says: what is running, pinned, referred to, or not proven to be
     uploaded (W&B) stays."""
 
-    kind: Annotated[str, PlainValidator(_kind)] = Field(
+    kind: Annotated[str, PlainValidator(values.kind)] = Field(
         description="What the policy governs: " + ", ".join(KINDS) + ".", examples=["hydra-run"]
     )
-    path: Annotated[str, PlainValidator(glob)] = setting(
+    path: Annotated[str, PlainValidator(values.glob)] = setting(
         "**",
         "Only what matches this pattern: ** is any folders, * and ? stay within one name.",
         "outputs/**",
@@ -366,7 +127,7 @@ class PolicyTable(Table):
     keep_last: Count = setting(
         None, "The newest so many. For checkpoints, here and below, within each run.", 20
     )
-    keep_within: Annotated[int | None, PlainValidator(_keep_within)] = setting(
+    keep_within: Annotated[int | None, PlainValidator(values.keep_within)] = setting(
         None,
         "All whose newest file is at most this old. Units of time are s, m (minutes), h, d, w.",
         "30d",
@@ -377,35 +138,35 @@ class PolicyTable(Table):
     keep_daily: Count = setting(None, "Likewise by day, in local time.", 7)
     keep_weekly: Count = setting(None, "Likewise by week, from Monday.", 4)
     keep_monthly: Count = setting(None, "Likewise by month.", 12)
-    keep_best: Annotated[BestTable | None, BeforeValidator(_best)] = setting(
+    keep_best: Annotated[BestTable | None, BeforeValidator(values.best)] = setting(
         None,
         'The n (default 1) with the best metric; direction is "max" or "min", and equals stay'
         ' together. missing = "keep" (the default) also keeps what has no such metric, "ignore"'
         " leaves that to the other rules.",
         {"metric": "val_f1", "direction": "max", "n": 3, "missing": "ignore"},
     )
-    then: Annotated[str, PlainValidator(_then)] = setting(
+    then: Annotated[str, PlainValidator(values.then)] = setting(
         "trash",
         'The others go to the trash; janitor undo brings them back. With "slim" a run or sweep'
         " stays, and only its checkpoints go, but for the best, final, last and newest valid one"
         " and what is pinned or referred to. Of a checkpoint policy's rules only keep_best counts"
         ' then. "archive" archives each first; "compress" makes a log NAME.zst.',
     )
-    max_size: Annotated[int | None, PlainValidator(_max_size)] = setting(
+    max_size: Annotated[int | None, PlainValidator(values.max_size)] = setting(
         None,
         "How much disk all that the policy governs may take together, in every run. Beyond it"
         " the keep_ rules yield, oldest first, and no more than it takes; without any, the policy"
         " keeps all up to here. What is protected stays, and counts.",
         "200GB",
     )
-    unsynced: Annotated[str, PlainValidator(_unsynced)] = setting(
+    unsynced: Annotated[str, PlainValidator(values.unsynced)] = setting(
         "keep",
         "What becomes of W&B runs without proof of upload that this policy would let go: they stay."
         ' With "archive" each is archived, and read back; what holds one goes likewise. Only for'
         " wandb-run.",
         ARCHIVE,
     )
-    expire: Annotated[int | None, PlainValidator(_expire)] = setting(
+    expire: Annotated[int | None, PlainValidator(values.expire)] = setting(
         None,
         "Archives of such units that were made longer ago than this go to the trash, if nothing"
         " would protect the unit itself: proof of upload, another copy of its best and final models"
@@ -413,7 +174,7 @@ class PolicyTable(Table):
         " that are compressed and older than this, which no keep_ rule keeps.",
         "365d",
     )
-    uploaded_before: Annotated[date | None, PlainValidator(_day)] = setting(
+    uploaded_before: Annotated[date | None, PlainValidator(values.uploaded_before)] = setting(
         None,
         "Your word that runs whose newest file is older than this day are uploaded, whatever"
         " W&B's own logs say. Only for wandb-run.",
@@ -471,13 +232,13 @@ class RetrainTable(Table):
         "How far a refit may stay below the best value, as a share of the distance from the best"
         " to the median of the complete trials.",
     )
-    quiet: Annotated[int, PlainValidator(_some_time)] = setting(
+    quiet: Annotated[int, PlainValidator(values.some_time)] = setting(
         "60s", "How long nothing may happen before a study counts as finished that doesn't say so."
     )
-    idle_completes: Annotated[bool, PlainValidator(_switch)] = setting(
+    idle_completes: Annotated[bool, PlainValidator(values.switch)] = setting(
         True, "false: only a marker or a target finishes a study, however long it is quiet."
     )
-    deadline: Annotated[int, PlainValidator(_some_time)] = setting(
+    deadline: Annotated[int, PlainValidator(values.some_time)] = setting(
         "12h", "How long one training may take."
     )
 

@@ -26,13 +26,13 @@ from artifact_janitor.core.model import (
     Evidence,
     Refusal,
     Stored,
-    Tally,
     Trashed,
 )
 from artifact_janitor.core.policy import ARCHIVE, Disk, Policy, Safety
 from artifact_janitor.core.protection import WORD, trusting
 from artifact_janitor.core.retention import LocalTime, judge
 from artifact_janitor.core.room import Room, early, holder, rooms, spare
+from artifact_janitor.core.shares import archives_of, overdrawn
 from artifact_janitor.core.slimming import (
     SLIM,
     Slimming,
@@ -44,9 +44,6 @@ from artifact_janitor.core.slimming import (
     told,
 )
 from artifact_janitor.units import duration_literal
-
-EXEMPT_BELOW = 10
-"""Kinds with fewer units than this are exempt from the ``max_share`` guard (S8)."""
 
 RETRAIN = "retrain"
 PUBLISH = "publish"
@@ -86,7 +83,7 @@ class Step:
         """What the guards count it as: slimming takes checkpoints, and archives of a kind
         are counted apart from what is still there of it."""
         if self.do == EXPIRE:
-            return _archives_of(self.artifact)
+            return archives_of(self.artifact)
         return "checkpoint" if self.do == SLIM else self.artifact.kind
 
     @property
@@ -335,53 +332,13 @@ def _kept(
             yield Kept(artifact, size, reasons, why, otherwise, artifact.parent)
 
 
-def _overdrawn(catalogue: Catalogue, steps: Sequence[Step], max_share: float) -> Iterator[Refusal]:
-    """S8: within 24 h no more than `max_share` of a kind goes without a person's yes. What is
-    compressed doesn't go."""
-    steps = [step for step in steps if step.do != COMPRESS]
-    for kind in sorted({step.kind for step in steps}):
-        here = _tally(catalogue, (each for each in catalogue.artifacts if each.kind == kind))
-        leave = chain.from_iterable(step.leaving for step in steps if step.kind == kind)
-        going = _tally(catalogue, (each for each in leave if each.kind == kind))
-        stored = [each.archive for each in catalogue.archives if _archives_of(each.archive) == kind]
-        if stored:
-            expired = [step.artifact for step in steps if step.kind == kind]
-            here, going = _sum(stored), _sum(expired)
-        recent = catalogue.recent.get(kind, Tally())
-        units, size = here.units + recent.units, here.bytes + recent.bytes
-        gone, freed = going.units + recent.units, going.bytes + recent.bytes
-        share = max(gone / units, freed / size if size else 0)
-        if units >= EXEMPT_BELOW and share > max_share:
-            yield _too_much(kind, share, max_share, recent)
-
-
-def _archives_of(artifact: Artifact) -> str:
-    return f"{artifact.kind} archive"
-
-
-def _sum(artifacts: Collection[Artifact]) -> Tally:
-    return Tally(len(artifacts), sum(each.bytes for each in artifacts))
-
-
-def _tally(catalogue: Catalogue, artifacts: Iterable[Artifact]) -> Tally:
-    """Units of one kind and their bytes, which count once where one holds another."""
-    units = {each.path: each for each in artifacts}
-    outer = [
-        each
-        for each in units.values()
-        if not any(around in units for around in islice(catalogue.up_from(each), 1, None))
-    ]
-    return Tally(len(units), sum(each.bytes for each in outer))
-
-
-def _too_much(kind: str, share: float, max_share: float, recent: Tally) -> Refusal:
-    since = f", {recent.units} gone in the last 24 hours included" if recent.units else ""
-    what = f"{kind}s" if kind.endswith(" archive") else f"{kind} units"
-    message = (
-        f"{share:.0%} of all {what} or bytes would go{since}; "
-        f"without a person's yes at most {max_share:.0%} a day do (safety.max_share)"
-    )
-    return Refusal("max-share", message, "janitor run --override-guards", kind)
+def _overdrawn(catalogue: Catalogue, steps: Iterable[Step], max_share: float) -> Iterator[Refusal]:
+    """What is compressed doesn't go."""
+    leave = [step for step in steps if step.do != COMPRESS]
+    for kind in sorted({step.kind for step in leave}):
+        units = chain.from_iterable(step.leaving for step in leave if step.kind == kind)
+        if refusal := overdrawn(catalogue, kind, [*units], max_share):
+            yield refusal
 
 
 def _id(steps: Iterable[Step]) -> str:

@@ -8,21 +8,21 @@ where it stood (S12). Paths are stored as bytes: a name need not be UTF-8.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
-from artifact_janitor.core.compressing import COMPRESS, NO_GAIN
+from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.model import Pin, Tally, Trashed, is_within
 from artifact_janitor.core.study import Earlier, Identity
-from artifact_janitor.journal import configs as kept
 from artifact_janitor.journal import studies as known
+from artifact_janitor.journal.archives import Archives
+from artifact_janitor.journal.compressions import Compressions
+from artifact_janitor.journal.configs import Configs, keep
 from artifact_janitor.journal.file import (
     WITH_ARCHIVES,
     WITH_CONFIGS,
@@ -47,6 +47,7 @@ from artifact_janitor.journal.records import (
     Step,
     Sweep,
 )
+from artifact_janitor.journal.steps import COLUMNS, insert, step_of, text_of
 from artifact_janitor.reserve import Reserve
 
 __all__ = [
@@ -69,7 +70,6 @@ _TOOK = f'"do" IN {TO_TRASH}'
 _MADE = f"made.sweep = step.sweep AND made.path = step.path AND made.\"do\" = '{COMPRESS}'"
 """What became of its unit was compressed before, and stays."""
 _COUNTED = """CASE "do" WHEN 'expire' THEN kind || ' archive' ELSE kind END"""
-_STEP = 'id, sweep, "do", kind, path, bytes, frees, fingerprint, reasons, about, state, why, at'
 
 
 class Journal:
@@ -136,9 +136,9 @@ class Journal:
         The sweep is open from here on, whatever another janitor took it for.
         """
         with self._writing() as db:
-            kept.keep(db, configs, bodies)
+            keep(db, configs, bodies)
             db.execute("UPDATE sweep SET ended = NULL WHERE id = ?", (sweep,))
-            return [_insert(db, sweep, intent, now) for intent in intents]
+            return [insert(db, sweep, intent, now) for intent in intents]
 
     def intend_publication(
         self, sweep: str, publish: Intent, replace: Intent | None, about: Publication, now: int
@@ -147,8 +147,8 @@ class Journal:
         trash for it; `about` gets the numbers of both steps."""
         with self._writing() as db:
             db.execute("UPDATE sweep SET ended = NULL WHERE id = ?", (sweep,))
-            replaced = _insert(db, sweep, replace, now) if replace else None
-            step = _insert(db, sweep, publish, now)
+            replaced = insert(db, sweep, replace, now) if replace else None
+            step = insert(db, sweep, publish, now)
             written = dataclasses.replace(about, step=step, replaced=replaced)
             record(db, written)
         return written
@@ -162,7 +162,7 @@ class Journal:
         """
         with self._writing(durable=False) as db:
             query = "UPDATE step SET state = ?, why = ?, at = ? WHERE id = ?"
-            db.execute(query, (state, _text(why), now, step))
+            db.execute(query, (state, text_of(why), now, step))
             query = (
                 "UPDATE move SET parent_before = ?, parent_after = ? WHERE step = ? AND source = ?"
             )
@@ -185,13 +185,13 @@ class Journal:
 
     def steps(self, sweep: str) -> list[Step]:
         """The steps of one sweep, in the order in which they were tried."""
-        rows = self._rows(f"SELECT {_STEP} FROM step WHERE sweep = ? ORDER BY id", sweep)
-        return [_step(row) for row in rows]
+        rows = self._rows(f"SELECT {COLUMNS} FROM step WHERE sweep = ? ORDER BY id", sweep)
+        return [step_of(row) for row in rows]
 
     def about(self, path: str) -> list[Step]:
         """The steps that concern a path, something around it or below it, newest first."""
-        rows = self._rows(f"SELECT {_STEP} FROM step ORDER BY id DESC")
-        steps = (_step(row) for row in rows)
+        rows = self._rows(f"SELECT {COLUMNS} FROM step ORDER BY id DESC")
+        steps = (step_of(row) for row in rows)
         return [step for step in steps if is_within(path, step.path) or is_within(step.path, path)]
 
     def touched(self, sweep: str) -> list[str]:
@@ -204,8 +204,8 @@ class Journal:
         return [os.fsdecode(path).rpartition("/")[0] for row in rows for path in row]
 
     def step(self, number: int) -> Step:
-        (row,) = self._rows(f"SELECT {_STEP} FROM step WHERE id = ?", number)
-        return _step(row)
+        (row,) = self._rows(f"SELECT {COLUMNS} FROM step WHERE id = ?", number)
+        return step_of(row)
 
     def moves(self, step: int) -> list[Move]:
         rows = self._rows(
@@ -219,8 +219,8 @@ class Journal:
 
     def trashed(self) -> list[Trashed]:
         """What lies in the trash."""
-        rows = self._rows(f"SELECT {_STEP} FROM step WHERE state = 'done' AND {_TOOK}")
-        return [self._trashed(_step(row)) for row in rows]
+        rows = self._rows(f"SELECT {COLUMNS} FROM step WHERE state = 'done' AND {_TOOK}")
+        return [self._trashed(step_of(row)) for row in rows]
 
     def expected_in_trash(self) -> list[str]:
         """Where something may lie that a step moved there, or is moving at this moment."""
@@ -257,26 +257,6 @@ class Journal:
             * there
         )
 
-    # what was compressed
-
-    def ready(self, step: int, looked: str, move: Move) -> None:
-        """What a step wrote was read back, looks like this, and is about to get its name."""
-        with self._writing() as db:
-            db.execute("UPDATE step SET fingerprint = ? WHERE id = ?", (looked, step))
-            _note_moves(db, step, (move,))
-
-    def compressed(self, step: Step) -> Step | None:
-        """The step that compressed what this one took, if that stood."""
-        query = f"SELECT {_STEP} FROM step WHERE sweep = ? AND path = ? AND \"do\" = '{COMPRESS}'"
-        rows = self._rows(query, step.sweep, os.fsencode(step.path))
-        return next((each for row in rows if (each := _step(row)).state == "done"), None)
-
-    def futile(self) -> dict[str, str]:
-        """Fingerprints of what was compressed in vain, by path; the newest counts."""
-        query = f"SELECT path, fingerprint FROM step WHERE \"do\" = '{COMPRESS}' "
-        query += "AND state = 'skipped' AND why = ? ORDER BY id"
-        return {os.fsdecode(path): seen for path, seen in self._rows(query, NO_GAIN)}
-
     # pins
 
     def pins(self) -> tuple[Pin, ...]:
@@ -286,7 +266,7 @@ class Journal:
     def pin(self, pin: Pin) -> None:
         """Protect a path. A pin that is there already gets the new note."""
         with self._writing() as db:
-            row = (os.fsencode(pin.path), _text(pin.note), pin.at)
+            row = (os.fsencode(pin.path), text_of(pin.note), pin.at)
             db.execute("INSERT OR REPLACE INTO pin (path, note, at) VALUES (?,?,?)", row)
 
     def unpin(self, path: str, note: str = "") -> list[str]:
@@ -313,42 +293,6 @@ class Journal:
             db.execute("DELETE FROM clock")
             db.execute("INSERT INTO clock VALUES (?,?,?)", (wall, awake, boot))
 
-    # the configurations of runs
-
-    def keep_configs(self, configs: Iterable[Config], bodies: Mapping[str, bytes]) -> None:
-        """Keep for good what runs were configured with; `bodies` are contents by digest."""
-        with self._writing() as db:
-            kept.keep(db, configs, bodies)
-
-    def configured(self) -> list[tuple[str, str]]:
-        """The paths of all runs that a configuration was kept of, with W&B's ID or ""."""
-        if self.version < WITH_CONFIGS:
-            return []
-        rows = self._rows("SELECT DISTINCT path, run_id FROM config")
-        return [(os.fsdecode(path), run_id) for path, run_id in rows]
-
-    def configs(self, path: str) -> list[Config]:
-        """All that a run at this path was ever configured with, newest first."""
-        if self.version < WITH_CONFIGS:
-            return []
-        query = f"SELECT {kept.COLUMNS} FROM config WHERE path = ? ORDER BY seen DESC"
-        rows = self._rows(query, os.fsencode(path))
-        try:
-            return [kept.config_of(row) for row in rows]
-        except (ValueError, TypeError):
-            raise damaged(self.path, f"the configuration of {path}") from None
-
-    def content(self, digest: str) -> bytes:
-        """The bytes of a file of a configuration. Raises JournalError where they are lost."""
-        rows = self._rows("SELECT body FROM content WHERE digest = ?", digest)
-        try:
-            body = zlib.decompress(rows[0][0])
-        except (IndexError, TypeError, zlib.error):
-            raise damaged(self.path, "the content of a configuration") from None
-        if kept.digest_of(body) != digest:
-            raise damaged(self.path, "the content of a configuration")
-        return body
-
     # its health
 
     def faults(self) -> list[str]:
@@ -362,6 +306,22 @@ class Journal:
         return {name: self._rows(f'SELECT count(*) FROM "{name}"')[0][0] for name in tables}
 
     @property
+    def archives(self) -> Archives:
+        """What was archived, and stands."""
+        return Archives(self._rows, self._writing, is_there=self.version >= WITH_ARCHIVES)
+
+    @property
+    def compressions(self) -> Compressions:
+        """What was compressed."""
+        return Compressions(self._rows, self._writing)
+
+    @property
+    def configs(self) -> Configs:
+        """What runs were configured with."""
+        there = self.version >= WITH_CONFIGS
+        return Configs(self._rows, self._writing, self.path, is_there=there)
+
+    @property
     def jobs(self) -> Jobs:
         """The trainings."""
         return Jobs(self._rows, self._writing, is_there=self.version >= WITH_JOBS)
@@ -370,48 +330,6 @@ class Journal:
     def publications(self) -> Publications:
         """What was published."""
         return Publications(self._rows, is_there=self.version >= WITH_PUBLICATIONS)
-
-    # archives
-
-    def announce(self, step: int, store: str, name: str, ino: int) -> None:
-        """An archive is about to be written under this name."""
-        with self._writing() as db:
-            row = (step, os.fsencode(store), name, ino)
-            db.execute("INSERT INTO archive (step, store, name, ino) VALUES (?,?,?,?)", row)
-
-    def index(self, step: int, size: int, members: int, digest: str, now: int) -> None:
-        """It stands, and was read back; from now on it is in the index."""
-        with self._writing() as db:
-            query = "UPDATE archive SET bytes=?, members=?, digest=?, checked=? WHERE step = ?"
-            db.execute(query, (size, members, digest, now, step))
-
-    def checked(self, step: int, now: int) -> None:
-        with self._writing(durable=False) as db:
-            db.execute("UPDATE archive SET checked = ? WHERE step = ?", (now, step))
-
-    def unindex(self, step: int) -> None:
-        """There is no such archive any more, or never was."""
-        with self._writing() as db:
-            db.execute("DELETE FROM archive WHERE step = ?", (step,))
-
-    def archive(self, step: int) -> Archived | None:
-        """The one that a step made, or is making."""
-        return next((each for each in self.archives() if each.step == step), None)
-
-    def archives(self) -> list[Archived]:
-        """All in the index, oldest first, and those that are being written. What expired is in
-        none: the step that moved it says so, and undo makes that another."""
-        if self.version < WITH_ARCHIVES:
-            return []
-        rows = self._rows(
-            "SELECT step, path, kind, store, name, ino, archive.bytes, members, digest, checked, "
-            "at FROM archive JOIN step ON step.id = archive.step WHERE step NOT IN (SELECT about "
-            """FROM step WHERE "do" = 'expire' AND state IN ('done', 'purged')) ORDER BY step"""
-        )
-        return [
-            Archived(step, os.fsdecode(path), kind, os.fsdecode(store), *rest)
-            for step, path, kind, store, *rest in rows
-        ]
 
     # what earlier looks saw
 
@@ -450,52 +368,6 @@ class Journal:
         with self._writing(durable=False) as db:
             db.execute("DELETE FROM study WHERE looked < ?", (now - known.LASTS,))
             db.executemany(known.WRITE, rows)
-
-
-def _insert(db: sqlite3.Connection, sweep: str, intent: Intent, now: int) -> int:
-    row = (
-        sweep,
-        intent.do,
-        intent.kind,
-        os.fsencode(intent.path),
-        intent.bytes,
-        intent.frees,
-        intent.fingerprint,
-        json.dumps(intent.reasons),
-        intent.about,
-        now,
-    )
-    cursor = db.execute(
-        'INSERT INTO step (sweep, "do", kind, path, bytes, frees, fingerprint, reasons, about, at) '
-        "VALUES (?,?,?,?,?,?,?,?,?,?)",
-        row,
-    )
-    number = cast(int, cursor.lastrowid)
-    _note_moves(db, number, intent.moves)
-    return number
-
-
-def _note_moves(db: sqlite3.Connection, step: int, moves: Iterable[Move]) -> None:
-    rows = [
-        (step, os.fsencode(move.source), os.fsencode(move.target), move.dev, move.ino)
-        for move in moves
-    ]
-    query = "INSERT INTO move (step, source, target, dev, ino) VALUES (?,?,?,?,?)"
-    db.executemany(query, rows)
-
-
-def _text(said: str) -> str:
-    """Words as SQLite takes them: bytes of a name that are no text are written out."""
-    return said.encode("utf-8", "backslashreplace").decode()
-
-
-def _step(row: tuple[Any, ...]) -> Step:
-    number, sweep, do, kind, path, size, frees, fingerprint, reasons, about, state, why, at = row
-    parsed = tuple(json.loads(reasons))
-    place = os.fsdecode(path)
-    return Step(
-        number, sweep, do, kind, place, size, frees, fingerprint, parsed, about, state, why, at
-    )
 
 
 def open_journal(path: Path, *, create: bool, reserve: Reserve | None = None) -> Journal | None:

@@ -8,11 +8,58 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
+from artifact_janitor.journal.file import damaged
 from artifact_janitor.journal.records import Config, ConfigFile
+from artifact_janitor.journal.tables import Rows, Writing
 
-COLUMNS = "path, seen, kind, run_id, files"
+_COLUMNS = "path, seen, kind, run_id, files"
+
+
+class Configs:
+    """Both tables, as the journal hands them out; `path` is the journal's own."""
+
+    def __init__(self, rows: Rows, writing: Writing, path: Path, *, is_there: bool) -> None:
+        self._rows = rows
+        self._writing = writing
+        self._path = path
+        self._is_there = is_there
+
+    def keep(self, configs: Iterable[Config], bodies: Mapping[str, bytes]) -> None:
+        """Keep for good what runs were configured with; `bodies` are contents by digest."""
+        with self._writing() as db:
+            keep(db, configs, bodies)
+
+    def paths(self) -> list[tuple[str, str]]:
+        """The paths of all runs that a configuration was kept of, with W&B's ID or ""."""
+        if not self._is_there:
+            return []
+        rows = self._rows("SELECT DISTINCT path, run_id FROM config")
+        return [(os.fsdecode(path), run_id) for path, run_id in rows]
+
+    def of(self, path: str) -> list[Config]:
+        """All that a run at this path was ever configured with, newest first."""
+        if not self._is_there:
+            return []
+        query = f"SELECT {_COLUMNS} FROM config WHERE path = ? ORDER BY seen DESC"
+        rows = self._rows(query, os.fsencode(path))
+        try:
+            return [_config(row) for row in rows]
+        except (ValueError, TypeError):
+            raise damaged(self._path, f"the configuration of {path}") from None
+
+    def content(self, digest: str) -> bytes:
+        """The bytes of a file of a configuration. Raises JournalError where they are lost."""
+        rows = self._rows("SELECT body FROM content WHERE digest = ?", digest)
+        try:
+            body = zlib.decompress(rows[0][0])
+        except (IndexError, TypeError, zlib.error):
+            raise damaged(self._path, "the content of a configuration") from None
+        if digest_of(body) != digest:
+            raise damaged(self._path, "the content of a configuration")
+        return body
 
 
 def digest_of(body: bytes) -> str:
@@ -34,7 +81,7 @@ def _row(config: Config) -> tuple[object, ...]:
     return os.fsencode(config.path), config.seen, config.kind, config.run_id, files
 
 
-def config_of(row: tuple[Any, ...]) -> Config:
+def _config(row: tuple[Any, ...]) -> Config:
     """Raises ValueError or TypeError where the row is damaged."""
     path, seen, kind, run_id, files = row
     parsed = tuple(ConfigFile(*each) for each in json.loads(files))

@@ -6,12 +6,10 @@ A job's row is what the janitor did about it; whether it runs is the executor's 
 from __future__ import annotations
 
 import os
-import sqlite3
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 from artifact_janitor.core.jobs import ACTIVE, Job, JobState, Wanted
+from artifact_janitor.journal.tables import Rows, Writing
 
 JOBS = """
 CREATE TABLE job (
@@ -28,9 +26,6 @@ _COLUMNS = (
     "id, key, attempt, token, path, study, model_type, target, mode, trial, value, by_person, "
     "state, submitted, ended, next_try, why"
 )
-
-Rows = Callable[..., list[tuple[Any, ...]]]
-Writing = Callable[[], AbstractContextManager[sqlite3.Connection]]
 
 
 class Jobs:

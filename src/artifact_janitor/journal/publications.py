@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from artifact_janitor.journal.tables import Rows
 
 PUBLICATIONS = """
 CREATE TABLE publication (
@@ -23,7 +24,6 @@ CREATE INDEX publication_by_replaced ON publication (replaced);
 """
 
 Verdict = Literal["passed", "rejected", "same"]
-Rows = Callable[..., list[tuple[Any, ...]]]
 _COLUMNS = "publication.step, replaced, publication.path, key, digest, mark, verdict, state, why"
 
 

@@ -54,12 +54,12 @@ def _keep(journal_file: Path, base: Path, found: Mapping[Run, list[Place]], now:
         writing = open_journal(journal_file, create=True)
         assert writing is not None
         with closing(writing):
-            writing.keep_configs(seen.configs, seen.bodies)
+            writing.configs.keep(seen.configs, seen.bodies)
 
 
 def newest_in(journal: Journal) -> Callable[[str], Config | None]:
     """What a journal knows last of a run."""
-    return lambda path: next(iter(journal.configs(path)), None)
+    return lambda path: next(iter(journal.configs.of(path)), None)
 
 
 def of_leaving(

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from artifact_janitor.config import Folders, Settings
+from artifact_janitor.config import Settings
 from artifact_janitor.core.model import (
     Artifact,
     Catalogue,
@@ -27,21 +26,19 @@ from artifact_janitor.core.model import (
     ancestors,
     is_within,
 )
-from artifact_janitor.core.policy import Policy
-from artifact_janitor.observe import git, hydra, kinds, mlflow, tree, wandb, workers
-from artifact_janitor.observe.kinds import Unit
+from artifact_janitor.observe import git, hydra, mlflow, tree, wandb, workers
 from artifact_janitor.observe.measure import HardLinks, mounted, mounts_below
 from artifact_janitor.observe.mounts import mount_points
 from artifact_janitor.observe.references import (
     Index,
     References,
     elsewhere,
-    is_sidecar,
     references,
 )
 from artifact_janitor.observe.remembered import Memory
+from artifact_janitor.observe.roots import RootReader, outside, readers, sidecar_folders
 from artifact_janitor.observe.tree import Entry, Folder
-from artifact_janitor.observe.whole import Weights, Whole, as_text, between, from_text, wholes
+from artifact_janitor.observe.whole import Weights, Whole, as_text, from_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,60 +82,10 @@ def _published(whole: Whole) -> Iterator[tuple[str, Weights]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ground:
-    """How one root is read."""
-
-    base: Path
-    root: str
-    role: str
-    roots: Iterable[str]
-    sidecars: Callable[[str], bool]
-    policies: tuple[Policy, ...]
-    """Which metrics matter."""
-
-    def skip(self, path: str) -> bool:
-        return path in self.roots
-
-    def listing(self, path: str) -> Folder:
-        return tree.listing(self.base, self.root, path, self.skip)
-
-    def marks(self, folder: Folder) -> Folder:
-        """The root with what may mark it as a run, which a listing doesn't tell."""
-        if ".hydra" not in folder.folders:
-            return folder
-        return tree.read(self.base, self.root, skip=lambda each: each != f"{self.root}/.hydra")
-
-    def beside(self, folder: Folder) -> Iterator[Whole]:
-        """What a listed folder between units holds besides folders."""
-        yield between(folder)
-        at_top = folder.path == self.root
-        units = kinds.files_of(folder, self.base, self.role, at_top=at_top)
-        yield from wholes(units, self.base, self.sidecars, self.policies)
-
-    def below(self, child: Folder, around: Folder) -> Iterator[Whole]:
-        """All wholes in a folder that is read in full."""
-        tree.fill(self.base, self.root, child, self.skip)
-        units = kinds.find_in(child, around, self.base, self.role)
-        yield from wholes(units, self.base, self.sidecars, self.policies)
-        yield from map(between, _between(child, units))
-
-
-def _between(top: Folder, units: Iterable[Unit]) -> Iterator[Folder]:
-    """The folders that are neither a unit nor in one, as far as links lie in them."""
-    known, stack = {unit.path for unit in units}, [top]
-    while stack:
-        folder = stack.pop()
-        if folder.path not in known:
-            stack += folder.folders.values()
-            if folder.links:
-                yield folder
-
-
-@dataclass(frozen=True, slots=True)
 class _Part:
     """A folder that is still to be read, and the one around it, which is listed."""
 
-    ground: _Ground
+    ground: RootReader
     child: Folder
     around: Folder
 
@@ -156,7 +103,7 @@ class _Look:
         self.folders = settings.folders
         self.roots = settings.folders.roots
         self.names = elsewhere(
-            self.base, self.roots, self.folders.others, _sidecar_folders(self.folders)
+            self.base, self.roots, self.folders.others, sidecar_folders(self.folders)
         )
         self.refusals: list[Refusal] = []
         self.tracked: list[str] = []
@@ -166,7 +113,7 @@ class _Look:
         """What is remembered and has not changed, and what is read."""
         top = tree.read(self.base, ".", skip=lambda each: each != "./.hydra")
         self.refusals += _misplaced(self.base, top)
-        for ground in _grounds(self.settings):
+        for ground in readers(self.settings):
             if (self.base / ground.root).is_dir():
                 yield from self._under(ground)
         yield from self._caches()
@@ -175,7 +122,7 @@ class _Look:
             self.memory.learn(whole, line)
             yield whole
 
-    def _under(self, ground: _Ground) -> Iterator[Whole]:
+    def _under(self, ground: RootReader) -> Iterator[Whole]:
         """The root and the folders between its units are listed; the rest is left to do."""
         try:
             root = ground.listing(ground.root)
@@ -198,7 +145,7 @@ class _Look:
 
     def _caches(self) -> Iterator[Whole]:
         """Those outside the roots."""
-        ground = _outside(self.settings)
+        ground = outside(self.settings)
         for path in self.names.caches:
             with suppress(OSError):  # it went while we looked
                 child = tree.unread(self.base, path)
@@ -207,7 +154,7 @@ class _Look:
                 elif stat.S_ISDIR(child.entry.mode):
                     self.parts.append(_Part(ground, child, child))
 
-    def _listed(self, ground: _Ground, child: Folder) -> Folder | None:
+    def _listed(self, ground: RootReader, child: Folder) -> Folder | None:
         """A folder with units in it that are remembered, to be looked through one by one."""
         if child.trouble or not self.memory.has_below(child.path):
             return None
@@ -298,25 +245,6 @@ def _holds_git(whole: Whole) -> bool:
     return any(each.fact == "git" for top in whole.artifacts[:1] for each in top.protections)
 
 
-def _grounds(settings: Settings) -> list[_Ground]:
-    return [_ground(settings, *each) for each in settings.folders.roots.items()]
-
-
-def _outside(settings: Settings) -> _Ground:
-    """The workspace itself, in which nothing but caches is looked for."""
-    return _ground(settings, "", "caches")
-
-
-def _ground(settings: Settings, root: str, role: str) -> _Ground:
-    is_one = partial(is_sidecar, sidecar_folders=_sidecar_folders(settings.folders))
-    folders, base = settings.folders, settings.workspace
-    return _Ground(base, root, role, folders.roots, is_one, settings.policies)
-
-
-def _sidecar_folders(folders: Folders) -> tuple[str, ...]:
-    return (*folders.models, *folders.best_models)
-
-
 def _misplaced(base: Path, folder: Folder) -> Iterator[Refusal]:
     """Hydra with ``hydra.run.dir=.`` marks a folder that holds far more than a run."""
     if hydra.is_run(folder, base) or hydra.is_sweep(folder, base):
@@ -345,7 +273,7 @@ def opened(seen: Survey, settings: Settings, paths: Iterable[str]) -> Survey:
     by_path = seen.catalogue.by_path
     asked = [path for path in paths if path in by_path]
     tops = {path: [*seen.catalogue.up_from(by_path[path])][-1] for path in asked}
-    opening = _Opening(seen, [*_grounds(settings), _outside(settings)])
+    opening = _Opening(seen, [*readers(settings), outside(settings)])
     with workers.uncollected():
         trees = {top: opening.content(top) for top in {*tops.values()}}
     contents = {path: _at(trees[top], top, path) for path, top in tops.items()}
@@ -365,7 +293,7 @@ def opened(seen: Survey, settings: Settings, paths: Iterable[str]) -> Survey:
 class _Opening:
     """Finds the tree of an outermost unit again."""
 
-    def __init__(self, seen: Survey, grounds: list[_Ground]) -> None:
+    def __init__(self, seen: Survey, grounds: list[RootReader]) -> None:
         self.seen = seen
         self.grounds = grounds
         self.listings: dict[str, Folder] = {}
@@ -393,7 +321,7 @@ class _Opening:
         above, _, name = top.rpartition("/")
         return Folder(above, child.entry, {name: child})
 
-    def _listing(self, ground: _Ground, path: str) -> Folder:
+    def _listing(self, ground: RootReader, path: str) -> Folder:
         if path not in self.listings:
             folder = ground.listing(path)
             self.files[path] = {each.path: each for each in ground.beside(folder)}

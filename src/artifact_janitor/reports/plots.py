@@ -12,9 +12,18 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from artifact_janitor.reports.facts import OURS, number
+from artifact_janitor.reports.figures import (
+    Facts,
+    NothingToShowError,
+    axis_names,
+    by_powers,
+    complete,
+    figure_of,
+    frame,
+    short,
+)
 
 BLUE, GREY, ORANGE, RED, GREEN = "#2f6db3", "#9aa3ad", "#e07b1a", "#c8403a", "#3a8f5c"
 STATES = {"COMPLETE": BLUE, "PRUNED": ORANGE, "FAIL": RED, "RUNNING": GREEN, "WAITING": GREY}
@@ -33,8 +42,6 @@ _PANELS = 12
 _LINES = 1000
 """Trials that a plot of lines shows: the best ones."""
 
-Facts = dict[str, Any]
-
 
 def draw(facts: Facts, folder: Path) -> tuple[list[str], list[str]]:
     """Draw all that can be drawn; the names of the files, and why others are missing."""
@@ -52,73 +59,16 @@ def draw(facts: Facts, folder: Path) -> tuple[list[str], list[str]]:
     return drawn, notes
 
 
-class NothingToShowError(Exception):
-    """The study has too little for a plot."""
-
-
-def _complete(facts: Facts) -> list[dict[str, Any]]:
-    found = [each for each in facts["trials"] if each["state"] == "COMPLETE" and each["values"]]
-    if not found:
-        raise NothingToShowError("no complete trial")
-    return found
-
-
-def _figure(facts: Facts, title: str, width: float = 10, height: float = 5.6) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    counts = ", ".join(f"{n} {what.lower()}" for what, n in facts["counts"].items() if n)
-    said = f"{title} · {short(facts['study'], 60)}"
-    figure.suptitle(said, x=0.01, ha="left", fontsize=13, fontweight="bold")
-    figure.text(0.99, 0.985, counts, ha="right", va="top", fontsize=9, color="#555")
-    return figure
-
-
-def short(text: object, most: int = 28) -> str:
-    """Text from outside as a label: printable, on one line, not too long."""
-    plain = "".join(c if c.isprintable() else "?" for c in str(text))
-    return plain if len(plain) <= most else f"{plain[: most - 1]}…"
-
-
-def _axis_names(facts: Facts) -> list[str]:
-    pairs = zip(facts["metric_names"], facts["directions"], strict=True)
-    return [f"{short(name)} ({direction})" for name, direction in pairs]
-
-
-def _frame(axes: Any, values: Sequence[float]) -> None:
-    """An axis that a few far-off values don't spoil: by powers of ten, or without them."""
-    finite = [each for each in values if math.isfinite(each)]
-    if len(finite) < 10:
-        return
-    if min(finite) > 0 and max(finite) > 1e4 * min(finite):
-        _by_powers(axes.yaxis)
-        return
-    low, high = float(np.percentile(finite, 2)), float(np.percentile(finite, 98))
-    most = high - low
-    if most <= 0 or max(finite) - min(finite) < 8 * most:
-        return
-    low, high = max(min(finite), low - most), min(max(finite), high + most)
-    axes.set_ylim(low - 0.05 * most, high + 0.05 * most)
-    left = sum(not low <= each <= high for each in finite)
-    where = {"xycoords": "axes fraction", "ha": "right", "color": "#555", "fontsize": 8}
-    axes.annotate(f"{left} values lie beyond", (0.99, 0.01), **where)
-
-
-def _by_powers(axis: Any) -> None:
-    """A logarithmic axis whose numbers need no formulas."""
-    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(NullFormatter())
-
-
 # ------------------------------------------------------------------ the plots
 
 
 def history(facts: Facts) -> Figure:
     """Every complete trial, the best so far, and when the others ended."""
-    trials = _complete(facts)
+    trials = complete(facts)
     count = len(facts["directions"])
-    figure = _figure(facts, "Optimization history", height=2.2 + 3.4 * count)
+    figure = figure_of(facts, "Optimization history", height=2.2 + 3.4 * count)
     every: Any = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
-    for index, (axes, name) in enumerate(zip(every, _axis_names(facts), strict=True)):
+    for index, (axes, name) in enumerate(zip(every, axis_names(facts), strict=True)):
         _history_of(axes, facts, trials, index)
         axes.set_ylabel(name)
     every[-1].set_xlabel("trial")
@@ -163,7 +113,7 @@ def _history_of(axes: Any, facts: Facts, trials: Sequence[Facts], index: int) ->
                 textcoords="offset points",
                 fontweight="bold",
             )
-    _frame(axes, [value for _, value in good])
+    frame(axes, [value for _, value in good])
 
 
 def _columns(pairs: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
@@ -177,9 +127,9 @@ def importance(facts: Facts) -> Figure:
         raise NothingToShowError(told.get("why", "no parameter"))
     names = _ranked(facts)[: 2 * _PANELS][::-1]
     count = len(told["objectives"])
-    figure = _figure(facts, "Parameter importance", height=max(2.6, 1.3 + 0.42 * len(names)))
+    figure = figure_of(facts, "Parameter importance", height=max(2.6, 1.3 + 0.42 * len(names)))
     every: Any = figure.subplots(1, count, sharey=True, squeeze=False)[0]
-    for axes, scores, name in zip(every, told["objectives"], _axis_names(facts), strict=True):
+    for axes, scores, name in zip(every, told["objectives"], axis_names(facts), strict=True):
         values = [number(scores.get(each, 0)) for each in names]
         bars = axes.barh([short(each) for each in names], values, color=BLUE, height=0.62)
         axes.bar_label(bars, [f"{each:.3f}" for each in values], padding=4, fontsize=9)
@@ -222,14 +172,14 @@ def _natural(text: str) -> tuple[bool, float, str]:
 
 def slices(facts: Facts) -> Figure:
     """Each parameter against the first objective; later trials are darker."""
-    trials = [each for each in _complete(facts) if math.isfinite(number(each["values"][0]))]
+    trials = [each for each in complete(facts) if math.isfinite(number(each["values"][0]))]
     names = [name for name in _ranked(facts) if any(name in each["params"] for each in trials)]
     if not names:
         raise NothingToShowError("no parameter")
     shown = names[:_PANELS]
     columns = min(len(shown), 4)
     rows = math.ceil(len(shown) / columns)
-    figure = _figure(facts, "Slice", width=max(6.0, 3.3 * columns), height=0.9 + 3.0 * rows)
+    figure = figure_of(facts, "Slice", width=max(6.0, 3.3 * columns), height=0.9 + 3.0 * rows)
     every: Any = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     for axes in every[len(shown) :]:
         axes.set_visible(False)
@@ -237,8 +187,8 @@ def slices(facts: Facts) -> Figure:
     for axes, name in zip(every, shown, strict=False):
         dots = _slice(axes, facts, name, trials)
     for row in range(rows):
-        every[row * columns].set_ylabel(_axis_names(facts)[0])
-    _frame(every[0], [number(each["values"][0]) for each in trials])
+        every[row * columns].set_ylabel(axis_names(facts)[0])
+    frame(every[0], [number(each["values"][0]) for each in trials])
     figure.colorbar(dots, ax=every.tolist(), label="trial", fraction=0.03, pad=0.01)
     return figure
 
@@ -252,7 +202,7 @@ def _slice(axes: Any, facts: Facts, name: str, trials: Sequence[Facts]) -> Any:
         labels = [short(each, 12) for each in choices]
         axes.set_xticks(range(len(choices)), labels, rotation=30 if len(choices) > 3 else 0)
     elif _space_of(facts, name).get("log"):
-        _by_powers(axes.xaxis)
+        by_powers(axes.xaxis)
     limits = {"vmin": 0, "vmax": max(each["number"] for each in trials) or 1}
     dots = axes.scatter(
         at,
@@ -270,14 +220,14 @@ def _slice(axes: Any, facts: Facts, name: str, trials: Sequence[Facts]) -> Any:
 
 def parallel(facts: Facts) -> Figure:
     """Every trial a line through its parameters; the better, the darker."""
-    trials = [each for each in _complete(facts) if math.isfinite(number(each["values"][0]))]
+    trials = [each for each in complete(facts) if math.isfinite(number(each["values"][0]))]
     sign = 1 if facts["directions"][0] == "minimize" else -1
     trials = sorted(trials, key=lambda each: sign * number(each["values"][0]))[:_LINES]
     names = [name for name in _ranked(facts) if any(name in each["params"] for each in trials)]
     names = names[: _PANELS - 2]
     if not names or len(trials) < 2:
         raise NothingToShowError("too few trials, or no parameter")
-    figure = _figure(facts, "Parallel coordinates", width=max(7.0, 1.9 * (len(names) + 1)))
+    figure = figure_of(facts, "Parallel coordinates", width=max(7.0, 1.9 * (len(names) + 1)))
     axes = figure.subplots()
     scales = [_scale([number(each["values"][0]) for each in trials], [], log=False)]
     scales += [_scale_of(facts, name, trials) for name in names]
@@ -287,7 +237,7 @@ def parallel(facts: Facts) -> Figure:
     drawn.set_array(np.sort(rank))
     axes.add_collection(drawn)
     axes.add_collection(LineCollection(lines[:1], colors=ORANGE, linewidths=2.6, zorder=5))
-    _parallel_axes(axes, [_axis_names(facts)[0], *map(short, names)], scales)
+    _parallel_axes(axes, [axis_names(facts)[0], *map(short, names)], scales)
     more = "" if len(trials) < _LINES else f", the best {_LINES} trials"
     axes.set_xlabel(f"orange: the best trial; the darker, the better{more}")
     return figure
@@ -343,11 +293,11 @@ _BOX = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
 
 def distribution(facts: Facts) -> Figure:
     """Which share of the trials is at most so high."""
-    trials = _complete(facts)
+    trials = complete(facts)
     count = len(facts["directions"])
-    figure = _figure(facts, "Distribution of values", height=4.6)
+    figure = figure_of(facts, "Distribution of values", height=4.6)
     every: Any = figure.subplots(1, count, squeeze=False)[0]
-    for index, (axes, name) in enumerate(zip(every, _axis_names(facts), strict=True)):
+    for index, (axes, name) in enumerate(zip(every, axis_names(facts), strict=True)):
         values = sorted(number(each["values"][index]) for each in trials)
         finite = [each for each in values if math.isfinite(each)]
         if not finite:
@@ -355,7 +305,7 @@ def distribution(facts: Facts) -> Figure:
         share = np.arange(1, len(finite) + 1) / len(finite)
         axes.step(finite, share, where="post", color=BLUE, lw=2)
         if finite[0] > 0 and finite[-1] > 1e4 * finite[0]:
-            _by_powers(axes.xaxis)
+            by_powers(axes.xaxis)
         axes.axvline(np.median(finite), color=GREY, ls="--", lw=1.2, label="median")
         for best in facts["best"][:1]:
             axes.axvline(number(best["values"][index]), color=ORANGE, lw=1.6, label="best")
@@ -380,7 +330,7 @@ def timeline(facts: Facts) -> Figure:
         spans.setdefault(each["state"], []).append((at, each["seconds"] or 0.0, each["number"]))
     longest = max(at + length for every in spans.values() for at, length, _ in every)
     unit, size = next((u for u in _UNITS if longest >= 2 * u[1]), _UNITS[-1])
-    figure = _figure(facts, "Timeline", height=min(4 + len(known) * 0.03, 9))
+    figure = figure_of(facts, "Timeline", height=min(4 + len(known) * 0.03, 9))
     axes = figure.subplots()
     least = max(longest / 600, 1e-6)
     for state, every in sorted(spans.items()):

@@ -1,0 +1,36 @@
+"""What was compressed, as the steps in the journal tell it."""
+
+from __future__ import annotations
+
+import os
+
+from artifact_janitor.core.compressing import COMPRESS, NO_GAIN
+from artifact_janitor.journal.records import Move, Step
+from artifact_janitor.journal.steps import COLUMNS, note_moves, step_of
+from artifact_janitor.journal.tables import Rows, Writing
+
+
+class Compressions:
+    """These steps, as the journal hands them out."""
+
+    def __init__(self, rows: Rows, writing: Writing) -> None:
+        self._rows = rows
+        self._writing = writing
+
+    def ready(self, step: int, looked: str, move: Move) -> None:
+        """What a step wrote was read back, looks like this, and is about to get its name."""
+        with self._writing() as db:
+            db.execute("UPDATE step SET fingerprint = ? WHERE id = ?", (looked, step))
+            note_moves(db, step, (move,))
+
+    def before(self, step: Step) -> Step | None:
+        """The step that compressed what this one took, if that stood."""
+        query = f"SELECT {COLUMNS} FROM step WHERE sweep = ? AND path = ? AND \"do\" = '{COMPRESS}'"
+        rows = self._rows(query, step.sweep, os.fsencode(step.path))
+        return next((each for row in rows if (each := step_of(row)).state == "done"), None)
+
+    def futile(self) -> dict[str, str]:
+        """Fingerprints of what was compressed in vain, by path; the newest counts."""
+        query = f"SELECT path, fingerprint FROM step WHERE \"do\" = '{COMPRESS}' "
+        query += "AND state = 'skipped' AND why = ? ORDER BY id"
+        return {os.fsdecode(path): seen for path, seen in self._rows(query, NO_GAIN)}
