@@ -1,8 +1,9 @@
-"""A poll of a study beside ``optuna.load_study(...).trials`` of the same; and ten polls a second
-beside four processes that optimize.
+"""A poll of a study beside ``optuna.load_study(...).trials`` of the same; what is said of files
+that can't be read; and ten polls a second beside four processes that optimize.
 
 python benchmarks/bench_studies.py                 1,000 to 100,000 trials, and 60 s of polls
 python benchmarks/bench_studies.py --trials 1000 --times 5 --seconds 0
+python benchmarks/bench_studies.py --trials --seconds 0          only files that can't be read
 
 Optimizing so many trials would take hours, so the database is made by real Optuna with a few
 trials, and their rows are multiplied by SQL: as many columns, indexes and bytes as real ones.
@@ -11,14 +12,23 @@ trials, and their rows are multiplied by SQL: as many columns, indexes and bytes
 from __future__ import annotations
 
 import argparse
+import contextlib
+import math
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from beside import Run, machine
+
+from artifact_janitor.core.study import Broken
+from artifact_janitor.observe.optuna_files import of_file
 
 REAL = 100
 """Trials that Optuna itself runs."""
@@ -104,8 +114,113 @@ def main() -> None:
     print(f"\n### studies\n\n{machine()}; within the process, imports not counted.")
     for trials in asked.trials:
         poll(asked, trials)
+    bad_inputs(asked)
     if asked.seconds:
         beside_writers(asked)
+
+
+def bad_inputs(asked: argparse.Namespace) -> None:
+    """What a look at each takes, and whether it leaves file and folder as they were."""
+    print("\n| a file that can't be read | said | ms | CPU ms | file and folder unchanged |")
+    print("|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory(prefix="bench-studies-", dir=asked.where) as folder:
+        good = Path(folder, "good.db")
+        build(good, 1_000)
+        for name, spoil in BAD.items():
+            place = Path(folder, "bad")
+            place.mkdir()
+            path = place / "study.db"
+            with contextlib.ExitStack() as held:
+                spoil(good, path, held)
+                print(f"| {name} | {looked_at(path, 2 if 'lock' in name else 50)} |")
+            shutil.rmtree(place)
+
+
+def looked_at(path: Path, times: int) -> str:
+    def marks() -> list[tuple[str, int, int, bytes]]:
+        found = (each for each in sorted(path.parent.iterdir()) if each.is_file())
+        return [
+            (each.name, each.stat().st_mtime_ns, each.stat().st_ino, each.read_bytes())
+            for each in found
+        ]
+
+    before, wall, cpu = (marks(), path.parent.stat().st_mtime_ns), math.inf, math.inf
+    for _ in range(times):
+        began, used = time.perf_counter(), time.process_time()
+        found = of_file(path.parent, path.name, {})
+        wall = min(wall, time.perf_counter() - began)
+        cpu = min(cpu, time.process_time() - used)
+    said = f"`{found.kind}`" if isinstance(found, Broken) else f"{len(found)} studies"
+    same = "yes" if before == (marks(), path.parent.stat().st_mtime_ns) else "**no**"
+    return f"{said} | {wall * 1000:.2f} | {cpu * 1000:.2f} | {same}"
+
+
+def cut(length: Callable[[int], int]) -> Spoil:
+    def spoil(good: Path, path: Path, _: contextlib.ExitStack) -> None:
+        shutil.copy(good, path)
+        os.truncate(path, length(path.stat().st_size))
+
+    return spoil
+
+
+def changed(*queries: str) -> Spoil:
+    def spoil(good: Path, path: Path, _: contextlib.ExitStack) -> None:
+        shutil.copy(good, path)
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            for each in queries:
+                db.execute(each)
+            db.commit()
+
+    return spoil
+
+
+def zeroed(good: Path, path: Path, _: contextlib.ExitStack) -> None:
+    shutil.copy(good, path)
+    with path.open("r+b") as file:
+        file.seek(8192)
+        file.write(bytes(path.stat().st_size - 16384))
+
+
+def other(_: Path, path: Path, __: contextlib.ExitStack) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE runs (id)")
+
+
+def locked(good: Path, path: Path, held: contextlib.ExitStack) -> None:
+    shutil.copy(good, path)
+    db = held.enter_context(contextlib.closing(sqlite3.connect(path, isolation_level=None)))
+    db.execute("BEGIN EXCLUSIVE")
+
+
+def hot(good: Path, path: Path, _: contextlib.ExitStack) -> None:
+    shutil.copy(good, path)
+    subprocess.run([sys.executable, "-c", _KILLED, str(path)], check=False)
+
+
+_KILLED = """
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA cache_size = 1")
+db.execute("BEGIN")
+db.execute("UPDATE trial_params SET distribution_json = distribution_json || hex(randomblob(2000))")
+os.kill(os.getpid(), 9)
+"""
+Spoil = Callable[[Path, Path, contextlib.ExitStack], object]
+BAD: dict[str, Spoil] = {
+    "missing": lambda _, path, __: None,
+    "zero byte": lambda _, path, __: path.touch(),
+    "another program's SQLite": other,
+    "text": lambda _, path, __: path.write_text("no database\n" * 99_999),
+    "random bytes": lambda _, path, __: path.write_bytes(os.urandom(1 << 20)),
+    "half a copy": cut(lambda size: size // 2),
+    "header only": cut(lambda _: 100),
+    "zeroed middle": zeroed,
+    "before 2.10": changed("DROP TABLE alembic_version"),
+    "2.4 schema": changed("UPDATE alembic_version SET version_num = 'v2.4.0.a'"),
+    "newer schema": changed("UPDATE alembic_version SET version_num = 'v9.0.0.a'"),
+    "hot journal (killed writer)": hot,
+    "EXCLUSIVE lock": locked,
+}
 
 
 def beside_writers(asked: argparse.Namespace) -> None:
@@ -213,7 +328,7 @@ def build(path: Path, trials: int) -> None:
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--trials", type=int, nargs="*", default=[1_000, 10_000, 100_000])
     parser.add_argument("--seconds", type=int, default=60, help="of polls beside writers")
     parser.add_argument("--times", type=int, default=5, help="polls, of which the least counts")
     parser.add_argument("--where", help="folder to build in; the system's temporary one otherwise")

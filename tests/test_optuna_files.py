@@ -192,8 +192,7 @@ def test_what_tells_nothing_says_why(
     assert os.listdir(tmp_path) == ["a.db"] * path.exists()
 
 
-def test_one_that_is_locked_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("artifact_janitor.observe.sqlite.PATIENCE", 0.01)
+def test_one_that_is_locked_is_busy(tmp_path: Path) -> None:
     path = Path(shutil.copy(zoo.made("sqlite")[0], tmp_path / "a.db"))
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("BEGIN EXCLUSIVE")

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -71,15 +72,26 @@ def test_the_same_model_is_published_once(work: Small) -> None:
 
 def test_the_model_before_comes_back_by_undo(work: Small) -> None:
     one(work)
+    work.write(f"{Path(TARGET).parent}/notes.txt")
     before = snapshot(work.root / "models")
     assert one(work, "other", "k2").outcome == "published"
     assert holds(work, "other")
     assert sorted(work.trash()) == [f"pub-2/{SIDECAR}", f"pub-2/{TARGET}"]
     answer = work.janitor("undo")
     assert answer.code == 0, answer
-    assert difference(still(before), still(snapshot(work.root / "models"))) == []
+    assert difference(before, snapshot(work.root / "models")) == [], "the folder's mtime as well"
     assert sorted(work.trash()) == [f"undo-pub-2/{SIDECAR}", f"undo-pub-2/{TARGET}"]
     assert leftovers(work) == []
+
+
+def test_a_folder_that_somebody_wrote_to_since_keeps_its_mtime(work: Small) -> None:
+    one(work)
+    assert one(work, "other", "k2").outcome == "published"
+    notes = work.write(f"{Path(TARGET).parent}/notes.txt")
+    written = time.time_ns()
+    os.utime(notes.parent, ns=(written, written + 1))
+    assert work.janitor("undo").code == 0
+    assert notes.parent.stat().st_mtime_ns > written + 1, "as undo itself left it"
 
 
 def test_an_undone_publication_stays_undone_until_a_person_asks(work: Small) -> None:

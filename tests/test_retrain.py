@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 
 from artifact_janitor import clock, handing_over
+from artifact_janitor.core.model import is_within
 from artifact_janitor.handing_over import Sight
 from artifact_janitor.sweep import hand_over
-from tests.real import retraining
+from tests.real import retraining, wandb_runs
 from tests.real.command import Answer
 from tests.real.models import FINAL
 from tests.real.retraining import (
@@ -133,6 +134,22 @@ def test_from_a_study_to_a_model_and_back(work: Small) -> None:
     assert after == before
 
 
+def test_a_study_that_is_trained_stands_in_a_plan_once(work: Small) -> None:
+    """Among the steps: with its bytes, and no longer among what is kept."""
+    place(work, "hpo_studies/two.db", ("a_mlp", "b_lstm"))
+    place(work, "hpo_studies/later.db", ("no type",))
+    trains(work, more="parallel = 9\n")
+    plan = work.janitor("plan")
+    told = [(row["do"], row["path"], row["bytes"]) for row in plan.rows("steps")]
+    sizes = {path: (work.root / path).stat().st_blocks * 512 for _, path, _ in told}
+    two = "hpo_studies/two.db"
+    assert sorted(told) == sorted(
+        [("retrain", STUDY, sizes[STUDY]), ("retrain", two, sizes[two]), ("retrain", two, 0)]
+    )
+    assert [row["path"] for row in plan.rows("kept")] == ["hpo_studies/later.db"]
+    assert all(row["frees"] == row["frees_now"] == 0 for row in plan.rows("steps"))
+
+
 def test_the_sidecar_tells_where_a_model_comes_from(work: Small) -> None:
     work.janitor("run", "--yes", "--wait")
     told = sidecar(work)
@@ -169,6 +186,35 @@ def test_results_that_a_killed_janitor_did_not_write_come_with_the_next(work: Sm
     before = (work.root / "hpo_results/hpo_results_mlp.json").stat().st_mtime_ns
     work.janitor("run", "--yes")
     assert (work.root / "hpo_results/hpo_results_mlp.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("works_again", [True, False])
+def test_mlflow_is_told_again_when_it_could_not_be(work: Small, works_again: bool) -> None:
+    """At later sweeps, a few times; the model is in its place all the while."""
+    mlflow = work.write("mlflow.db", b"SQLite format 3\0" + bytes(200))
+    work.janitor("run", "--yes")
+    over(work)
+    assert told(work.janitor("run", "--yes")) == "tried again in 5 min"
+    assert work.there(MODEL)
+    assert told(work.janitor("run", "--yes")) == "", "not before its time"
+    for words in ("tried again in 1 h", "tried again in 6 h"):
+        set_back(work, "next_try = 1")
+        assert told(work.janitor("run", "--yes")) == words
+    set_back(work, "next_try = 1")
+    if works_again:
+        mlflow.unlink()
+    said = told(work.janitor("run", "--yes"))
+    assert said == ("" if works_again else "not tried again")
+    set_back(work, "next_try = 1")
+    mlflow.touch()
+    assert told(work.janitor("run", "--yes")) == ""
+
+
+def told(answer: Answer) -> str:
+    """The end of what is noted of MLflow."""
+    assert answer.code == 0, answer
+    said = [note for note in answer.facts["notes"] if note.startswith("MLflow: ")]
+    return said[0].rpartition("; ")[2] if said else ""
 
 
 def test_run_waits_when_asked_to(work: Small) -> None:
@@ -351,6 +397,42 @@ def test_a_trial_that_left_its_model(work: Small) -> None:
     assert sidecar(work)["mode"] == "adopt"
     assert model.exists()
     assert trained(work) == []
+
+
+def test_a_model_that_a_study_waits_for_is_not_cleared_away(work: Small) -> None:
+    """Neither its run nor itself, until the study is handed over; what it doesn't name goes."""
+    epochs = work.training(30, "training/runs/trials")
+    work.training(30, "training/runs/other")
+    shutil.copy(work.root / "model.pth", work.root / epochs[1])
+    wandb_runs.backdate(work.root / "training/runs/trials", 30)
+    with_attribute(work, "janitor:model", f"./{epochs[1]}")
+    retraining.backdate(work.root / STUDY, 0)  # it may go on yet
+    trains(work, GOOD, THINNING)
+    found = work.janitor("plan")
+    going = {row["path"] for row in found.rows("steps") if row["kind"] != "study"}
+    assert "training/runs/other" in going
+    assert not [path for path in going if is_within(epochs[1], path)], going
+    (kept,) = (row for row in found.rows("kept") if row["path"] == epochs[1])
+    assert f"trial 2 of {STUDY} left it, which is not handed over yet" in kept["reasons"]
+    trains(work, GOOD, THINNING.replace("auto", "refit"))
+    assert "training/runs/trials" in {row["path"] for row in work.janitor("plan").rows("steps")}
+    trains(work, GOOD, THINNING)
+    retraining.backdate(work.root / STUDY, 1)
+    done = work.janitor("run", "--yes", "--wait", "--override-guards")
+    assert done.facts["jobs"][0]["state"] == "published", done
+    assert work.there(epochs[1])
+    assert sidecar(work)["mode"] == "adopt"
+    assert "training/runs/trials" in {row["path"] for row in work.janitor("plan").rows("steps")}
+
+
+THINNING = """mode = "auto"
+[[policy]]
+kind = "training-run"
+keep_within = "7d"
+[[policy]]
+kind = "checkpoint"
+keep_within = "7d"
+"""
 
 
 @pytest.mark.parametrize(

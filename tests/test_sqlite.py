@@ -117,3 +117,71 @@ def test_a_log_that_claims_too_much_is_damaged(path: Path, size: int) -> None:
         log.write_bytes(content)
         with pytest.raises(Unreadable, match="damaged"), reading(path):
             pass
+
+
+def image(path: Path) -> bytes:
+    with path.open("rb") as file:
+        found = wal.image(file, path)
+    assert found is not None
+    return bytes(found)
+
+
+def is_as_new(path: Path) -> bool:
+    """Whether it is seen as by a process that looks for the first time."""
+    again = image(path)
+    wal._before.pop(path, None)
+    return again == image(path)
+
+
+def test_a_log_that_is_read_again_and_again(path: Path) -> None:
+    """Each time as if for the first time: it grows, is rolled back, begun anew, replaced."""
+    with closing(connect(path)) as db:
+        db.execute("PRAGMA cache_size = 2")  # what is not committed yet is in the log as well
+        for number in range(24):
+            db.execute("BEGIN")
+            db.executemany("INSERT INTO first VALUES (?)", [(f"{number}" * 99,)] * (number * 7))
+            assert is_as_new(path), number
+            db.execute(("COMMIT", "ROLLBACK", "COMMIT")[number % 3])
+            assert is_as_new(path), number
+            if number % 11 == 10:
+                db.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+        log = path.with_name("a.db-wal")
+        kept = log.read_bytes()
+        db.execute("DELETE FROM first")
+        assert is_as_new(path)
+        grown = log.read_bytes()
+        for content in (kept, grown, kept[:9000], grown, b""):  # somebody puts another one there
+            log.write_bytes(content)
+            assert is_as_new(path), len(content)
+
+
+def test_what_was_checked_is_not_checked_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked, over = [0], wal._Sums.over
+
+    def counted(self: wal._Sums, *parts: bytes) -> tuple[int, int]:
+        checked[0] += len(parts) == 2
+        return over(self, *parts)
+
+    monkeypatch.setattr(wal._Sums, "over", counted)
+    with closing(connect(path)) as db:
+        db.executemany("INSERT INTO first VALUES (?)", [("x" * 99,)] * 50)
+        first = image(path)
+        assert checked[0] > 40
+        checked[0] = 0
+        assert image(path) == first
+        db.execute("INSERT INTO first VALUES ('y')")
+        assert image(path) != first
+        assert checked[0] < 4
+
+
+def test_few_logs_are_remembered(path: Path, tmp_path: Path) -> None:
+    with closing(connect(path)) as db:
+        db.execute("INSERT INTO first VALUES (1)")
+        for number in range(wal._MOST + 5):
+            for end in ("", "-wal"):
+                content = path.with_name(path.name + end).read_bytes()
+                (tmp_path / f"{number}.db{end}").write_bytes(content)
+            with reading(tmp_path / f"{number}.db"):
+                pass
+    assert len(wal._before) == wal._MOST
+    assert tmp_path / f"{number}.db" in wal._before

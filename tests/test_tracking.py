@@ -53,7 +53,7 @@ def logged(found: mlflow_runs.Project) -> list[dict[str, Any]]:
 def test_a_model_is_logged_once_with_its_sidecar_and_plots(work: Small, store: str) -> None:
     found = project(work, store)
     for _ in range(2):
-        assert tracking.log(work.settings, TARGET, PLOTS) == []
+        assert tracking.log(work.settings, TARGET, PLOTS) == ""
     (run,) = logged(found)
     assert sorted(run["files"]) == [
         "final_model_mlp.json",
@@ -75,7 +75,7 @@ def test_what_was_interrupted_is_completed(work: Small) -> None:
     order = tracking._order(work.settings, tracking.uri_of(work.settings), TARGET, "")
     ask(tracking.PROGRAM, order | {"artifacts": [], "sha256": ""}, work.root)
     assert logged(found)[0]["files"] == []
-    assert tracking.log(work.settings, TARGET) == []
+    assert tracking.log(work.settings, TARGET) == ""
     (run,) = logged(found)
     assert sorted(run["files"]) == ["final_model_mlp.json", "final_model_mlp.pth"]
 
@@ -86,14 +86,14 @@ def test_where_no_mlflow_is_used_nothing_is_logged(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     work.write("mlflow.db", b"")
     (work.root / "mlruns").mkdir()
-    assert tracking.log(work.settings, TARGET) == []
+    assert tracking.log(work.settings, TARGET) == ""
     assert not any((work.root / "mlruns").iterdir())
 
 
 def test_a_failure_there_is_a_note(work: Small) -> None:
     work.write("mlflow.db", b"SQLite format 3\0" + bytes(200))
-    (note,) = tracking.log(work.settings, TARGET)
+    note = tracking.log(work.settings, TARGET)
     assert note.startswith(f"MLflow: {TARGET} was published, and not logged: ")
     (work.root / SIDECAR).write_text("{}")
-    (note,) = tracking.log(work.settings, TARGET)
+    note = tracking.log(work.settings, TARGET)
     assert "not logged" in note

@@ -110,6 +110,30 @@ def test_a_model_cut_off_anywhere_is_refused(built: Path, tmp_path: Path) -> Non
         assert why(path), length
 
 
+@pytest.mark.parametrize("more", [b"\0", b"#!/bin/sh\nrm -rf ~\n", b"x" * 70_000])
+def test_what_was_appended_to_a_model_is_refused(built: Path, tmp_path: Path, more: bytes) -> None:
+    """Also where the end of the zip is there twice, or counts what follows as its comment."""
+    path, whole = tmp_path / FINAL, (built / "plain" / FINAL).read_bytes()
+    comment = whole[:-2] + len(more).to_bytes(4, "little")[:2] + more
+    for content in (whole + more, whole + more + whole[-98:], whole + more + whole[-22:], comment):
+        path.write_bytes(content)
+        assert why(path), len(content)
+    for name in ("plain", "rich"):
+        assert why(Path(shutil.copy(built / name / FINAL, tmp_path))) == ""
+
+
+def test_a_model_as_a_smaller_zip_writes_it_passes(built: Path, tmp_path: Path) -> None:
+    """Without the records for large files, which torch writes, and another program need not."""
+    source = zipfile.ZipFile(built / "plain" / FINAL)
+    with source, zipfile.ZipFile(tmp_path / FINAL, "w") as target:
+        for each in source.infolist():
+            target.writestr(each.filename, source.read(each))
+    assert (tmp_path / FINAL).read_bytes()[-42:-38] != b"PK\x06\x07"
+    assert why(tmp_path / FINAL) == ""
+    (tmp_path / FINAL).write_bytes((tmp_path / FINAL).read_bytes() + b"\0" * 22)
+    assert why(tmp_path / FINAL)
+
+
 def test_a_flipped_bit_in_a_tensor_is_refused(built: Path, tmp_path: Path) -> None:
     content = bytearray((built / "plain" / FINAL).read_bytes())
     with zipfile.ZipFile(io.BytesIO(bytes(content))) as archive:

@@ -35,7 +35,7 @@ from artifact_janitor.core.wanted import DERIVED, Asked, Known, wanted
 from artifact_janitor.errors import Locked, StepFailed, StepSkipped
 from artifact_janitor.executors import Executor, Handle
 from artifact_janitor.executors.local import Local
-from artifact_janitor.journal import Intent, Journal
+from artifact_janitor.journal import Intent, Journal, Untold
 from artifact_janitor.observe import jobs as observed
 from artifact_janitor.observe import study_copy
 from artifact_janitor.observe.jobs import Progress
@@ -46,7 +46,7 @@ from artifact_janitor.outcome import Outcome
 from artifact_janitor.results import Reported, report
 from artifact_janitor.studying import Seen, Studies, study_all
 from artifact_janitor.trainings import tidy
-from artifact_janitor.units import MINUTE
+from artifact_janitor.units import HOUR, MINUTE, format_duration
 from artifact_janitor.workplace import Workplace
 
 _TURNS: dict[str, JobState] = {
@@ -57,6 +57,8 @@ _TURNS: dict[str, JobState] = {
 """What becomes of a job by what came of its publication."""
 TELLING = "telling"
 """What is held open, like a sweep, by the janitor that writes results."""
+AGAIN = (5 * MINUTE, HOUR, 6 * HOUR)
+"""How long after MLflow could not be told the first, second and third time it is tried again."""
 PREPARED_LATER = 5 * MINUTE
 """How long after a job could not be prepared, on a full disk say, it is tried again."""
 
@@ -97,10 +99,10 @@ def look(
         for job in observed.live(rows, executor_of(settings))
     ]
     place = observed.in_place(settings.workspace, settings.folders.models[0])
-    wants = [*_wants(settings, found.seen, asked)]
+    every = [*wants(settings, found.seen, asked)]
     known = {job.key for job in jobs} | place
     fresh = [
-        _adopting(settings, each, found.seen) if _asks(each, known) else each for each in wants
+        _adopting(settings, each, found.seen) if _asks(each, known) else each for each in every
     ]
     return Sight(handover(fresh, jobs, place, now.wall), found)
 
@@ -126,7 +128,8 @@ def _asks(each: Wanted, known: set[str]) -> bool:
     return each.by_person or (each.is_finished and each.key not in known)
 
 
-def _wants(settings: Settings, seen: Iterable[Seen], asked: Asked | None) -> Iterator[Wanted]:
+def wants(settings: Settings, seen: Iterable[Seen], asked: Asked | None) -> Iterator[Wanted]:
+    """Which models these studies ask for, or would once they are finished."""
     models = settings.folders.models[0]
     for each in seen:
         folder = f"{models}/{DERIVED}/{each.place}"
@@ -202,13 +205,28 @@ class HandingOver:
     def tell(self) -> None:
         """Write the results of what was published or rejected, and tell MLflow: one janitor at a
         time. Who is killed before leaves it to the next."""
-        jobs = self.place.journal.jobs
-        if not jobs.untold():
+        jobs, now = self.place.journal.jobs, clock.read().wall
+        if not any(each.job.next_try <= now for each in jobs.untold()):
             return
         with self.place.state.sweep(TELLING):
-            for job in jobs.untold():
-                self.notes.extend(self._report(job))
-                jobs.tell(job.id)
+            for each in jobs.untold():
+                if each.job.next_try <= now:
+                    self._tell(each)
+
+    def _tell(self, untold: Untold) -> None:
+        """The results once; MLflow again and again, as long as it can't be told, and no longer
+        than a few hours: then a person has to see to it."""
+        jobs, job = self.place.journal.jobs, untold.job
+        if not untold.tries:
+            self.notes.extend(self._report(job))
+        why = self._track(job)
+        if why and untold.tries < len(AGAIN):
+            rest = AGAIN[untold.tries]
+            jobs.tell_later(job.id, untold.tries + 1, clock.read().wall + rest)
+            self.notes.append(f"{why}; tried again in {format_duration(rest)}")
+            return
+        jobs.tell(job.id)
+        self.notes.extend([f"{why}; not tried again"] if why else [])
 
     def settle(self) -> None:
         """What became of jobs, if nobody wrote it down meanwhile. A training that nobody wants
@@ -333,10 +351,9 @@ class HandingOver:
         return Outcome(step, "failed" if found.outcome == "failed" else "skipped", found.why)
 
     def _report(self, job: Job) -> list[str]:
-        """Results and plots of the study, and of all in its file; and what MLflow is told. None
-        of it is waited for: the model is in its place."""
-        settings = self.place.settings
-        snapshot = retrain.snapshot_of(settings.workspace, job.token)
+        """Results and plots of the study, and of all in its file. Nothing waits for them: the
+        model is in its place."""
+        snapshot = retrain.snapshot_of(self.place.settings.workspace, job.token)
         place = job.target.split("/")[-2]
         told = [Reported(job.study, job.path, job.model_type, job.trial)]
         for each in self.sight.studies.seen:
@@ -344,11 +361,15 @@ class HandingOver:
             if each.model_type and path == job.path and name != job.study:
                 best = each.standing.best
                 told.append(Reported(name, path, each.model_type, best.number if best else None))
-        notes = report(self.place, TELLING, snapshot, place, told)
-        if job.state == "published" and not _is_undone(job, self.place.journal):
-            plots = f"{settings.folders.hpo_results[0]}/{place}/{job.model_type}_visualizations"
-            notes += tracking.log(settings, job.target, plots)
-        return notes
+        return report(self.place, TELLING, snapshot, place, told)
+
+    def _track(self, job: Job) -> str:
+        """Log the model in MLflow; why that could not be, or ""."""
+        if job.state != "published" or _is_undone(job, self.place.journal):
+            return ""
+        settings, place = self.place.settings, job.target.split("/")[-2]
+        plots = f"{settings.folders.hpo_results[0]}/{place}/{job.model_type}_visualizations"
+        return tracking.log(settings, job.target, plots)
 
 
 def _name_of(standing: study.Standing) -> str:

@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
@@ -209,6 +209,7 @@ def _placed(place: Workplace, sweep: str, offer: Offer, fresh: tuple[Staged, Sta
     )
     about = Publication(0, None, offer.target, offer.key, model.digest, offer.mark, "passed")
     written = journal.intend_publication(sweep, intent, old, about, clock.read().wall)
+    before = _mtime_around(place, offer.target)
     try:
         files.carry_out(ground, files.changes(coming, old.moves if old else ()))
     except (StepSkipped, StepFailed) as error:
@@ -218,9 +219,20 @@ def _placed(place: Workplace, sweep: str, offer: Offer, fresh: tuple[Staged, Sta
         )
         settle_both(place, written, state, error.message)
         return Published(state, error.message, model.digest, written.step)
-    settle_both(place, written, "done", "")
+    after = _mtime_around(place, offer.target)
+    noted = [replace(each, parent_before=before, parent_after=after) for each in coming]
+    settle_both(place, written, "done", "", noted)
     journal.unpin(offer.target, BY_UNDO)
     return Published("published", "", model.digest, written.step)
+
+
+def _mtime_around(place: Workplace, target: str) -> int:
+    """Of the folder that a model is in, in nanoseconds; 0 where there is none yet."""
+    try:
+        with place.ground.parent(target) as (folder, _):
+            return os.fstat(folder).st_mtime_ns
+    except StepSkipped:
+        return 0
 
 
 def _coming(fresh: Sequence[Staged], names: Sequence[str]) -> tuple[Move, ...]:
@@ -318,12 +330,16 @@ def unpublish(place: Workplace, sweep: str, step: Step) -> None:
         gone = Intent("trash", "model", step.path, size, size, mark, reasons, moves=leaving)
         about = Publication(0, None, step.path, "", "", "", "passed")
         written = journal.intend_publication(sweep, undo, gone, about, clock.read().wall)
+        untouched = _mtime_around(place, step.path) == ours[0].parent_after
         try:
             files.carry_out(ground, files.changes(back, leaving))
         except (StepSkipped, StepFailed) as error:
             settle_both(place, written, "failed", error.message)
             raise
         unpublished(place, written, clock.read().wall)
+        if back and untouched:
+            with ground.parent(step.path) as (folder, _):
+                trash.set_mtime(folder, ours[0].parent_before)
 
 
 def _back(place: Workplace, done: Publication) -> tuple[Move, ...]:

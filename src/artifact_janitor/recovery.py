@@ -6,7 +6,7 @@ the thing. A step of several moves that stopped in the middle is rolled back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from artifact_janitor import clock, compressed
@@ -98,15 +98,17 @@ def _settle_publications(place: Workplace, sweep: str, now: int) -> Iterator[str
             yield f"{step.path} was published"
 
 
-def settle_both(place: Workplace, found: Publication, state: State, why: str) -> None:
+def settle_both(
+    place: Workplace, found: Publication, state: State, why: str, moves: Sequence[Move] = ()
+) -> None:
     """A publication, and the step that takes a model to the trash for it: what lies there is
     in the trash, whatever became of the other. The publication last: as long as it is open,
-    the next start looks at both."""
+    the next start looks at both. `moves` as `Journal.settle` takes them."""
     journal, now = place.journal, clock.read().wall
     if found.replaced is not None:
         is_gone = trash.arrived(place.ground, journal.moves(found.replaced))
         journal.settle(found.replaced, "done" if is_gone else state, why, now)
-    journal.settle(found.step, state, why, now)
+    journal.settle(found.step, state, why, now, moves)
 
 
 def stranded(journal: Journal) -> set[tuple[int, int]]:

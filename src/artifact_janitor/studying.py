@@ -25,6 +25,7 @@ from artifact_janitor.journal import Journal, open_journal
 from artifact_janitor.observe import optuna_files, optuna_sweeps
 from artifact_janitor.observe.liveness import Activity, activity
 from artifact_janitor.observe.optuna_files import Replays
+from artifact_janitor.observe.sqlite import PATIENCE
 from artifact_janitor.reserve import is_short
 from artifact_janitor.state import State
 
@@ -67,7 +68,7 @@ def study_all(
     broken: list[Broken] = []
     for root in settings.folders.hpo_studies:
         for path in optuna_files.files(base, root):
-            told = optuna_files.of_file(base, path, tails)
+            told = optuna_files.of_file(base, path, tails, PATIENCE)
             if isinstance(told, Broken):
                 broken.append(told)
             else:

@@ -11,6 +11,7 @@ from itertools import chain
 
 from artifact_janitor import clock, handing_over, manual_runs, trainings
 from artifact_janitor.archiving import Archiving
+from artifact_janitor.awaiting import awaited
 from artifact_janitor.compressing import Compressing
 from artifact_janitor.config import Settings
 from artifact_janitor.core.compressing import COMPRESS
@@ -122,6 +123,10 @@ def look(
         if memory.was_used and _takes(found):  # what is remembered may only keep (S11)
             memory = memory.blank()
             seen = compared(survey(settings, known, memory))
+            found = decide(seen.catalogue)
+        if _takes(found):
+            with reading(settings) as journal:
+                seen = awaited(settings, journal, seen)
             found = decide(seen.catalogue)
     _write_down(settings, seen, memory)
 

@@ -1,4 +1,4 @@
-"""Log a published model in MLflow, where the workspace uses it; a failure there is a note."""
+"""Log a published model in MLflow, where the workspace uses it."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _LARGEST = 1 << 20
 PROGRAM = "artifact_janitor.reports.mlflow"
 
 
-def log(settings: Settings, target: str, plots: str = "") -> list[str]:
+def log(settings: Settings, target: str, plots: str = "") -> str:
     """Log the model at `target`, its sidecar and the plots in a folder as artifacts of one run.
 
-    Does nothing where no MLflow is used here. Returns notes for the person.
+    Does nothing where no MLflow is used here. Returns why it could not be, or "".
     """
     uri = uri_of(settings)
     if not uri:
-        return []
+        return ""
     try:
         order = _order(settings, uri, target, plots)
         answer = ask(PROGRAM, order, settings.workspace)
     except (OSError, ValueError, LookupError, StepFailed) as error:
-        return [f"MLflow: {target} was published, and not logged: {error}"]
+        return f"MLflow: {target} was published, and not logged: {error}"
     if answer.get("missing"):
         hint = "pip install 'artifact-janitor[mlflow]'"
-        return [f"MLflow: {target} was published, and not logged: {hint}"]
-    return []
+        return f"MLflow: {target} was published, and not logged: {hint}"
+    return ""
 
 
 def uri_of(settings: Settings) -> str:

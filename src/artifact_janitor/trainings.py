@@ -65,7 +65,7 @@ def _recovered(place: Workplace, executor: Executor) -> Iterator[str]:
 def tidy(place: Workplace, executor: Executor, keep: int) -> None:
     """Remove the folders of jobs that ended longer than `keep` ago, in nanoseconds."""
     now = clock.read().wall
-    untold = {job.id for job in place.journal.jobs.untold()}  # their copies are still needed
+    untold = {each.job.id for each in place.journal.jobs.untold()}  # their copies are still needed
     for job in place.journal.jobs.all():
         if job.is_active or now - job.ended < keep or job.id in untold:
             continue

@@ -7,6 +7,9 @@ A checkpoint may write to the database while it is read. What it writes was in t
 before, so a copy of the log that is taken after the database's holds every page that may
 have been torn. That holds as long as the log wasn't begun anew meanwhile, which its header
 tells; without a log, the database must not have changed at all.
+
+Checksums take nearly all of the time. A log only grows until it is begun anew, so who reads it
+again in the same process goes on behind the last transaction that was checked, as SQLite does.
 """
 
 from __future__ import annotations
@@ -16,8 +19,10 @@ import sqlite3
 import struct
 import sys
 from array import array
+from collections.abc import Mapping
 from io import BufferedReader
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from artifact_janitor.regular import open_regular
@@ -75,7 +80,7 @@ def image(file: BufferedReader, path: Path) -> bytearray | None:
         del content[file.readinto(content) :]
         log = _log(path)
         if before == _state(file, path) and log[: _START.size] == before.log:
-            return _applied(content, log)
+            return _applied(content, log, _checked(path, log))
     return None
 
 
@@ -106,45 +111,83 @@ def _beside(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
 
 
-def _applied(content: bytearray, log: bytes) -> bytearray:
+class _Checked(NamedTuple):
+    """The committed part of a log: where the newest content of each page begins, their size, how
+    many the database has, and the checksum at its end."""
+
+    start: bytes = b""
+    """The log's header."""
+    pages: Mapping[int, int] = MappingProxyType({})
+    size: int = 0
+    whole: int = 0
+    end: int = _START.size
+    sums: tuple[int, int] = (0, 0)
+
+
+_before: dict[Path, _Checked] = {}
+"""What was checked of logs that this process read, the latest last."""
+_MOST = 64
+"""Logs that are remembered so."""
+
+
+def _checked(path: Path, log: bytes) -> _Checked:
+    found = _committed(log, _before.pop(path, _Checked()))
+    if found.pages:
+        _before[path] = found
+        for oldest in [*_before][:-_MOST]:
+            _before.pop(oldest, None)
+    return found
+
+
+def _applied(content: bytearray, log: bytes, found: _Checked) -> bytearray:
     """The database with the log's pages in their places, marked as one without a log."""
-    pages, size, count = _committed(log)
+    size, count = found.size, found.whole
     if count * size > len(content) + len(log):
         raise OSError("its log is damaged")
-    if pages:
+    if found.pages:
         content.extend(bytes(max(count * size - len(content), 0)))
         del content[count * size :]
-    for number, page in pages.items():
+    for number, at in found.pages.items():
         if number <= count:
-            content[(number - 1) * size : number * size] = page
+            content[(number - 1) * size : number * size] = log[at : at + size]
     content[18:20] = b"\1\1"
     return content
 
 
-def _committed(log: bytes) -> tuple[dict[int, bytes], int, int]:
-    """The newest committed pages by number, their size, and how many the database has."""
-    pages: dict[int, bytes] = {}
+def _committed(log: bytes, before: _Checked) -> _Checked:
+    """What is committed in a log, of which `before` was known."""
     if len(log) < _START.size:
-        return pages, 0, 0
+        return _Checked()
     magic, _, size, _, *salts, first, second = _START.unpack_from(log)
     sums = _Sums(is_big=magic == _MAGIC[1])
     if magic not in _MAGIC or sums.over(log[:24]) != (first, second) or size < 512:
-        return pages, 0, 0
-    waiting: dict[int, bytes] = {}
-    committed = 0
-    for start in range(_START.size, len(log) - _FRAME.size - size + 1, _FRAME.size + size):
+        return _Checked()
+    found = _Checked(log[: _START.size], {}, size, sums=(first, second))
+    if _goes_on(log, before):
+        found = before
+        sums.first, sums.second = before.sums
+    pages, waiting = {**found.pages}, {}
+    for start in range(found.end, len(log) - _FRAME.size - size + 1, _FRAME.size + size):
         number, count, *marks = _FRAME.unpack_from(log, start)
-        page = log[start + _FRAME.size : start + _FRAME.size + size]
+        end = start + _FRAME.size + size
         if number == 0 or marks[:2] != salts:
             break
-        if sums.over(log[start : start + 8], page) != tuple(marks[2:]):
+        if sums.over(log[start : start + 8], log[end - size : end]) != tuple(marks[2:]):
             break
-        waiting[number] = page
+        waiting[number] = end - size
         if count:
             pages.update(waiting)
             waiting.clear()
-            committed = count
-    return pages, size, committed
+            found = _Checked(found.start, pages, size, count, end, (sums.first, sums.second))
+    return found
+
+
+def _goes_on(log: bytes, before: _Checked) -> bool:
+    """Whether a log is the one that was checked before, or that and more: each frame's checksum
+    is over all frames before it."""
+    last = log[before.end - before.size - 8 : before.end - before.size]
+    same = before.start == log[: _START.size] and bool(before.pages)
+    return same and len(log) >= before.end and last == struct.pack(">2I", *before.sums)
 
 
 class _Sums:

@@ -393,7 +393,7 @@ def test_trials_of_the_dead_are_given_up(workspace: Path, tmp_path: Path) -> Non
     held.record_heartbeat(dead._trial_id)
     time.sleep(5)
     held.record_heartbeat(alive._trial_id)
-    search = Search(left, base, 3, Turn(tmp_path / "lock"), "none")
+    search = Search(left, base, 3, Turn(tmp_path), "none")
     assert not search.step(material.prepared(base), "cpu")
     states = [trial.state.name for trial in left.trials]
     assert [states[each.number] for each in (alive, dead, heartless)] == ["RUNNING", "FAIL", "FAIL"]
@@ -401,7 +401,7 @@ def test_trials_of_the_dead_are_given_up(workspace: Path, tmp_path: Path) -> Non
 
 
 def waiting_for(path: Path) -> int:
-    """How many processes wait for a lock on a file, as the kernel tells it."""
+    """How many processes wait for a lock on a folder, as the kernel tells it."""
     place = f":{path.stat().st_ino} "
     lines = Path("/proc/locks").read_text().splitlines()
     return sum("-> FLOCK" in line and place in line for line in lines)
@@ -412,14 +412,16 @@ def test_a_killed_process_costs_a_trial_and_no_more(workspace: Path, tmp_path: P
     asked = ["--study-name", "fx", "--trials", "3", "--heartbeat", "2", *SMALL]
     longer = ["training.epochs=30", "training.patience=30"]
     command = [sys.executable, "-m", "artifact_janitor.reference.run_hpo", *asked, *longer]
-    db, lock = tmp_path / "hpo_studies/fx.db", tmp_path / "hpo_studies/.fx.lock"
+    db = tmp_path / "hpo_studies/fx.db"
     db.parent.mkdir()
     with (
-        Turn(lock).taken() as let_go,
+        Turn(db.parent).taken() as let_go,
         subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as doomed,
         subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as other,
     ):
-        while waiting_for(lock) < 2:  # so that neither has done everything before the other is up
+        while (
+            waiting_for(db.parent) < 2
+        ):  # so that neither has done everything before the other is up
             assert doomed.poll() is other.poll() is None
             time.sleep(0.05)
         let_go()
@@ -437,6 +439,7 @@ def test_a_killed_process_costs_a_trial_and_no_more(workspace: Path, tmp_path: P
     assert counts(db)["FAIL"] >= 1  # more on a machine so busy that hearts stand still
     assert "RUNNING" not in counts(db)
     assert b"fx_mlp: " in said.splitlines()[-1]
+    assert {name.partition("-")[0] for name in os.listdir(db.parent)} == {"fx.db"}
     with contextlib.chdir(tmp_path):
         attrs = study("fx_mlp").user_attrs
     assert attrs["janitor:finished"] == attrs["janitor:target"] == 3

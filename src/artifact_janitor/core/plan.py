@@ -353,9 +353,20 @@ def _id(steps: Iterable[Step]) -> str:
 
 
 def with_handover(plan: Plan, steps: Iterable[Step]) -> Plan:
-    """The same plan with what studies and trainings ask for, which comes first."""
-    both = (*steps, *plan.steps)
-    return plan if both == plan.steps else replace(plan, id=_id(both), steps=both)
+    """The same plan with what studies and trainings ask for, which comes first. A unit that such
+    a step is about stands there with its bytes, and is not told again among what is kept."""
+    units = {each.artifact.path: each.bytes for each in plan.kept}
+    told = [_told(step, units) for step in steps]
+    if not told:
+        return plan
+    both = (*told, *plan.steps)
+    kept = tuple(each for each in plan.kept if each.artifact.path in units)
+    return replace(plan, id=_id(both), steps=both, kept=kept)
+
+
+def _told(step: Step, units: dict[str, int]) -> Step:
+    """Of several steps about one unit the first has its bytes."""
+    return replace(step, artifact=replace(step.artifact, bytes=units.pop(step.path, 0)))
 
 
 def leaving(plan: Plan) -> Iterator[Artifact]:

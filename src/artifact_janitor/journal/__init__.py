@@ -34,7 +34,7 @@ from artifact_janitor.journal.file import (
     told,
     version_of,
 )
-from artifact_janitor.journal.jobs import Jobs
+from artifact_janitor.journal.jobs import Jobs, Untold
 from artifact_janitor.journal.publications import Publication, Publications, record
 from artifact_janitor.journal.records import (
     TO_TRASH,
@@ -61,6 +61,7 @@ __all__ = [
     "State",
     "Step",
     "Sweep",
+    "Untold",
     "open_journal",
 ]
 

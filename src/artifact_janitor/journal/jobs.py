@@ -6,6 +6,7 @@ A job's row is what the janitor did about it; whether it runs is the executor's 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Any
 
 from artifact_janitor.core.jobs import ACTIVE, Job, JobState, Wanted
@@ -26,6 +27,15 @@ _COLUMNS = (
     "id, key, attempt, token, path, study, model_type, target, mode, trial, value, by_person, "
     "state, submitted, ended, next_try, why"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """A job that is over, and how often MLflow could not be told of it. The column holds that
+    with a minus; 1 stands for what is told, and there is no more to say."""
+
+    job: Job
+    tries: int
 
 
 class Jobs:
@@ -76,16 +86,23 @@ class Jobs:
             said = why.encode("utf-8", "backslashreplace").decode()
             db.execute(query, (state, said, ended, next_try, job))
 
-    def untold(self) -> tuple[Job, ...]:
+    def untold(self) -> tuple[Untold, ...]:
         """Those whose study's results, and MLflow, are still to be told of what became of them."""
         if not self._is_there:
             return ()
-        query = f"SELECT {_COLUMNS} FROM job WHERE state IN ('published', 'rejected') AND NOT told"
-        return tuple(_job(row) for row in self._rows(f"{query} ORDER BY id"))
+        query = f"SELECT {_COLUMNS}, told FROM job WHERE state IN ('published', 'rejected')"
+        rows = self._rows(f"{query} AND told <= 0 ORDER BY id")
+        return tuple(Untold(_job(row[:-1]), -row[-1]) for row in rows)
 
     def tell(self, job: int) -> None:
         with self._writing() as db:
-            db.execute("UPDATE job SET told = 1 WHERE id = ?", (job,))
+            db.execute("UPDATE job SET told = 1, next_try = 0 WHERE id = ?", (job,))
+
+    def tell_later(self, job: int, tries: int, next_try: int) -> None:
+        """MLflow could not be told for the `tries`-th time: it is to be tried again then."""
+        with self._writing() as db:
+            query = "UPDATE job SET told = ?, next_try = ? WHERE id = ?"
+            db.execute(query, (-tries, next_try, job))
 
     def forget(self, job: int) -> None:
         """It was intended, and nothing of it was ever begun."""

@@ -23,6 +23,8 @@ from artifact_janitor.observe.sqlite import Unreadable, reading
 
 MEMORY = 8 << 20
 """Bytes of a database in WAL mode that are read into memory."""
+BRIEF = 0.005
+"""Seconds that a poll waits for a writer's lock: the next one comes soon."""
 BESIDE = ("", "-wal", "-journal")
 """The files of a database that are written to when anything happens."""
 
@@ -65,14 +67,16 @@ def files(base: Path, root: str) -> Iterator[str]:
         yield from (f"{folder.path}/{name}" for name in sorted(known))
 
 
-def of_file(base: Path, path: str, replays: Replays) -> list[Study] | Broken:
-    """The studies in one file."""
+def of_file(
+    base: Path, path: str, replays: Replays, patience: float = BRIEF
+) -> list[Study] | Broken:
+    """The studies in one file; a writer's lock is waited for `patience` seconds."""
     try:
         if path.endswith(".log"):
             replay = replays.setdefault(path, Replay())
             replay.read_on(base / path)
             return replay.studies(path)
-        return _of_database(base, path)
+        return _of_database(base, path, patience)
     except FileNotFoundError:
         return Broken(path, "missing", "there is no such file", "it was moved, or its disk is away")
     except (Unreadable, NoStudies) as trouble:
@@ -81,11 +85,11 @@ def of_file(base: Path, path: str, replays: Replays) -> list[Study] | Broken:
         return _broken(path, "unreadable", error.strerror or str(error))
 
 
-def _of_database(base: Path, path: str) -> list[Study]:
+def _of_database(base: Path, path: str, patience: float) -> list[Study]:
     """Its time is taken first: what comes meanwhile is news for the next look."""
     status = os.lstat(base / path)
     place = Place(path, status.st_dev, status.st_ino, written(base / path))
-    with reading(base / path, MEMORY) as db:
+    with reading(base / path, MEMORY, patience) as db:
         return optuna_sql.studies(db, place)
 
 

@@ -50,14 +50,17 @@ class Unreadable(Exception):
 
 
 @contextmanager
-def reading(path: Path, memory: int = wal.LARGEST) -> Iterator[sqlite3.Connection]:
+def reading(
+    path: Path, memory: int = wal.LARGEST, patience: float = PATIENCE
+) -> Iterator[sqlite3.Connection]:
     """A connection to what was last committed. Raises Unreadable, also where a query fails.
 
     What was found counts only when this ends without an error. A database in WAL mode takes
-    up to `memory` bytes. Raises FileNotFoundError where there is no such file.
+    up to `memory` bytes; a writer's lock is waited for `patience` seconds. Raises
+    FileNotFoundError where there is no such file.
     """
     try:
-        with _connection(path, memory) as db:
+        with _connection(path, memory, patience) as db:
             yield db
     except FileNotFoundError:
         raise
@@ -69,7 +72,7 @@ def reading(path: Path, memory: int = wal.LARGEST) -> Iterator[sqlite3.Connectio
 
 
 @contextmanager
-def _connection(path: Path, memory: int) -> Iterator[sqlite3.Connection]:
+def _connection(path: Path, memory: int, patience: float) -> Iterator[sqlite3.Connection]:
     with os.fdopen(_open(path), "rb") as file:
         start = file.read(wal.HEADER)
         if not start.startswith(MAGIC):
@@ -88,15 +91,15 @@ def _connection(path: Path, memory: int) -> Iterator[sqlite3.Connection]:
         how = "mode=ro&readonly_shm=1"
     else:
         raise Unreadable("its log is too large to be read without its -shm file")
-    with closing(_opened(path, how)) as db:
+    with closing(_opened(path, how, patience)) as db:
         yield db
     if "immutable" in how and (_beside(path, "-wal") or _marks_of(path) != before):
         raise Unreadable("it was written to meanwhile", "busy")
 
 
-def _opened(path: Path, how: str) -> sqlite3.Connection:
+def _opened(path: Path, how: str, patience: float) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?{how}"
-    return sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None)
+    return sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None)
 
 
 def _no_database(start: bytes) -> Unreadable:

@@ -30,6 +30,12 @@ RESULT_LIMIT = 1 << 20
 _DIRECTORY_LIMIT = 16 << 20
 """Bytes of a zip's directory: room for 150,000 tensors."""
 _PIECE = 1 << 20
+_END = struct.Struct("<4s4H2IH")
+"""A zip's end record: its signature, counts, the size of the directory and where it begins, and
+the length of a comment."""
+_END_64 = struct.Struct("<4sQ2H2I4Q")
+"""The same where torch writes it for files of any size, with its own place before the last."""
+_LOCATOR = struct.Struct("<4sIQI")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,8 @@ def _pickle_of(file: Bounded) -> bytes:
     try:
         with zipfile.ZipFile(file) as archive:
             member = _one_pickle(archive)
+            if not _ends_with_directory(file):
+                raise Flawed("something was appended to it that torch.save did not write")
             for each in archive.infolist():
                 _compare(archive, each)
             with archive.open(member) as opened:
@@ -96,6 +104,23 @@ def _one_pickle(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     if pickles[0].file_size > _DIRECTORY_LIMIT:
         raise Flawed("its pickle is too large: tensors belong beside it")
     return pickles[0]
+
+
+def _ends_with_directory(file: Bounded) -> bool:
+    """Whether the directory is the last thing in the file, and nothing lies behind it."""
+    end = os.fstat(file.fileno()).st_size - _END.size
+    _, _, _, _, _, size, start, comment = _read(file, _END, end)
+    mark, _, at, _ = _read(file, _LOCATOR, end - _LOCATOR.size)
+    if mark == b"PK\x06\x07":
+        end = end - _LOCATOR.size - _END_64.size
+        *_, size, start = _read(file, _END_64, end)
+        comment |= at != end
+    return not comment and start + size == end
+
+
+def _read(file: Bounded, form: struct.Struct, at: int) -> tuple[Any, ...]:
+    file.seek(max(at, 0))
+    return form.unpack(file.read(form.size))
 
 
 def _compare(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,11 +101,14 @@ def others(words: Sequence[str], count: int) -> Iterator[None]:
 def optimize(asked: argparse.Namespace) -> None:
     """Until every study has the trials that were asked for, whoever runs them."""
     searches, learnt, accelerator = begun(asked)
-    left = searches
-    while left:
-        if not any(search.step(learnt, accelerator) for search in left):
-            time.sleep(PAUSE)
-        left = [search for search in left if not search.finished()]
+    with ExitStack() as marked:
+        for search in searches:
+            marked.enter_context(search.marker)
+        left = searches
+        while left:
+            if not any(search.step(learnt, accelerator) for search in left):
+                time.sleep(PAUSE)
+            left = [search for search in left if not search.finished()]
     for search in searches:
         print(search.summary())
 
@@ -116,7 +119,7 @@ def begun(asked: argparse.Namespace) -> tuple[list[Search], Material, str]:
     from artifact_janitor.reference.search import Search, Turn
 
     STUDIES.mkdir(parents=True, exist_ok=True)
-    turn = Turn(STUDIES / f".{asked.study_name}.lock")
+    turn = Turn(STUDIES)
     searches = []
     with turn.taken():
         held = studies.storage(STUDIES / f"{asked.study_name}.db", asked.heartbeat)
@@ -124,7 +127,7 @@ def begun(asked: argparse.Namespace) -> tuple[list[Search], Material, str]:
             told = configs.composed([f"model={model_type}", *asked.overrides])
             base, learnt = studies.pinned(configs.deciding(told), held)
             name = f"{asked.study_name}_{model_type}"
-            study = studies.opened(held, name, base, learnt, asked.trials)
+            study = studies.opened(held, name, base, learnt)
             searches.append(Search(study, base, asked.trials, turn, asked.keep_models))
     return searches, learnt, str(told["machine"]["accelerator"])
 

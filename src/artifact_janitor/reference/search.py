@@ -15,7 +15,8 @@ import sqlalchemy
 import torch
 from optuna.trial import Trial, TrialState
 
-from artifact_janitor.reference import contract, marks, published, spaces, training
+from artifact_janitor.optuna import FinishMarker
+from artifact_janitor.reference import contract, published, spaces, training
 from artifact_janitor.reference.material import Material
 from artifact_janitor.reference.settings import Settings, with_params
 from artifact_janitor.reference.training import Diverged, Epoch
@@ -24,15 +25,18 @@ RUNS = Path("training/runs")
 
 
 class Turn:
-    """One process at a time asks for a trial, so that none is asked for that isn't wanted."""
+    """One process at a time asks for a trial, so that none is asked for that isn't wanted.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    `folder` is that of the studies: a lock on itself leaves no file in it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[Callable[[], None]]:
         """Yields what lets the others go on; it may be called before the block ends."""
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        fd = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             yield lambda: fcntl.flock(fd, fcntl.LOCK_UN)
@@ -40,6 +44,7 @@ class Turn:
             os.close(fd)
 
 
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 _GIVEN_UP = "Cannot tell a FAIL trial"
 """Optuna's words where others failed our trial, since this process stood still for too long."""
 _HEARTLESS = """
@@ -47,6 +52,10 @@ _HEARTLESS = """
     WHERE study_name = :name AND state = 'RUNNING'
     AND trial_id NOT IN (SELECT trial_id FROM trial_heartbeats)
 """
+
+
+def count(study: optuna.Study, *states: TrialState) -> int:
+    return len(study.get_trials(deepcopy=False, states=states))
 
 
 def heartless(study: optuna.Study) -> list[int]:
@@ -72,6 +81,7 @@ class Search:
         self, study: optuna.Study, base: Settings, target: int, turn: Turn, keep: str
     ) -> None:
         self.study, self.base, self.target, self.turn, self.keep = study, base, target, turn, keep
+        self.marker = FinishMarker(study, target=target, model_type=base.model_type)
 
     def step(self, learnt: Material, accelerator: str) -> bool:
         """Run one trial; False where others are at work on all that are left."""
@@ -100,18 +110,19 @@ class Search:
         Optuna waits for ever for one that was killed before its first heartbeat. Nobody else
         has the turn now, so nobody is about to beat: it is over.
         """
-        if self.target > marks.count(self.study, *marks.FINISHED, TrialState.RUNNING):
+        if self.target > count(self.study, *FINISHED, TrialState.RUNNING):
             return True
         for number in heartless(self.study):
             self.study.tell(number, state=TrialState.FAIL)
         optuna.storages.fail_stale_trials(self.study)
-        return self.target > marks.count(self.study, *marks.FINISHED, TrialState.RUNNING)
+        return self.target > count(self.study, *FINISHED, TrialState.RUNNING)
 
     def finished(self) -> bool:
-        """Whether all trials are over; then the study says so itself."""
-        if marks.count(self.study, *marks.FINISHED) < self.target:
+        """Whether all trials are over; then the study says so at once, though the search for
+        other model types goes on."""
+        if count(self.study, *FINISHED) < self.target:
             return False
-        marks.finish(self.study)
+        self.marker.finish()
         return True
 
     def summary(self) -> str:
@@ -120,7 +131,7 @@ class Search:
         if not done:
             return f"{self.study.study_name}: no trial was completed"
         best = self.study.best_trial
-        pruned = marks.count(self.study, TrialState.PRUNED)
+        pruned = count(self.study, TrialState.PRUNED)
         return (
             f"{self.study.study_name}: {len(done)} completed, {pruned} pruned; "
             f"best {training.METRIC} {best.value:.4f} (#{best.number})"

@@ -16,7 +16,7 @@ from typing import Any
 import optuna
 
 from artifact_janitor.errors import UsageError
-from artifact_janitor.reference import marks, material, series
+from artifact_janitor.reference import material, series
 from artifact_janitor.reference.material import Material
 from artifact_janitor.reference.settings import Settings, checked
 
@@ -62,7 +62,7 @@ def _end(base: Settings) -> str:
 
 
 def opened(
-    held: optuna.storages.RDBStorage, name: str, base: Settings, learnt: Material, target: int
+    held: optuna.storages.RDBStorage, name: str, base: Settings, learnt: Material
 ) -> optuna.Study:
     """The study, new or as it was left. Raises UsageError where it is about something else."""
     study = optuna.create_study(
@@ -77,7 +77,6 @@ def opened(
         if key not in study.user_attrs:
             study.set_user_attr(key, value)
     check(name, study.user_attrs, told)
-    marks.begin(study, base.model_type, target)
     return study
 
 

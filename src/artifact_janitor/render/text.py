@@ -10,7 +10,7 @@ from rich.text import Text
 from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.expiry import EXPIRE
 from artifact_janitor.core.model import Artifact, is_within
-from artifact_janitor.core.plan import GUARDS, PUBLISH, Kept, Plan, Step, leaving
+from artifact_janitor.core.plan import GUARDS, PUBLISH, RETRAIN, Kept, Plan, Step, leaving
 from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.outcome import Outcome
@@ -60,7 +60,9 @@ def headline(plan: Plan) -> Text:
     frees = sum(step.artifact.frees for step in plan.steps)
     if not plan.steps:
         return line(("Nothing to do", "bold"), f" · {plural(len(units), 'unit')} stay")
-    of_all = f"{count} of {plural(count + slimmed + packed + len(units), 'unit')} go"
+    studies = len({step.path for step in plan.steps if step.do == RETRAIN})
+    stay = slimmed + packed + studies + len(units)
+    of_all = f"{count} of {plural(count + stay, 'unit')} go"
     purges = sum(step.do == "purge" for step in plan.steps)
     expiries = sum(step.do == EXPIRE for step in plan.steps)
     parts = [*handed(plan.steps, "to train", "to publish")]
