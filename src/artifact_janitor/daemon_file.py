@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from artifact_janitor.regular import open_regular
-from artifact_janitor.state import State, no_link
+from artifact_janitor.state import DAEMON, State, no_link
 
 NAME = "daemon.json"
 FORMAT = 1
@@ -37,7 +37,7 @@ def read(state: State) -> dict[str, Any] | None:
     """What the daemon of a workspace told last, with ``rss`` as it is now; None where there is
     no daemon. One that told nothing yet, or nothing of ours, gives what its lock says."""
     try:
-        who = state.daemon()
+        who = state.holder(DAEMON)
     except OSError:
         return None
     if not who:

@@ -91,15 +91,8 @@ class State:
             _sign(file.fileno())
             yield
 
-    def holder(self) -> str:
-        """Who holds the lock of a step at this moment, or "". Raises OSError."""
-        return self._holder("lock")
-
-    def daemon(self) -> str:
-        """Which daemon watches this workspace, or "". Raises OSError."""
-        return self._holder(DAEMON)
-
-    def _holder(self, name: str) -> str:
+    def holder(self, name: str = "lock") -> str:
+        """Who holds the lock of a step at this moment, or another one, or "". Raises OSError."""
         try:
             with open(self.folder / name, encoding="utf-8", errors="replace") as file:
                 try:
@@ -123,7 +116,7 @@ class State:
             _acquire(fd, MOMENT, path)
         except Locked:
             os.close(fd)
-            who = self.daemon() or "a process"
+            who = self.holder(DAEMON) or "a process"
             hint = "end that one first, or look at: janitor status"
             raise Locked(f"another daemon watches this workspace: {who}", hint, str(path)) from None
         _sign(fd)
