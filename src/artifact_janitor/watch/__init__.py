@@ -1,0 +1,1 @@
+"""Hints: something may have changed. Events are hints, state is the truth."""
