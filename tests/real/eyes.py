@@ -86,10 +86,11 @@ class Eyes:
         return self.until(lambda: self.known == truth(self.roots), within=within)
 
     def until(self, is_so: Callable[[], bool], *, within: float = GENEROUS) -> bool:
-        end = time.monotonic() + within
+        end, wait = time.monotonic() + within, 0.02
         with self._more:
             while not (so := is_so()) and time.monotonic() < end:
-                self._more.wait(0.05)
+                self._more.wait(wait)
+                wait = min(0.5, wait * 1.5)
         return so
 
     def difference(self) -> set[str]:
@@ -124,6 +125,10 @@ def watching(
 # ------------------------------------------------------------ as a program
 
 
+def is_all(watcher: Watcher, mode: str) -> Callable[[], bool]:
+    return lambda: all(each.mode == mode for each in watcher.state())
+
+
 def main(roots: list[str]) -> None:
     """One answer a line, as JSON, for each line on stdin. It also notes what it opens."""
     opened: set[str] = set()
@@ -138,6 +143,9 @@ def main(roots: list[str]) -> None:
             asked = question.strip()
             if asked == "see":
                 print(json.dumps(eyes.see()), flush=True)
+            elif asked.startswith("until "):
+                mode = asked.removeprefix("until ")
+                print(json.dumps(eyes.until(is_all(watcher, mode))), flush=True)
             elif asked == "opened":
                 files = [each for each in opened if os.path.isfile(each)]
                 ours = [each for each in files if each.startswith(tuple(roots))]
