@@ -61,7 +61,7 @@ def problem(expression: str) -> str:
     """What is wrong with an expression, or ""."""
     parts = expression.split()
     if len(parts) != 5:
-        return f"it has {len(parts)} fields, not 5"
+        return f"it has {len(parts)} field{'s' * (len(parts) != 1)}, not 5"
     try:
         if next(CronSim(expression, _EPOCH), None) is None:
             return "there is no such day"
