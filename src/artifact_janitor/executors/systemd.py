@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,13 @@ _FATES = {
     "exit-code": "its runner failed",
 }
 """What systemd calls the end of a unit (``Result=``), in words."""
+
+
+def asked_for(environ: Mapping[str, str]) -> Whose | None:
+    """Whose systemd our own unit says that trainings are given to; None where it says nothing,
+    or we are in none."""
+    found = environ.get(UNITS)
+    return "system" if found == "system" else "user" if found == "user" else None
 
 
 class Systemd(Local):
