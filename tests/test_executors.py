@@ -230,7 +230,8 @@ def test_a_runner_that_is_killed_takes_its_trainer_along(jobs: Local) -> None:
     handle = running(jobs, f"{grandchild}; import time; time.sleep(600)")
     os.kill(runner_of(handle), signal.SIGKILL)
     assert settled(jobs, handle).state == "LOST"
-    until(lambda: len(survivors.marked(cookie_of(handle.folder))) == 1)
+    if not isinstance(jobs, systemd.Systemd):  # which ends it by itself
+        until(lambda: len(survivors.marked(cookie_of(handle.folder))) == 1)
     jobs.bury(handle)
     assert survivors.marked(cookie_of(handle.folder)) == []
     assert jobs.status(handle).state == "LOST"
@@ -291,7 +292,8 @@ def test_root_trains_as_the_owner(jobs: Local, tmp_path: Path) -> None:
         for name in ("", *files):
             os.chown(os.path.join(folder, name), 12345, 12345)
     owner = spec.folder.stat()
-    assert local.identity(owner) == {"user": 12345, "group": 12345, "extra_groups": []}
+    named = {"user": 12345, "group": 12345}
+    assert local.identity(owner).items() >= named.items()
     argv = ["/bin/sh", "-c", "id -u > out/result.json"]
     command = local.Spec(spec.token, spec.folder, argv, spec.cwd, 60.0, 1.0)
     try:
@@ -329,7 +331,7 @@ def test_it_is_said_what_became_of_one_that_is_lost(jobs: Local) -> None:
         return
     assert lost.why == "a signal ended its runner"
     unit = systemd.unit_of(handle.folder)
-    assert asking.state(jobs.whose, unit)["ActiveState"] == "failed"
+    until(lambda: asking.state(jobs.whose, unit)["ActiveState"] == "failed")
     jobs.bury(handle)
     assert asking.state(jobs.whose, unit)["ActiveState"] == "inactive"
 

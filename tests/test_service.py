@@ -289,6 +289,16 @@ def test_a_root_that_leads_elsewhere_now(work: Small, tmp_path: Path) -> None:
     assert f' "{tmp_path / "runs"}"' in text
 
 
+def test_a_bad_configuration_keeps_no_service(work: Small, home: Path) -> None:
+    told(work, "install")
+    work.configure("[nonsense]\n")
+    assert asked(work, "install").code == 2
+    (standing,) = told(work, "status")["units"]
+    assert not standing["outdated"]  # nobody can tell
+    assert told(work, "uninstall")["removed"]
+    assert os.listdir(home) == []
+
+
 def test_nothing_is_installed_without_a_configuration(work: Small, home: Path) -> None:
     (work.root / "config.toml").unlink()
     answer = asked(work, "install")

@@ -110,6 +110,7 @@ def _words(spec: Spec) -> list[str]:
         *(f"--uid={owner}",) * (owner != os.geteuid()),
         "--working-directory=/",
         *("--property=OOMPolicy=continue", f"--property=RuntimeMaxSec={longest:.0f}s"),
+        f"--property=TimeoutStopSec={spec.term:.0f}s",
         *("--", program, *(word.replace("$", "$$") for word in words)),
     ]
 

@@ -154,7 +154,8 @@ def mine(settings: Settings, whose: Whose) -> list[Standing]:
     found = []
     for file, _, seal in _own(settings.workspace, whose):
         now = _texts_or_none(settings, whose, timer=file.name.startswith(f"{SWEEP}@"))
-        outdated = not seal.edited and _fixed(now.get(file.name)) != _fixed(_text(file))
+        differs = bool(now) and _fixed(now.get(file.name)) != _fixed(_text(file))
+        outdated = differs and not seal.edited
         found.append(Standing(file.name, file, whose, seal.edited, outdated))
     return found
 
@@ -174,7 +175,7 @@ def _own(workspace: Path, whose: Whose) -> Iterator[tuple[Path, str, unit.Sealed
 
 
 def _texts_or_none(settings: Settings, whose: Whose, *, timer: bool) -> dict[str, str]:
-    """Nothing where none could be written now: without a config.toml, say."""
+    """Nothing where none could be written now: without a config.toml, or with a bad one."""
     try:
         return texts(settings, whose, timer=timer) if settings.source else {}
     except (UsageError, OSError):
