@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from artifact_janitor.config.folders import ROOTS, folder_problems, named, store_problems
 from artifact_janitor.config.given import Given, Place
 from artifact_janitor.config.said import said
+from artifact_janitor.config.schedule import ScheduleTable
 from artifact_janitor.config.schema import (
     ArchiveTable,
     BestTable,
@@ -42,6 +43,7 @@ TABLES: dict[str, type[Table]] = {
     "archive": ArchiveTable,
     "policy": PolicyTable,
     "retrain": RetrainTable,
+    "schedule": ScheduleTable,
 }
 MISSING = {
     "kind": 'what the policy governs, kind = "hydra-run"',

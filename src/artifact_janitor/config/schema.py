@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from artifact_janitor.config import trainer_values, values
+from artifact_janitor.config.schedule import ScheduleTable
 from artifact_janitor.config.table import Count, Duration, Folder, Folders, Size, Table, setting
 from artifact_janitor.core.model import KINDS
 from artifact_janitor.core.policy import ARCHIVE
@@ -27,7 +28,7 @@ from artifact_janitor.core.policy import ARCHIVE
 PREFIX = "JANITOR_"
 """What the names of environment variables begin with."""
 
-UNVALIDATED = ("gitignore", "schedule")
+UNVALIDATED = ("gitignore",)
 """Tables of later versions: to leave them aside removes nothing."""
 
 
@@ -253,7 +254,7 @@ class Schema(BaseSettings):
     disk: DiskTable = DiskTable()
     policy: list[PolicyTable] = []
     gitignore: dict[str, object] = {}
-    schedule: dict[str, object] = {}
+    schedule: ScheduleTable = ScheduleTable()
     archive: ArchiveTable = ArchiveTable()
     retrain: list[RetrainTable] = []
 

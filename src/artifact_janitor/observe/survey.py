@@ -26,9 +26,9 @@ from artifact_janitor.core.model import (
     ancestors,
     is_within,
 )
+from artifact_janitor.mounts import mount_points
 from artifact_janitor.observe import git, hydra, mlflow, tree, wandb, workers
 from artifact_janitor.observe.measure import HardLinks, mounted, mounts_below
-from artifact_janitor.observe.mounts import mount_points
 from artifact_janitor.observe.references import (
     Index,
     References,
