@@ -14,8 +14,9 @@ from artifact_janitor.apply import publish, trash
 from artifact_janitor.apply.archive import store
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.core.compressing import COMPRESS
+from artifact_janitor.core.milestone import DEMOTE, PROMOTE
 from artifact_janitor.core.model import Pin, is_within
-from artifact_janitor.core.plan import RETRAIN
+from artifact_janitor.core.plan import PUBLISH, RETRAIN
 from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.journal import Archived, Journal, Move, Publication, State, Step
 from artifact_janitor.state import STATE
@@ -94,8 +95,12 @@ def _settle_publications(place: Workplace, sweep: str, now: int) -> Iterator[str
             yield f"{step.path} is back"
         else:
             settle_both(place, found, "done", "finished after an interruption")
-            journal.unpin(step.path, BY_UNDO)
-            yield f"{step.path} was published"
+            if step.do == PUBLISH:
+                journal.unpin(step.path, BY_UNDO)
+            yield f"{step.path} {_CAME[step.do]}"
+
+
+_CAME = {PUBLISH: "was published", PROMOTE: "was promoted", DEMOTE: "is chosen no more"}
 
 
 def settle_both(place: Workplace, found: Publication, state: State, why: str) -> None:
@@ -127,7 +132,8 @@ def unpublished(place: Workplace, undo: Publication, now: int) -> None:
         journal.turn(published.step, "undone")
         if published.replaced is not None:
             journal.turn(published.replaced, "undone")
-            journal.pin(Pin(published.path, BY_UNDO, now))
+            if journal.step(undo.step).kind == "model":  # no policy takes a milestone
+                journal.pin(Pin(published.path, BY_UNDO, now))
         for move in journal.moves(undo.step):
             trash.prune(place.ground, move.source)
     publish.unmake(place.ground, undo.path)

@@ -132,6 +132,19 @@ def look(
     return Look(seen, _narrowed(found, kinds))
 
 
+def glance(settings: Settings, now: int) -> Survey:
+    """What there is, as far as it is remembered: to be told of, and nothing is planned from it."""
+    with reading(settings) as journal:
+        known = journalled(journal, settings, now)
+        if journal:
+            known = replace(known, archives=archives_in(settings, journal, now))
+        memory = memory_of(settings, journal, now)
+    with uncollected():
+        seen = survey(settings, known, memory)
+    _write_down(settings, seen, memory)
+    return seen
+
+
 def _takes(found: Plan) -> bool:
     return any(step.do != "purge" for step in found.steps)
 

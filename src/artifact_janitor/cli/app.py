@@ -19,6 +19,7 @@ from artifact_janitor.cli.beginning import init_command
 from artifact_janitor.cli.doctoring import doctor_command
 from artifact_janitor.cli.options import remembers_options, takes_options
 from artifact_janitor.cli.pinning import pin_command, unpin_command
+from artifact_janitor.cli.promoting import demote_command, promote_command
 from artifact_janitor.cli.retraining import retrain_command
 from artifact_janitor.cli.showing import demo_command
 from artifact_janitor.cli.space import du_command
@@ -35,6 +36,8 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "status": status_command,
     "studies": studies_command,
     "retrain": retrain_command,
+    "promote": promote_command,
+    "demote": demote_command,
     "du": du_command,
     "history": history_command,
     "pin": pin_command,

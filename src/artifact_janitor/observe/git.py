@@ -27,6 +27,17 @@ def tracked(workspace: Path) -> list[str]:
     return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
 
 
+def head(workspace: Path) -> str:
+    """The commit that is checked out, or "" where there is none, or nobody can tell."""
+    if not in_repository(workspace):
+        return ""
+    try:
+        done = _asked(*_SETTINGS, "-C", os.fspath(workspace), "rev-parse", "--verify", "-q", "HEAD")
+    except GitUnknown:
+        return ""
+    return done.stdout.decode("ascii", "replace").strip()
+
+
 def is_ignored(workspace: Path, path: str) -> bool:
     """Whether Git would leave a path in the workspace alone. Raises GitUnknown."""
     where = ("-C", os.fspath(workspace), "check-ignore", "--quiet", "--", path)

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
+from artifact_janitor.core.milestone import STEPS
 from artifact_janitor.core.plan import PUBLISH
 from artifact_janitor.journal import Step, Sweep
 from artifact_janitor.outcome import Outcome
@@ -92,6 +93,10 @@ def _sum(sweep: dict[str, Any]) -> str:
         ("retrain", "done"): "in training",
         ("publish", "done"): "published",
         ("publish", "undone"): "published, and taken back",
+        ("promote", "done"): "promoted",
+        ("promote", "undone"): "promoted, and taken back",
+        ("demote", "done"): "chosen no more",
+        ("demote", "undone"): "chosen no more, and taken back",
     }
     states = ((step["do"], step["state"]) for step in steps)
     what = Counter(said.get((do, state), state) for do, state in states)
@@ -115,8 +120,9 @@ def step_lines(sweeps: Sequence[dict[str, Any]], now: int, view: View) -> Iterat
 
 def undo_lines(outcomes: Sequence[Outcome], view: View) -> Iterator[Text]:
     done = [each for each in outcomes if each.outcome == "done"]
-    taken = [each for each in done if each.code == PUBLISH]
-    back = [each for each in done if each.code != PUBLISH]
+    placed = (PUBLISH, *STEPS)
+    taken = [each for each in done if each.code in placed]
+    back = [each for each in done if each.code not in placed]
     size = sum(each.step.artifact.bytes for each in back)
     if not outcomes:
         yield Text("Nothing to undo: all of it is back already.")
@@ -138,5 +144,5 @@ def undo_lines(outcomes: Sequence[Outcome], view: View) -> Iterator[Text]:
             "Pinned, so that the next sweep leaves them; to let them go again: ",
             ("janitor unpin . --undone", "bold"),
         )
-    if taken:
+    if any(each.code == PUBLISH for each in taken):
         yield line("It stays so until ", ("janitor retrain", "bold"), " or a newer model.")
