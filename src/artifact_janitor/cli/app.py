@@ -17,6 +17,7 @@ from artifact_janitor.cli.archives import (
 from artifact_janitor.cli.asking import status_command, why_command
 from artifact_janitor.cli.beginning import init_command
 from artifact_janitor.cli.doctoring import doctor_command
+from artifact_janitor.cli.models import models_command
 from artifact_janitor.cli.options import remembers_options, takes_options
 from artifact_janitor.cli.pinning import pin_command, unpin_command
 from artifact_janitor.cli.promoting import demote_command, promote_command
@@ -36,6 +37,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "status": status_command,
     "studies": studies_command,
     "retrain": retrain_command,
+    "models": models_command,
     "promote": promote_command,
     "demote": demote_command,
     "du": du_command,

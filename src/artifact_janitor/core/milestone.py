@@ -58,7 +58,7 @@ def free(name: str, taken: Collection[str]) -> str:
 def name_for(source: str, unit: str) -> str:
     """How a milestone is called of which nobody said how: by its run, or the folder of a
     published model, and its file."""
-    stem = source.rpartition("/")[2].rpartition(".")[0]
+    stem = source.rpartition("/")[2].rpartition(".")[0].removeprefix("final_model_")
     if not unit or not is_within(source, unit) or source == unit:
         return fit(stem)
     run = unit.split("/")

@@ -23,9 +23,11 @@ from artifact_janitor.core.model import Pin, Tally, Trashed, is_within
 from artifact_janitor.core.study import Earlier, Identity
 from artifact_janitor.journal import configs as kept
 from artifact_janitor.journal import studies as known
+from artifact_janitor.journal.digests import Digests
 from artifact_janitor.journal.file import (
     WITH_ARCHIVES,
     WITH_CONFIGS,
+    WITH_DIGESTS,
     WITH_JOBS,
     WITH_PUBLICATIONS,
     WITH_STUDIES,
@@ -370,6 +372,11 @@ class Journal:
     def publications(self) -> Publications:
         """What was published."""
         return Publications(self._rows, is_there=self.version >= WITH_PUBLICATIONS)
+
+    @property
+    def digests(self) -> Digests:
+        """What was read in full."""
+        return Digests(self._rows, self._writing, is_there=self.version >= WITH_DIGESTS)
 
     # archives
 
