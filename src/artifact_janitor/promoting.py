@@ -29,7 +29,6 @@ from artifact_janitor.errors import JanitorError, StepFailed, StepSkipped, Usage
 from artifact_janitor.journal import Intent, Move, Publication, Step
 from artifact_janitor.observe import git, liveness, recheck, weights
 from artifact_janitor.observe.examine import fingerprint_of
-from artifact_janitor.observe.modelnames import suffix
 from artifact_janitor.observe.opcodes import Flawed
 from artifact_janitor.observe.origins import Origin
 from artifact_janitor.observe.trained import read_model
@@ -156,7 +155,7 @@ def _taken(place: Workplace, folder: str) -> set[str]:
         names = os.listdir(place.settings.workspace / folder)
     except OSError:
         return set()
-    stems = {name[: len(name) - len(suffix(name))] for name in names}
+    stems = {name.rpartition(".")[0] or name for name in names}
     return stems | {name.removesuffix(META) for name in names}
 
 
@@ -166,18 +165,23 @@ def _sweep(place: Workplace, command: str, target: str) -> Iterator[str]:
     now = clock.read().wall
     mark = blake2b(f"{command} {target} {now}".encode("utf-8", "surrogateescape"), digest_size=2)
     sweep = place.journal.begin(mark.hexdigest(), command, now, by_person=True)
+    (root,) = place.settings.folders.best_models
+    failed: JanitorError | None = None
     with place.state.sweep(sweep):
-        (root,) = place.settings.folders.best_models
         made = _made(place, root)
         try:
             yield sweep
-        finally:
-            folder = files.staging_for(place.ground, sweep, target)
-            files.discard(place.ground, folder, stranded(place.journal))
-            with suppress(OSError):
-                if made:
-                    os.rmdir(place.settings.workspace / root)  # unless something came into it
-            place.finish(sweep)
+        except JanitorError as error:
+            failed = error
+        # not where Ctrl-C came in between: then the next start finishes what was begun
+        folder = files.staging_for(place.ground, sweep, target)
+        files.discard(place.ground, folder, stranded(place.journal))
+        with suppress(OSError):
+            if made:
+                os.rmdir(place.settings.workspace / root)  # unless something came into it
+        place.finish(sweep)
+    if failed is not None:
+        raise failed
 
 
 def _made(place: Workplace, root: str) -> bool:
@@ -185,11 +189,9 @@ def _made(place: Workplace, root: str) -> bool:
     path = place.settings.workspace / root
     if path.exists():
         return False
-    try:
+    with suppress(OSError):  # whoever writes into it says why
         path.mkdir(parents=True)
-    except OSError as error:
-        raise NotPromoted(f"{root} can't be made: {error.strerror}", "", root) from error
-    place.state.own(path)
+        place.state.own(path)
     return True
 
 

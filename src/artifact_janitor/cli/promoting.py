@@ -35,7 +35,8 @@ FEW = 5
 def promote_command(
     asked: Asked,
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A published model, or one in a run.")
+        Path,
+        typer.Argument(metavar="MODEL", help="A published model, or one in a run.", readable=False),
     ],
     name: Annotated[
         str, typer.Option("--name", help="What the milestone is called; else by its run.")
