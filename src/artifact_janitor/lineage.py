@@ -30,8 +30,7 @@ def lineage(
     else only what may be a copy of another."""
     hashes = Hashes(settings.workspace, journal.digests.all() if journal else {})
     stored = _stored(seen.catalogue)
-    sizes = {each.bytes for at in seen.catalogue.archives for each in at.archive.models}
-    paths = [*seen.weights] if in_full else to_read(settings.workspace, seen.weights, sizes)
+    paths = [*seen.weights] if in_full else to_read(settings.workspace, seen.weights)
     for number, path in enumerate(paths, 1):
         tick("reading", number, len(paths))
         hashes.of(path)

@@ -81,7 +81,7 @@ class Promoted:
 def promote(place: Workplace, wish: Wish) -> Promoted:
     """Raises NotPromoted or another JanitorError; then all is as it was before."""
     (folder,) = place.settings.folders.best_models
-    if is_within(wish.source, folder) and wish.source.endswith(SUFFIX):
+    if is_milestone(wish.source, folder):
         return _choose(place, wish, wish.source)
     _check_name(place, wish, folder)
     fd = _opened(place, wish.source)
@@ -93,6 +93,12 @@ def promote(place: Workplace, wish: Wish) -> Promoted:
             return _promoted(place, sweep, wish, fd, target)
     finally:
         os.close(fd)
+
+
+def is_milestone(path: str, folder: str) -> bool:
+    """Whether a path is that of a milestone, which lies in the `folder` itself."""
+    above, _, name = path.rpartition("/")
+    return above == folder and name.endswith(SUFFIX) and name != SUFFIX
 
 
 def _opened(place: Workplace, source: str) -> int:
@@ -112,8 +118,9 @@ def _opened(place: Workplace, source: str) -> int:
 
 def _same(place: Workplace, fd: int, there: Sequence[ModelFile]) -> str:
     """The milestone that holds these very bytes, or ""."""
-    alike = [each for each in there if each.bytes == os.fstat(fd).st_size]
-    alike = [each for each in alike if each.path.endswith(SUFFIX)]
+    (folder,) = place.settings.folders.best_models
+    known = (each for each in there if is_milestone(each.path, folder))
+    alike = [each for each in known if each.bytes == os.fstat(fd).st_size]
     digest = files.digest_of(fd) if alike else ""
     return next((each.path for each in alike if _digest(place, each.path) == digest), "")
 

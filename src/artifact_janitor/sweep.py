@@ -133,11 +133,12 @@ def look(
 
 
 def glance(settings: Settings, now: int) -> Survey:
-    """What there is, as far as it is remembered: to be told of, and nothing is planned from it."""
+    """What there is, as far as it is remembered, and what is in archives: to be told of, and
+    nothing is planned from it."""
     with reading(settings) as journal:
         known = journalled(journal, settings, now)
         if journal:
-            known = replace(known, archives=archives_in(settings, journal, now))
+            known = replace(known, archives=archives_in(settings, journal, now, every=True))
         memory = memory_of(settings, journal, now)
     with uncollected():
         seen = survey(settings, known, memory)

@@ -21,7 +21,7 @@ from artifact_janitor.core.trainer import DEFAULT
 from artifact_janitor.errors import UsageError
 from artifact_janitor.observe.origins import origin_of
 from artifact_janitor.observe.survey import Survey
-from artifact_janitor.promoting import Promoted, Wish, demote, promote
+from artifact_janitor.promoting import Promoted, Wish, demote, is_milestone, promote
 from artifact_janitor.render.words import line, shown
 from artifact_janitor.state import STATE
 from artifact_janitor.sweep import glance, mend
@@ -106,7 +106,7 @@ def _milestone(session: Session, name: str) -> str:
     if "/" not in name:
         return f"{folder}/{name.removesuffix(SUFFIX)}{SUFFIX}"
     place = in_workspace(session, Path(name))
-    if not (is_within(place, folder) and place.endswith(SUFFIX)):
+    if not is_milestone(place, folder):
         raise UsageError(f"{place} is no milestone", "janitor models lists them", place)
     return place
 

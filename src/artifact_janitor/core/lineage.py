@@ -45,10 +45,15 @@ class File:
         return _STAGES.get(self.kind, "run")
 
     @property
-    def state(self) -> State:
+    def said(self) -> str:
+        """The digest that its sidecar has, or ""."""
         said = self.told.get("sha256")
-        if self.digest and isinstance(said, str):
-            return "verified" if said == self.digest else "changed"
+        return said if isinstance(said, str) else ""
+
+    @property
+    def state(self) -> State:
+        if self.digest and self.said:
+            return "verified" if self.said == self.digest else "changed"
         return {True: "whole", False: "damaged", None: "unknown"}[self.whole]  # type: ignore[return-value]
 
 
@@ -127,8 +132,14 @@ def _model(files: Sequence[File], around: Around) -> Model:
         name,
         value,
         _said(every, "note"),
-        tuple(name for name, digest in around.stored.items() if digest == files[0].digest != ""),
+        _archived(files, around),
     )
+
+
+def _archived(files: Iterable[File], around: Around) -> tuple[str, ...]:
+    """By the digest; of what nobody had to read, by that in its sidecar."""
+    digests = {each.digest or each.said for each in files}
+    return tuple(name for name, digest in around.stored.items() if digest in digests)
 
 
 def _tellers(files: Iterable[File]) -> Iterator[Mapping[str, Any]]:

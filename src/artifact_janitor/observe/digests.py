@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,18 +67,13 @@ def _mark(status: os.stat_result) -> tuple[str, str]:
     return f"{status.st_dev}:{status.st_ino}", changed
 
 
-def to_read(base: Path, weights: Mapping[str, Weights], sizes: Collection[int]) -> list[str]:
-    """One path for each inode that may equal another one, or something of one of the `sizes`."""
+def to_read(base: Path, weights: Mapping[str, Weights]) -> list[str]:
+    """One path for each inode that may equal another one."""
     by_size: defaultdict[int, dict[Inode, str]] = defaultdict(dict)
     for path, each in weights.items():
         by_size[each.size].setdefault((each.dev, each.ino), path)
-    found: list[str] = []
-    for size, inodes in by_size.items():
-        if size in sizes:
-            found += inodes.values()
-        elif len(inodes) > 1:
-            found += _alike(base, inodes.values())
-    return found
+    several = (inodes.values() for inodes in by_size.values() if len(inodes) > 1)
+    return [path for paths in several for path in _alike(base, paths)]
 
 
 def _alike(base: Path, paths: Iterable[str]) -> list[str]:
