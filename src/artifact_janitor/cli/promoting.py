@@ -12,6 +12,7 @@ from rich.text import Text
 
 from artifact_janitor import clock
 from artifact_janitor.apply.retrain import python_of
+from artifact_janitor.choosing import Promoted, Wish, demote, is_milestone
 from artifact_janitor.cli.asking import in_workspace
 from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
@@ -21,7 +22,7 @@ from artifact_janitor.core.trainer import DEFAULT
 from artifact_janitor.errors import UsageError
 from artifact_janitor.observe.origins import origin_of
 from artifact_janitor.observe.survey import Survey
-from artifact_janitor.promoting import Promoted, Wish, demote, is_milestone, promote
+from artifact_janitor.promoting import promote
 from artifact_janitor.render.words import line, shown
 from artifact_janitor.state import STATE
 from artifact_janitor.sweep import glance, mend
