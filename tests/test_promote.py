@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shutil
+import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
@@ -390,6 +391,53 @@ def test_what_can_not_be_demoted(work: Small) -> None:
     (work.root / "elsewhere.json").write_text('{"chosen": true}')
     (work.root / "best_models/mine_meta.json").symlink_to("../elsewhere.json")
     assert "can't be read" in nothing_done(work, "demote", "mine")
+
+
+# ------------------------------------------------------------ Git
+
+
+def is_ignored(work: Small, path: str) -> bool:
+    """By Git's own word."""
+    asked = ["git", "check-ignore", "--quiet", path]
+    return subprocess.run(asked, cwd=work.root, check=False).returncode == 0
+
+
+def test_git_keeps_what_is_chosen_and_nothing_else(work: Small) -> None:
+    git(work, "init", "--quiet")
+    put(work, "other", "best_models/another.pt")
+    assert promoted(work, MODEL, "--name", "champion").facts["gitignore"] == "done"
+    model, meta_file = "best_models/champion.pt", "best_models/champion_meta.json"
+    assert not is_ignored(work, model)
+    assert not is_ignored(work, meta_file)
+    assert is_ignored(work, "best_models/another.pt")
+    assert work.janitor("demote", "champion").facts["gitignore"] == "done"
+    assert is_ignored(work, model)
+    assert not is_ignored(work, meta_file)
+    assert work.janitor("undo").code == 0
+    assert not is_ignored(work, model)
+    assert work.janitor("undo").code == 0
+    assert not work.there(model)
+    assert is_ignored(work, model)
+    assert work.janitor("plan").rows("steps") == [], "there is nothing left to write"
+
+
+def test_without_git_it_is_said(work: Small) -> None:
+    answer = promoted(work)
+    assert answer.facts["gitignore"] == "none"
+    assert "no Git repository here" in str(answer.facts["notes"])
+
+
+def test_rules_that_can_not_be_written_hold_no_milestone_back(work: Small) -> None:
+    git(work, "init", "--quiet")
+    work.write(".gitignore", "<<<<<<< ours\n")
+    answer = promoted(work, MODEL, "--name", "champion")
+    assert answer.facts["gitignore"] == "refused"
+    assert "merge" in str(answer.facts["notes"])
+    assert work.there("best_models/champion.pt")
+    (work.root / ".gitignore").unlink()
+    assert [row["do"] for row in work.janitor("plan").rows("steps")] == ["gitignore"]
+    assert work.janitor("run", "--yes").code == 0
+    assert not is_ignored(work, "best_models/champion.pt"), "the next sweep lets Git follow"
 
 
 # ------------------------------------------------------------ undo

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from artifact_janitor import clock, compressed
+from artifact_janitor import clock, compressed, gitignored
 from artifact_janitor.apply import publish, trash
 from artifact_janitor.apply.archive import store
 from artifact_janitor.apply.ground import Ground
@@ -42,6 +42,7 @@ def recover(place: Workplace, now: int) -> list[str]:
                 found += [*_settle(place, sweep.id, now)]
                 found += [*_settle_archives(place, sweep.id, now)]
                 found += [*compressed.recover(place, sweep.id, now)]
+                found += [*gitignored.recover(place, sweep.id, now)]
                 _tidy(journal, ground, sweep.id)
                 journal.end(sweep.id, now)
     for name in state.held():
@@ -58,6 +59,8 @@ def _settle(place: Workplace, sweep: str, now: int) -> Iterator[str]:
     for step in journal.steps(sweep):
         if journal.publications.of(step.id) or journal.publications.that_replaced(step.id):
             continue  # these are settled together
+        if step.kind == "gitignore":
+            continue  # see `gitignored`
         if step.took and step.state in ("intended", "done"):
             yield from _settle_trash(journal, ground, step, now)
         elif step.do == "undo" and step.state in ("intended", "done"):

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
-from artifact_janitor import clock, handing_over, manual_runs
+from artifact_janitor import clock, gitignoring, handing_over, manual_runs
 from artifact_janitor.archiving import Archiving
 from artifact_janitor.compressing import Compressing
 from artifact_janitor.config import Settings
 from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.manual import Finished
 from artifact_janitor.core.model import Artifact, Catalogue, Refusal
-from artifact_janitor.core.plan import Plan, Step, leaving, plan, with_handover
+from artifact_janitor.core.plan import GITIGNORE, Plan, Step, leaving, plan, with_handover
 from artifact_janitor.core.policy import ARCHIVE, Policy
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.execution import Execution, Options
@@ -163,6 +163,16 @@ def with_studies(settings: Settings, seen: Look, kinds: Collection[str] = ()) ->
     return replace(seen, plan=with_handover(seen.plan, steps), sight=sight)
 
 
+def with_gitignore(settings: Settings, seen: Look, kinds: Collection[str] = ()) -> Look:
+    """The same look with what ``.gitignore`` asks for, in a full sweep. Changes nothing."""
+    if kinds:
+        return seen
+    with reading(settings) as journal:
+        step, held = gitignoring.planned(settings, journal)
+    found = with_handover(seen.plan, [step] if step else [])
+    return replace(seen, plan=replace(found, refused=(*found.refused, *held)))
+
+
 def _write_down(settings: Settings, seen: Survey, memory: Memory) -> None:
     """What later looks need not read again. On a full disk the room is for what matters: no
     run leaves before its configuration is safe, whatever is written here."""
@@ -298,6 +308,7 @@ def run(
             outcomes = []
             for outcome in chain(
                 _handed_over(handing, seen.plan, stop),
+                _in_line(place, name, seen.plan),
                 _carried_out(place, seen, name, options, tick, stop),
             ):
                 outcomes.append(outcome)
@@ -341,6 +352,11 @@ def _handed_over(handing: HandingOver, plan: Plan, stop: Callable[[], bool]) -> 
     yield from manual_runs.carry_out(handing.place, handing.sweep, by_hand, stop)
 
 
+def _in_line(place: Workplace, sweep: str, plan: Plan) -> Iterator[Outcome]:
+    steps = (each for each in plan.steps if each.do == GITIGNORE)
+    return (gitignoring.carry_out(place, sweep, each) for each in steps)
+
+
 def _carried_out(
     place: Workplace,
     seen: Look,
@@ -352,7 +368,7 @@ def _carried_out(
     """What only renames comes first: a purge makes room for what is written."""
     plan, how = seen.plan, (place, seen.survey, name, options)
     noted = tick or (lambda *_: None)
-    short = tuple(each for each in plan.steps if each.do not in LONG and not each.handover)
+    short = tuple(each for each in plan.steps if each.do not in LONG and not each.stays)
     yield from Execution(*how).of(replace(plan, steps=short), stop)
     archived = [each for each in plan.steps if each.do == ARCHIVE]
     yield from Archiving(*how, noted).of(plan, archived, stop)

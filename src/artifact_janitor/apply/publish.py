@@ -57,6 +57,11 @@ def staging_for(ground: Ground, sweep: str, target: str) -> str:
     return f"{trash.state_of(ground, target)}/{PUBLISHING}/{sweep}"
 
 
+def staging_for_top(sweep: str) -> str:
+    """The same for a file beside the janitor's own folder."""
+    return f"{STATE}/{PUBLISHING}/{sweep}"
+
+
 def open_source(ground: Ground, source: str | Path) -> int:
     """A descriptor on the file that is to be published. Raises StepSkipped.
 

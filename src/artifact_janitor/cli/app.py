@@ -17,6 +17,7 @@ from artifact_janitor.cli.archives import (
 from artifact_janitor.cli.asking import status_command, why_command
 from artifact_janitor.cli.beginning import init_command
 from artifact_janitor.cli.doctoring import doctor_command
+from artifact_janitor.cli.gitignore import gitignore_command
 from artifact_janitor.cli.models import models_command
 from artifact_janitor.cli.options import remembers_options, takes_options
 from artifact_janitor.cli.pinning import pin_command, unpin_command
@@ -48,6 +49,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "archives": archives_command,
     "restore": restore_command,
     "verify": verify_command,
+    "gitignore": gitignore_command,
     "doctor": doctor_command,
     "demo": demo_command,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,10 +17,12 @@ from artifact_janitor.choosing import Promoted, Wish, demote, is_milestone
 from artifact_janitor.cli.asking import in_workspace
 from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
-from artifact_janitor.core.milestone import SUFFIX, meta_of
+from artifact_janitor.config import Settings
+from artifact_janitor.core.milestone import RULE, SUFFIX, meta_of
 from artifact_janitor.core.model import is_within
 from artifact_janitor.core.trainer import DEFAULT
-from artifact_janitor.errors import UsageError
+from artifact_janitor.errors import JanitorError, UsageError
+from artifact_janitor.gitignoring import sync
 from artifact_janitor.observe.origins import origin_of
 from artifact_janitor.observe.survey import Survey
 from artifact_janitor.promoting import promote
@@ -112,6 +115,23 @@ def _milestone(session: Session, name: str) -> str:
     return place
 
 
+def follow(settings: Settings) -> tuple[str, tuple[str, ...]]:
+    """Let ``.gitignore`` follow what is chosen now: what came of it in a word, and what a person
+    should know. The milestone stands, whatever Git says."""
+    if settings.source is None:
+        return "none", ("no config.toml here: .gitignore is left alone",)
+    try:
+        found = sync(settings, clock.read().wall, RULE, by_person=False)
+    except JanitorError as error:
+        return "failed", (f".gitignore is left alone: {error.in_full}",)
+    if found.state == "none":
+        return "none", ("no Git repository here, so there is no rule to write",)
+    if found.state in ("refused", "failed"):
+        hint = next((each.hint for each in found.refusals), "")
+        return found.state, (": ".join(filter(None, (found.why, hint))),)
+    return found.state, ()
+
+
 SAID = {
     "promoted": "promoted",
     "chosen": "chosen again",
@@ -120,12 +140,15 @@ SAID = {
 
 
 def _told(session: Session, found: Promoted, source: str) -> int:
-    session.answer(_of(found, source), _lines(found, source))
+    state, notes = follow(session.settings)
+    found = replace(found, notes=(*found.notes, *notes))
+    session.answer(_of(found, source, state), _lines(found, source))
     return 0
 
 
-def _of(found: Promoted, source: str) -> dict[str, Any]:
+def _of(found: Promoted, source: str, state: str) -> dict[str, Any]:
     return {
+        "gitignore": state,
         "outcome": found.outcome,
         "path": found.path,
         "meta_path": meta_of(found.path),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from itertools import chain
 from pathlib import Path
 from typing import cast
@@ -13,8 +13,10 @@ from artifact_janitor import clock
 from artifact_janitor.config.checks import problems
 from artifact_janitor.config.commented import sample
 from artifact_janitor.config.folders import NEVER_TAKEN, ROOTS
+from artifact_janitor.config.gitignore import places
 from artifact_janitor.config.given import Given, read, read_file
 from artifact_janitor.config.schema import PREFIX, UNVALIDATED, PolicyTable, RetrainTable, Schema
+from artifact_janitor.core.gitignore_rules import Gitignore, Places
 from artifact_janitor.core.model import Kind
 from artifact_janitor.core.policy import Best, Disk, Policy, Safety
 from artifact_janitor.core.trainer import Retrain
@@ -64,6 +66,11 @@ class Folders:
         every = chain.from_iterable(getattr(self, each.name) for each in fields(self))
         return tuple(folder for folder in every if folder not in self.roots)
 
+    @property
+    def for_git(self) -> Places:
+        """What of them the policy for ``.gitignore`` is about."""
+        return places({each.name: getattr(self, each.name) for each in fields(self)})
+
 
 @dataclass(frozen=True, slots=True)
 class Archive:
@@ -89,6 +96,7 @@ class Settings:
     archive: Archive
     notes: tuple[str, ...]
     retrain: tuple[Retrain, ...] = ()
+    gitignore: Gitignore = field(default_factory=Gitignore)
 
 
 def load(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Settings:
@@ -154,6 +162,7 @@ def _settings(given: Given, workspace: Path, source: Path | None) -> Settings:
         disk=Disk(**schema.disk.model_dump()),
         archive=Archive(**schema.archive.model_dump()),
         retrain=tuple(_retrain(row) for row in schema.retrain),
+        gitignore=Gitignore(**schema.gitignore.model_dump()),
         notes=tuple(_notes(schema, given)),
     )
 

@@ -14,6 +14,8 @@ PROMOTE: Final = "promote"
 DEMOTE: Final = "demote"
 STEPS: Final = (PROMOTE, DEMOTE)
 """Steps on milestones: in both of them files take their place, as those of a publication do."""
+RULE: Final = "rule"
+"""The command of a sweep that lets Git follow: it goes with the one before, as undo takes it."""
 SUFFIX: Final = ".pt"
 META: Final = "_meta.json"
 CHOSEN: Final = "chosen"

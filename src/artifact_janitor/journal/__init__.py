@@ -205,6 +205,11 @@ class Journal:
         )
         return [os.fsdecode(path).rpartition("/")[0] for row in rows for path in row]
 
+    def of(self, do: str) -> list[Step]:
+        """All steps of one sort, newest first."""
+        rows = self._rows(f'SELECT {_STEP} FROM step WHERE "do" = ? ORDER BY id DESC', do)
+        return [_step(row) for row in rows]
+
     def step(self, number: int) -> Step:
         (row,) = self._rows(f"SELECT {_STEP} FROM step WHERE id = ?", number)
         return _step(row)

@@ -56,13 +56,18 @@ def distrust(workspace: Path) -> str:
     return _said(done) if done.returncode else ""
 
 
+def command(*args: str) -> list[str]:
+    """A Git command that only reads, and starts nothing that a repository names."""
+    return ["git", *_SETTINGS, *args]
+
+
 def _asked(*args: str) -> subprocess.CompletedProcess[bytes]:
     try:
         return subprocess.run(
             ["git", *args],
             capture_output=True,
             check=False,
-            env=_environment(),
+            env=environment(),
             stdin=subprocess.DEVNULL,
         )
     except FileNotFoundError:
@@ -70,15 +75,25 @@ def _asked(*args: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def _said(done: subprocess.CompletedProcess[bytes]) -> str:
-    said = done.stderr.decode(errors="replace").strip().splitlines()
-    return said[0] if said else f"git exited with {done.returncode}"
+    return complaint(done.stderr, done.returncode)
+
+
+def complaint(errors: bytes, code: int) -> str:
+    """Why a command failed, in Git's own words."""
+    said = errors.decode(errors="replace").strip().splitlines()
+    return said[0] if said else f"git exited with {code}"
 
 
 def in_repository(workspace: Path) -> bool:
     return any(os.path.lexists(folder / ".git") for folder in (workspace, *workspace.parents))
 
 
-def _environment() -> dict[str, str]:
-    """Without GIT_DIR and the like, which a hook that runs us would have set."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return kept | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+def environment() -> dict[str, str]:
+    """Without GIT_DIR and the like, which a hook that runs us would have set; with a person's
+    choice of settings, which decide what is ignored."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name.startswith("GIT_CONFIG")
+    }
+    return kept | {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
