@@ -104,6 +104,8 @@ def test_a_published_model_tells_its_study(work: Small) -> None:
     told = meta(work, "eurusd_mlp")
     assert (told["study"], told["trial"], told["model_type"]) == ("eurusd_mlp", 4, "mlp")
     assert told["params"] == {"lr": 0.1}
+    kept = why(work.janitor("plan"), "models/hpo_derived/eurusd")
+    assert "best_models/eurusd_mlp_meta.json names it" in kept
 
 
 def test_a_sidecar_of_another_model_is_not_believed(work: Small) -> None:
