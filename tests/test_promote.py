@@ -8,6 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,6 +17,9 @@ import pytest
 
 from artifact_janitor.apply import publish as files
 from artifact_janitor.core import milestone
+from artifact_janitor.core.plan import Step
+from artifact_janitor.sweep import look
+from artifact_janitor.units import DAY
 from tests.real import models
 from tests.real.disks import disk, needs_root, small_disk
 from tests.real.milestones import (
@@ -377,6 +382,13 @@ def test_what_somebody_put_there_by_hand_can_be_chosen(work: Small) -> None:
     assert promoted(work, "best_models/mine.pt").facts["outcome"] == "chosen"
     told = meta(work, "mine")
     assert (told["author"], told["chosen"]) == ("me", True)
+    assert work.janitor("undo").code == 0
+    assert meta(work, "mine") == {"author": "me", "chosen": "maybe"}
+    os.unlink(work.root / "best_models/mine_meta.json")
+    promoted(work, "best_models/mine.pt")
+    assert work.janitor("undo").code == 0
+    assert work.there("best_models/mine.pt")
+    assert not work.there("best_models/mine_meta.json")
     put(work, "trap", "best_models/trap.pt")
     answer = work.janitor("promote", "best_models/trap.pt")
     assert (answer.code, not (models.built() / "sprung").exists()) == (1, True)
@@ -387,7 +399,7 @@ def test_what_can_not_be_demoted(work: Small) -> None:
     assert "there is no milestone" in nothing_done(work, "demote", "nobody", code=2)
     assert "is no milestone" in nothing_done(work, "demote", MODEL, code=2)
     put(work, "other", "best_models/mine.pt")
-    for text in ("no JSON", "[1]", '{"chosen"'):
+    for text in ("no JSON", "[1]", '{"chosen"', '{"chosen": true, "loss": NaN}', '{"x": 1e999}'):
         work.write("best_models/mine_meta.json", text)
         assert "mine_meta.json" in nothing_done(work, "demote", "mine")
     os.unlink(work.root / "best_models/mine_meta.json")
@@ -531,3 +543,15 @@ def test_a_promotion_says_what_it_did(work: Small) -> None:
     assert "chosen no more best_models/champion.pt" in work.said("demote", "champion")
     assert "Taken back: best_models/champion.pt" in work.said("undo")
     assert sys.executable not in said
+
+
+def test_a_plan_that_would_take_a_milestone_is_not_carried_out(work: Small) -> None:
+    """None is ever made: if one were, the step itself would refuse."""
+    promoted(work, MODEL, "--name", "champion")
+    path = "best_models/champion.pt"
+    seen = look(work.settings, time.time_ns() + 90 * DAY, also=[path])
+    artifact = replace(seen.survey.catalogue.by_path[path], protections=())
+    forged = replace(seen.plan, steps=(Step("trash", artifact, ("forged",)),))
+    (outcome,) = work.run(replace(seen, plan=forged)).outcomes
+    assert (outcome.outcome, "never removed" in outcome.why) == ("skipped", True)
+    assert work.there(path)

@@ -147,7 +147,8 @@ def stamp() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def text_of(told: Mapping[str, object]) -> bytes:
+def text_of(told: object) -> bytes:
+    """Raises ValueError for what is no JSON: infinities, say."""
     return json.dumps(told, indent=2, allow_nan=False).encode("ascii") + b"\n"
 
 
@@ -200,6 +201,7 @@ def _read(place: Workplace, path: str) -> dict[str, Any]:
         with os.fdopen(files.open_source(place.ground, name), "rb") as file:
             text = file.read(_META_LIMIT + 1)
         found = json.loads(text) if len(text) <= _META_LIMIT else None
+        text_of(found)  # Python reads NaN and 1e999, and no other program does
     except (StepSkipped, ValueError, RecursionError) as error:
         raise NotPromoted(f"{name} can't be read: {error}", "mend it", name) from error
     if not isinstance(found, dict):

@@ -186,7 +186,7 @@ def _copied(source: int, target: int, size: int, spare: int) -> str:
     free = disk.f_bavail * disk.f_frsize
     what = f"it needs {format_size(size)}, {format_size(free)} are free"
     if size > free:
-        raise StepFailed(what, "make space; the next sweep tries again")
+        raise StepFailed(what, "make space")
     if size + spare > free:  # as it was asked for, and no failure
         raise StepSkipped(f"{what}, and {format_size(spare)} of them are to stay free")
     return digest_of(source, target)

@@ -18,7 +18,7 @@ from artifact_janitor.cli.asking import in_workspace
 from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
 from artifact_janitor.config import Settings
-from artifact_janitor.core.milestone import RULE, SUFFIX, meta_of
+from artifact_janitor.core.milestone import RULE, SUFFIX, is_chosen, meta_of
 from artifact_janitor.core.model import is_within
 from artifact_janitor.core.trainer import DEFAULT
 from artifact_janitor.errors import JanitorError, UsageError
@@ -52,9 +52,7 @@ def promote_command(
     settings = session.settings
     source = _source(session, model)
     mend(settings)
-    with session.progress() as tick:
-        tick("looking at", 0, 1)
-        seen = glance(settings, clock.read().wall)
+    seen = glance(settings, clock.read().wall)
     if (settings.workspace / source).is_dir():
         raise UsageError(f"{source} is a folder", _in_folder(seen, source), source)
     ids = {path: each for whole in seen.wholes.values() for path, each in whole.run_ids.items()}
@@ -132,7 +130,7 @@ def follow(settings: Settings) -> tuple[str, tuple[str, ...]]:
     return found.state, ()
 
 
-SAID = {
+_SAID = {
     "promoted": "promoted",
     "chosen": "chosen again",
     "demoted": "chosen no more",
@@ -142,7 +140,7 @@ SAID = {
 def _told(session: Session, found: Promoted, source: str) -> int:
     state, notes = follow(session.settings)
     found = replace(found, notes=(*found.notes, *notes))
-    session.answer(_of(found, source, state), _lines(found, source))
+    session.answer(_of(found, source, state), _lines(found, source, state))
     return 0
 
 
@@ -159,19 +157,25 @@ def _of(found: Promoted, source: str, state: str) -> dict[str, Any]:
     }
 
 
-def _lines(found: Promoted, source: str) -> Iterator[Text]:
+def _lines(found: Promoted, source: str, state: str) -> Iterator[Text]:
     path = (shown(found.path), "bold")
     if found.outcome == "same":
         is_same = found.path != source
         what = f" is a milestone already: {shown(source)} is the same model" if is_same else ""
-        yield line(path, what or " is so already", ": nothing is done")
-        return
-    size = found.told.get("bytes")
-    of = f" · {format_size(size)}" if isinstance(size, int) else ""
-    yield line((SAID[found.outcome], "bold"), " ", path, of, *_from(found))
+        yield line(path, what or " is so already", "; it is left as it is")
+    else:
+        size = found.told.get("bytes")
+        of = f" · {format_size(size)}" if isinstance(size, int) else ""
+        yield line((_SAID[found.outcome], "bold"), " ", path, of, *_from(found))
+    if state == "done":
+        yield line((f"  .gitignore follows: Git {_GIT[is_chosen(found.told)]} it", "dim"))
     for note in found.notes:
         yield line(("  note: " + shown(note), "dim"))
-    yield line("Take it back: ", (f"janitor undo {found.sweep}", "bold"))
+    if found.sweep:
+        yield line("Take it back: ", (f"janitor undo {found.sweep}", "bold"))
+
+
+_GIT = {True: "keeps", False: "ignores"}
 
 
 def _from(found: Promoted) -> Iterator[str]:
