@@ -199,6 +199,13 @@ def test_what_a_sidecar_says_need_not_make_sense(work: Small) -> None:
     assert listed(work)[BY_HAND]["study"] == ""
 
 
+def test_what_a_person_told_of_a_milestone(work: Small) -> None:
+    put(work, "other", "best_models/released.pt")
+    work.write("best_models/released_meta.json", json.dumps({"run": RUN, "released": "2026-09-01"}))
+    found = listed(work)["best_models/released.pt"]
+    assert (found["chosen"], found["run"], found["run_is"]) == (False, RUN, "there")
+
+
 def test_an_empty_workspace_is_left_empty(tmp_path: Path) -> None:
     work = Small(tmp_path)
     work.configure(FREE)

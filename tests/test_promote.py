@@ -482,10 +482,11 @@ def test_what_was_changed_since_stays(work: Small, suffix: str) -> None:
     content = file.read_bytes()
     os.link(file, work.root / "held")  # so that no other file gets its inode
     for how in ("written to", "replaced", "removed"):
-        work.write("best_models/new", content).rename(file)
         if how == "written to":
             file.write_bytes(content + b"\n")
-        elif how == "removed":
+        elif how == "replaced":
+            work.write("best_models/new", content).rename(file)
+        else:
             file.unlink()
         before = snapshot(work.root / "best_models")
         answer = work.janitor("undo")

@@ -152,10 +152,10 @@ def _said(every: Iterable[Mapping[str, Any]], key: str) -> str:
 
 
 def _run(files: Iterable[File], every: Iterable[Mapping[str, Any]]) -> str:
-    """The run that holds a copy, else the one that is told of."""
+    """The run that holds a copy, else the one that is told of: people write its path alone."""
     inside = next((each.unit for each in files if each.kind in RUNS), "")
     told = (each.get("run") for each in every)
-    paths = (each.get("path") if isinstance(each, Mapping) else None for each in told)
+    paths = (each.get("path") if isinstance(each, Mapping) else each for each in told)
     return inside or next((each for each in paths if isinstance(each, str)), "")
 
 
