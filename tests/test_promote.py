@@ -91,6 +91,7 @@ def test_a_model_of_a_run_becomes_a_milestone(work: Small) -> None:
     assert work.leftovers() == []
     commands = [each["command"] for each in work.janitor("history").rows("sweeps")]
     assert commands == ["rule", "promote"]
+    assert all(each["ended"] for each in work.janitor("history").rows("sweeps"))
 
 
 def test_what_nobody_knows_is_not_invented(work: Small) -> None:
@@ -156,6 +157,7 @@ def test_a_run_whose_name_is_no_text_is_kept_too(tmp_path: Path) -> None:
     os.rename(work.root / RUN, os.fsencode(work.root / odd))
     promoted(work, f"{odd}/models/best_model.pt", "--name", "odd")
     assert meta(work, "odd")["run"]["path"] == odd
+    assert meta(work, "odd")["source"] == f"{odd}/models/best_model.pt"
     assert work.janitor("plan").rows("steps") == []
 
 
@@ -217,6 +219,7 @@ def test_what_is_no_safe_model_is_refused(work: Small) -> None:
         assert f"{MODEL} is not promoted: " in said
         assert BAD[name] in said
         assert not (models.built() / "sprung").exists()
+    assert not work.there("best_models"), "a folder that was made for nothing is none"
     put(work, "strange", MODEL)
     promoted(work)  # of no format of ours, and safe
 
