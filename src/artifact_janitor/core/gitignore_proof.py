@@ -117,11 +117,9 @@ def _clashes(seen: Seen, meant: Means | None) -> Iterator[Finding]:
         yield _defeated(seen, own)
     elif meant == "keep" and new.ignored:
         yield _swallowed(seen)
-    elif meant == "keep" and own.ignored and seen.exists and not seen.firm:
+    elif own.ignored and not new.ignored and seen.exists and not (meant == "keep" and seen.firm):
         yield _returned(seen)
-    elif meant not in ("ignore", "keep") and own.ignored and not new.ignored and seen.exists:
-        yield _returned(seen)
-    elif meant not in ("ignore", "keep") and new.ignored and not own.ignored:
+    elif new.ignored and not own.ignored and meant != "ignore":
         yield _unexpected(seen)
 
 
