@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import shutil
@@ -137,7 +138,8 @@ class _Look:
         """Samples of all rules; and what a person brings back by one, be it in a folder that is
         closed as a whole."""
         made = proof.probes(self.sight.rules, self.own, self.settings.folders.for_git)
-        there = [each for each in self._brought_back() if each not in made]
+        known = (*self._brought_back(), *_wished(self.repo.workspace, self.sight.rules))
+        there = [each for each in dict.fromkeys(known) if each not in made]
         base = self.repo.workspace
         real = [each for each in made if os.path.lexists(base / each)]
         tracked = git.listed(self.repo, "--", *(f"./{each}" for each in (*made, *there)))
@@ -151,6 +153,19 @@ class _Look:
             if line.startswith("!") and "/" in pattern and "**" not in pattern:
                 for path in glob.glob(pattern, root_dir=base)[:_FEW]:
                     yield from _files(base, path)
+
+
+def _wished(base: Path, policy: Iterable[Rule]) -> Iterator[str]:
+    """What there is of what shall not be ignored by accident."""
+    for each in policy:
+        pattern = each.text.removeprefix("!/")
+        folder, deep, name = pattern.partition("/**/")
+        if each.means == "wish" and deep:
+            for above, _, names in os.walk(base / folder):
+                inside = os.path.relpath(above, base)
+                yield from (f"{inside}/{found}" for found in fnmatch.filter(names, name))
+        elif each.means == "wish":
+            yield from glob.glob(pattern, root_dir=base)
 
 
 def _files(base: Path, path: str) -> Iterator[str]:
