@@ -222,6 +222,11 @@ class Judge:
             world = self._worlds[name]
             _put(world.tree, f"{world.prefix}{path}" if inside else path, content)
 
+    def make(self, folder: str) -> None:
+        """So that Git knows that this is a folder, and says which rule brings it back."""
+        for world in self._worlds.values():
+            (world.tree / f"{world.prefix}{folder}").mkdir(parents=True, exist_ok=True)
+
     def verdicts(self, paths: Sequence[str]) -> dict[str, list[Verdict]]:
         """What each world says of each path; a folder has "/" at its end."""
         running = {name: self._asked(world, paths) for name, world in self._worlds.items()}
