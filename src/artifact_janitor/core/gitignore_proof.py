@@ -96,7 +96,9 @@ def misplaced(every: Iterable[Seen], means: Mapping[str, Means]) -> list[Finding
     """Tracked files that the policy ignores. They stay tracked: untracking is a person's."""
     found = (each for each in every if each.tracked and _meant(each, means) == "ignore")
     hint = "keep it with [gitignore] keep; or untrack it as docs/how-to/gitignore.md says"
-    return [Finding("tracked", each.path, _TRACKED, hint, rule=each.want.pattern) for each in found]
+    return _summed(
+        Finding("tracked", each.path, _TRACKED, hint, rule=each.want.pattern) for each in found
+    )
 
 
 _TRACKED = "is tracked, though the policy ignores it"

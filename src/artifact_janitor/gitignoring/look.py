@@ -13,7 +13,14 @@ from artifact_janitor.apply import gitignore as file
 from artifact_janitor.apply.gitignore import Found
 from artifact_janitor.config import Settings
 from artifact_janitor.core.gitignore import FILE, Change, Flaw, change
-from artifact_janitor.core.gitignore_rules import MODELS_TOO, WEIGHTS, Rule, rules
+from artifact_janitor.core.gitignore_rules import (
+    MODELS_TOO,
+    WEIGHTS,
+    Places,
+    Rule,
+    escaped,
+    rules,
+)
 from artifact_janitor.errors import JanitorError, StepSkipped
 from artifact_janitor.observe import git_rules as git
 from artifact_janitor.observe.git import GitUnknown, distrust
@@ -65,8 +72,8 @@ def look(settings: Settings, index: str = "") -> Sight | None:
         if repo is None:
             return None
         large = _large(repo, settings.gitignore.max_size, index)
-        endings = (*WEIGHTS, *MODELS_TOO)
-        tracked = frozenset(git.tracked_models(repo, endings)) - {path for path, _ in large}
+        models = _models(repo, settings.folders.for_git)
+        tracked = frozenset(models) - {path for path, _ in large}
     except GitUnknown as error:
         raise trouble(settings, str(error)) from error
     chosen, others = _chosen(settings, tracked)
@@ -82,6 +89,13 @@ def look(settings: Settings, index: str = "") -> Sight | None:
     if isinstance(made, Flaw):
         return Sight(repo, found, policy, None, made, tracked, large)
     return Sight(repo, found, policy, made, None, tracked, large)
+
+
+def _models(repo: Repository, places: Places) -> list[str]:
+    """The tracked ones. What may be anything else counts only where models are."""
+    folders = (places.models, places.best_models)
+    inside = (f":(icase,glob){escaped(each)}/**/{end}" for each in folders for end in MODELS_TOO)
+    return git.listed(repo, "--", *(f":(icase){each}" for each in WEIGHTS), *inside)
 
 
 def trouble(settings: Settings, why: str) -> GitTrouble:

@@ -48,7 +48,8 @@ def prove(settings: Settings, sight: Sight) -> Proof:
 def judged(sight: Sight, every: Sequence[Seen]) -> Proof:
     """What follows from Git's verdicts."""
     means = proof.meanings(sight.rules)
-    ours = (each for each in every if each.path not in sight.tracked)
+    told = sight.tracked | {path for path, _ in sight.large}
+    ours = (each for each in every if each.path not in told)
     others = (*proof.misplaced(ours, means), *proof.accidents(every, means))
     return Proof(tuple(proof.conflicts(every, means)), others, len(every))
 
