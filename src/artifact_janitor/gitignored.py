@@ -99,15 +99,17 @@ def undo(place: Workplace, sweep: str, step: Step) -> None:
 def recover(place: Workplace, sweep: str, now: int) -> Iterator[str]:
     """Settle what a killed janitor was about to write or to take back. The lock is held."""
     for step in place.journal.steps(sweep):
-        if step.kind != "gitignore" or step.state != "intended":
+        if step.kind != "gitignore" or step.state not in ("intended", "done"):
             continue
         meant = step if step.about is None else place.journal.step(step.about)
         marks, there = marks_of(meant), ""
         with suppress(StepSkipped):
             there = _digest(file.read(place.ground).content)
         arrived = there == (marks.now if step.about is None else marks.was)
-        if arrived and step.about is not None:
+        if step.about is not None and (arrived or step.state == "done"):
             place.journal.turn(step.about, "undone")
+        if step.state == "done":
+            continue
         place.journal.settle(step.id, "done" if arrived else "skipped", "interrupted", now)
         if arrived:
             yield f"{FILE} {'was written' if step.about is None else 'is back'}"

@@ -96,7 +96,9 @@ def misplaced(every: Iterable[Seen], means: Mapping[str, Means]) -> list[Finding
     """Tracked files that the policy ignores. They stay tracked: untracking is a person's."""
     found = (each for each in every if each.tracked and _meant(each, means) == "ignore")
     hint = "keep it with [gitignore] keep; or untrack it as docs/how-to/gitignore.md says"
-    return [Finding("tracked", each.path, _TRACKED, hint, rule=each.want.pattern) for each in found]
+    return _summed(
+        Finding("tracked", each.path, _TRACKED, hint, rule=each.want.pattern) for each in found
+    )
 
 
 _TRACKED = "is tracked, though the policy ignores it"
@@ -117,11 +119,9 @@ def _clashes(seen: Seen, meant: Means | None) -> Iterator[Finding]:
         yield _defeated(seen, own)
     elif meant == "keep" and new.ignored:
         yield _swallowed(seen)
-    elif meant == "keep" and own.ignored and seen.exists and not seen.firm:
+    elif own.ignored and not new.ignored and seen.exists and not (meant == "keep" and seen.firm):
         yield _returned(seen)
-    elif meant not in ("ignore", "keep") and own.ignored and not new.ignored and seen.exists:
-        yield _returned(seen)
-    elif meant not in ("ignore", "keep") and new.ignored and not own.ignored:
+    elif new.ignored and not own.ignored and meant != "ignore":
         yield _unexpected(seen)
 
 

@@ -13,7 +13,14 @@ from artifact_janitor.apply import gitignore as file
 from artifact_janitor.apply.gitignore import Found
 from artifact_janitor.config import Settings
 from artifact_janitor.core.gitignore import FILE, Change, Flaw, change
-from artifact_janitor.core.gitignore_rules import MODELS_TOO, WEIGHTS, Rule, rules
+from artifact_janitor.core.gitignore_rules import (
+    MODELS_TOO,
+    WEIGHTS,
+    Places,
+    Rule,
+    escaped,
+    rules,
+)
 from artifact_janitor.errors import JanitorError, StepSkipped
 from artifact_janitor.observe import git_rules as git
 from artifact_janitor.observe.git import GitUnknown, distrust
@@ -46,7 +53,7 @@ class Sight:
     change: Change | None
     flaw: Flaw | None = None
     tracked: frozenset[str] = frozenset()
-    """Models that Git tracks."""
+    """Models that Git tracks, and that nobody calls anything but chosen."""
     large: tuple[tuple[str, int], ...] = ()
     """What is about to be committed, and is too large, with its bytes."""
 
@@ -65,11 +72,13 @@ def look(settings: Settings, index: str = "") -> Sight | None:
         if repo is None:
             return None
         large = _large(repo, settings.gitignore.max_size, index)
-        endings = (*WEIGHTS, *MODELS_TOO)
-        tracked = frozenset(git.tracked_models(repo, endings)) - {path for path, _ in large}
+        models = _models(repo, settings.folders.for_git)
+        tracked = frozenset(models) - {path for path, _ in large}
     except GitUnknown as error:
         raise trouble(settings, str(error)) from error
-    policy = tuple(rules(settings.gitignore, settings.folders.for_git, _chosen(settings, tracked)))
+    chosen, others = _chosen(settings, tracked)
+    tracked -= others
+    policy = tuple(rules(settings.gitignore, settings.folders.for_git, chosen))
     try:
         found = file.read(ground_of(settings))
     except StepSkipped as error:
@@ -80,6 +89,13 @@ def look(settings: Settings, index: str = "") -> Sight | None:
     if isinstance(made, Flaw):
         return Sight(repo, found, policy, None, made, tracked, large)
     return Sight(repo, found, policy, made, None, tracked, large)
+
+
+def _models(repo: Repository, places: Places) -> list[str]:
+    """The tracked ones. What may be anything else counts only where models are."""
+    folders = (places.models, places.best_models)
+    inside = (f":(icase,glob){escaped(each)}/**/{end}" for each in folders for end in MODELS_TOO)
+    return git.listed(repo, "--", *(f":(icase){each}" for each in WEIGHTS), *inside)
 
 
 def trouble(settings: Settings, why: str) -> GitTrouble:
@@ -96,16 +112,18 @@ def _large(repo: Repository, most: int, index: str) -> tuple[tuple[str, int], ..
     return tuple((path, size) for path, size in sorted(sizes.items()) if size > most)
 
 
-def _chosen(settings: Settings, tracked: Iterable[str]) -> set[str]:
-    """Milestones: what Git tracks, and what its own ``_meta.json`` calls chosen, or not."""
+def _chosen(settings: Settings, tracked: Iterable[str]) -> tuple[set[str], set[str]]:
+    """Milestones: what Git tracks, or its own ``_meta.json`` calls chosen; and what that says is
+    none."""
     by_folder: dict[str, list[str]] = {}
     for path in tracked:
         by_folder.setdefault(path.rpartition("/")[0], []).append(path)
     few = {path for paths in by_folder.values() if len(paths) <= MANY for path in paths}
     (folder,) = settings.folders.best_models
     said = dict(_said(settings.workspace, folder))
-    chosen = few | {path for path, yes in said.items() if yes}
-    return {path for path in chosen if said.get(path, True) and path.isprintable()}
+    others = {path for path, yes in said.items() if not yes}
+    chosen = (few | {path for path, yes in said.items() if yes}) - others
+    return {path for path in chosen if path.isprintable()}, others
 
 
 def _said(workspace: Path, folder: str) -> Iterator[tuple[str, bool]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,16 +42,26 @@ def prove(settings: Settings, sight: Sight) -> Proof:
     """Ask Git about the file as it would be. Raises GitTrouble."""
     if sight.change is None:
         return Proof()
-    try:
-        with _scratch(settings) as folder:
-            judge = Judge(sight.repo, folder, _contents(sight, sight.change))
-            every = [*_Look(settings, sight, sight.change, judge).all()]
-    except GitUnknown as error:
-        raise trouble(settings, str(error)) from error
+    return judged(sight, looked_at(settings, sight, sight.change))
+
+
+def judged(sight: Sight, every: Sequence[Seen]) -> Proof:
+    """What follows from Git's verdicts."""
     means = proof.meanings(sight.rules)
-    ours = (each for each in every if each.path not in sight.tracked)
+    told = sight.tracked | {path for path, _ in sight.large}
+    ours = (each for each in every if each.path not in told)
     others = (*proof.misplaced(ours, means), *proof.accidents(every, means))
     return Proof(tuple(proof.conflicts(every, means)), others, len(every))
+
+
+def looked_at(settings: Settings, sight: Sight, made: Change) -> list[Seen]:
+    """What Git says of each path under the three sets of rules. Raises GitTrouble."""
+    try:
+        with _scratch(settings) as folder:
+            judge = Judge(sight.repo, folder, _contents(sight, made))
+            return [*_Look(settings, sight, made, judge).all()]
+    except GitUnknown as error:
+        raise trouble(settings, str(error)) from error
 
 
 @contextmanager
@@ -137,9 +148,13 @@ class _Look:
         """Samples of all rules; and what a person brings back by one, be it in a folder that is
         closed as a whole."""
         made = proof.probes(self.sight.rules, self.own, self.settings.folders.for_git)
-        there = [each for each in self._brought_back() if each not in made]
+        known = (*self._brought_back(), *_wished(self.repo.workspace, self.sight.rules))
+        there = [each for each in dict.fromkeys(known) if each not in made]
         base = self.repo.workspace
         real = [each for each in made if os.path.lexists(base / each)]
+        for each in (*real, *there):
+            if _is_folder(base / each):  # by its name alone Git can't know
+                self.judge.make(each)
         tracked = git.listed(self.repo, "--", *(f"./{each}" for each in (*made, *there)))
         yield from self._seen([each for each in made if each not in real], tracked, exist=False)
         yield from self._seen([*real, *there], tracked)
@@ -149,17 +164,24 @@ class _Look:
         for line in self.own.split("\n"):
             pattern = line.strip().removeprefix("!").strip("/")
             if line.startswith("!") and "/" in pattern and "**" not in pattern:
-                for path in glob.glob(pattern, root_dir=base)[:_FEW]:
-                    yield from _files(base, path)
+                yield from glob.glob(pattern, root_dir=base)[:_FEW]
 
 
-def _files(base: Path, path: str) -> Iterator[str]:
-    """The path, or the files in it."""
-    if not (base / path).is_dir():
-        yield path
-        return
-    with suppress(OSError), os.scandir(base / path) as entries:
-        yield from (f"{path}/{each.name}" for each in entries if each.is_file())
+def _wished(base: Path, policy: Iterable[Rule]) -> Iterator[str]:
+    """What there is of what shall not be ignored by accident."""
+    for each in policy:
+        pattern = each.text.removeprefix("!/")
+        folder, deep, name = pattern.partition("/**/")
+        if each.means == "wish" and deep:
+            for above, _, names in os.walk(base / folder):
+                inside = os.path.relpath(above, base)
+                yield from (f"{inside}/{found}" for found in fnmatch.filter(names, name))
+        elif each.means == "wish":
+            yield from glob.glob(pattern, root_dir=base)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _loose(settings: Settings, policy: Iterable[Rule]) -> set[str]:

@@ -61,12 +61,12 @@ def planned(settings: Settings, journal: Journal | None) -> tuple[Step | None, l
 
 def _held(sight: Sight, proof: Proof, journal: Journal | None) -> Iterable[Refusal]:
     """What forbids a change; with a `journal` also that a person took the last one back."""
-    for each in refusals(sight, proof):
-        yield _refusal(each)
+    found = [_refusal(each) for each in refusals(sight, proof)]
+    yield from found
     if sight.drifts and (what := sight.repo.underway):
         yield Refusal("gitignore", f"{FILE} waits: Git is in the middle of {what}", "", "gitignore")
     last = gitignored.last(journal)
-    if last and last.state == "undone":
+    if last and last.state == "undone" and not found:
         hint = "janitor gitignore sync"
         yield Refusal("gitignore", f"{FILE}: {UNDONE}", hint, "gitignore", FILE)
 

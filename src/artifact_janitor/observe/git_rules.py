@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,10 +94,6 @@ def listed(repo: Repository, *options: str) -> list[str]:
     """Paths in the workspace as ``git ls-files`` names them."""
     said = asked(repo.workspace, "ls-files", "-z", *options)
     return [os.fsdecode(each) for each in said.split(b"\0") if each]
-
-
-def tracked_models(repo: Repository, endings: Iterable[str]) -> list[str]:
-    return listed(repo, "--", *(f":(icase){each}" for each in endings))
 
 
 def rule_files(repo: Repository) -> list[str]:
@@ -221,6 +217,11 @@ class Judge:
         for name in ("alone", "new"):
             world = self._worlds[name]
             _put(world.tree, f"{world.prefix}{path}" if inside else path, content)
+
+    def make(self, folder: str) -> None:
+        """So that Git knows that this is a folder, and says which rule brings it back."""
+        for world in self._worlds.values():
+            (world.tree / f"{world.prefix}{folder}").mkdir(parents=True, exist_ok=True)
 
     def verdicts(self, paths: Sequence[str]) -> dict[str, list[Verdict]]:
         """What each world says of each path; a folder has "/" at its end."""

@@ -93,9 +93,9 @@ def sync_lines(done: Synced) -> Iterator[Text]:
         case "nothing":
             yield line((f"{FILE} says what the policy says", "bold"), ": nothing to do")
         case "done":
-            for text in done.diff[2:]:
-                yield line((shown(text), _style(text)))
-            yield line((f"Wrote {FILE}", "bold"), f" · {done.why}")
+            more, less = (sum(each.startswith(sign) for each in done.diff[2:]) for sign in "+-")
+            counts = f" · {plural(more, 'new line')}, {less} gone"
+            yield line((f"Wrote {FILE}", "bold"), counts)
             yield line("Take it back: ", (f"janitor undo {done.sweep}", "bold"))
         case _:
             yield line(("Nothing was written", "bold yellow"))
