@@ -20,7 +20,7 @@ from typer.models import ArgumentInfo, OptionInfo
 from artifact_janitor.cli.app import COMMANDS
 from artifact_janitor.cli.options import OPTIONS
 from artifact_janitor.config.commented import toml
-from artifact_janitor.config.schema import PREFIX, UNVALIDATED, Schema
+from artifact_janitor.config.schema import PREFIX, Schema
 from artifact_janitor.config.table import Table
 
 HERE = Path(__file__).parent / "reference"
@@ -78,7 +78,7 @@ def pages() -> dict[str, str]:
 
 def config_page() -> str:
     tables = [_table(name, *found) for name, found in tables_of_schema().items()]
-    return "\n".join([CONFIG.format(made=MADE), *tables, _later(), _environment()])
+    return "\n".join([CONFIG.format(made=MADE), *tables, _environment()])
 
 
 def tables_of_schema() -> dict[str, tuple[str, type[Table]]]:
@@ -124,14 +124,6 @@ def _inner(field: FieldInfo) -> str:
             )
             return " Its keys: " + ", ".join(keys) + "."
     return ""
-
-
-def _later() -> str:
-    """What is known and not carried out: never half obeyed."""
-    tables = ", ".join(f"`{name}`" for name in UNVALIDATED)
-    lines = ["## Not in this version yet\n"]
-    lines.append(_listed(f"The tables {tables}: noted by `janitor plan`, and not acted on."))
-    return "\n".join([*lines, ""])
 
 
 def _environment() -> str:

@@ -14,7 +14,7 @@ import pytest
 from artifact_janitor.config import Archive, Folders, Settings, load, sample
 from artifact_janitor.config.checks import TABLES
 from artifact_janitor.config.folders import FILES, SEVERAL
-from artifact_janitor.config.schema import UNVALIDATED, FolderTable, Schema
+from artifact_janitor.config.schema import FolderTable, Schema
 from artifact_janitor.core.policy import Best, Disk, Policy, Safety
 from artifact_janitor.errors import ConfigError
 from artifact_janitor.units import DAY, HOUR
@@ -151,12 +151,6 @@ def test_archives_may_lie_elsewhere(tmp_path: Path) -> None:
     assert settings(tmp_path, text.format("./.janitor/archive")).archive.store == ".janitor/archive"
     given = {"JANITOR_ARCHIVE__LEVEL": "19", "JANITOR_ARCHIVE__STORE": "/a"}
     assert settings(tmp_path, text.format("b"), given).archive == Archive("/a", 19)
-
-
-@pytest.mark.parametrize("table", UNVALIDATED)
-def test_tables_of_later_versions_are_noted(tmp_path: Path, table: str) -> None:
-    read = settings(tmp_path, f'[{table}]\nanything = {{ at = ["all"] }}')
-    assert read.notes == (f"[{table}] is not acted on by this version",)
 
 
 def test_an_early_purge_without_a_limit_is_noted(tmp_path: Path) -> None:
@@ -357,7 +351,7 @@ def test_the_core_and_the_schema_know_the_same_words() -> None:
     for name, value in tables.items():
         known = {each.name for each in dataclasses.fields(value)}
         assert set(TABLES[name].model_fields) == known
-    assert set(Schema.model_fields) == {*TABLES, *UNVALIDATED}
+    assert set(Schema.model_fields) == {*TABLES}
 
 
 def test_only_folders_of_runs_and_logs_may_be_lists(tmp_path: Path) -> None:

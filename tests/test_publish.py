@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import sqlite3
 import time
@@ -18,6 +19,7 @@ from artifact_janitor.apply import publish as files
 from artifact_janitor.core.model import Pin
 from artifact_janitor.core.plan import PUBLISH
 from artifact_janitor.errors import StepFailed
+from artifact_janitor.journal.file import FORMATS, WITH_PUBLICATIONS
 from artifact_janitor.sweep import mend
 from tests.real import models
 from tests.real.disks import disk, needs_root, small_disk
@@ -469,9 +471,10 @@ def test_a_journal_of_an_older_format_is_brought_up_to_date(work: Small) -> None
     one(work)
     path = work.root / ".janitor/journal.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        db.execute("DROP TABLE publication")
-        db.execute(f"PRAGMA user_version = {version - 1}")
+        before = WITH_PUBLICATIONS - 1
+        for table in re.findall(r"CREATE TABLE (\w+)", "".join(FORMATS[before:])):
+            db.execute(f"DROP TABLE {table}")
+        db.execute(f"PRAGMA user_version = {before}")
     assert work.janitor("history").code == 0
     assert one(work, "other", "k2").outcome == "published"
     assert [step.do for step in work.journal().steps("pub-2")] == ["trash", PUBLISH]

@@ -19,6 +19,7 @@ from itertools import chain, groupby
 from artifact_janitor import clock, expiring
 from artifact_janitor.apply import trash
 from artifact_janitor.apply.mlflow import forget
+from artifact_janitor.config import NEVER_REMOVED
 from artifact_janitor.core.model import Trashed, is_within
 from artifact_janitor.core.plan import Plan, Step
 from artifact_janitor.core.slimming import SLIM
@@ -298,6 +299,8 @@ class Execution:
         moment, settings = self._moment(), self.place.settings
         if step.stored:
             return expiring.objection(settings, step.stored)
+        if step.artifact.kind in NEVER_REMOVED:
+            return f"a {step.artifact.kind} is never removed"
         why = recheck.objection(step.artifact, self.survey.contents[step.path], moment)
         catalogue, slims = self.survey.catalogue, step.do == SLIM
         why = why or recheck.life_around(step.artifact, catalogue, moment, slims=slims)

@@ -20,19 +20,23 @@ from artifact_janitor.observe.tree import entry_of
 from artifact_janitor.workplace import store_of
 
 
-def archives_in(settings: Settings, journal: Journal, now: int) -> tuple[Stored, ...]:
+def archives_in(
+    settings: Settings, journal: Journal, now: int, *, every: bool = False
+) -> tuple[Stored, ...]:
     """All archives of the index that are there. Only of those that a policy may let go by their
-    date more than that is read; what can't be known of one protects it."""
-    return tuple(_found(settings, [each for each in journal.archives.all() if each.digest], now))
+    date more than that is read, unless of `every`; what can't be known of one protects it."""
+    indexed = [each for each in journal.archives.all() if each.digest]
+    return tuple(_found(settings, indexed, now, every=every))
 
 
-def _found(settings: Settings, indexed: Iterable[Archived], now: int) -> Iterator[Stored]:
+def _found(
+    settings: Settings, indexed: Iterable[Archived], now: int, *, every: bool
+) -> Iterator[Stored]:
     for each in indexed:
         with suppress(OSError):  # it is gone, which `janitor verify` tells
             stored = _seen(settings, each)
-            yield (
-                _read(settings, each, stored) if is_old(stored, settings.policies, now) else stored
-            )
+            reads = every or is_old(stored, settings.policies, now)
+            yield _read(settings, each, stored) if reads else stored
 
 
 def _seen(settings: Settings, archived: Archived) -> Stored:

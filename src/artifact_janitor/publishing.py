@@ -26,7 +26,7 @@ from artifact_janitor.core.gate import Goal, Mode, judge
 from artifact_janitor.core.model import is_within
 from artifact_janitor.core.plainly import plainly
 from artifact_janitor.core.plan import PUBLISH
-from artifact_janitor.errors import Locked, StepFailed, StepSkipped
+from artifact_janitor.errors import JanitorError, Locked, StepFailed, StepSkipped
 from artifact_janitor.journal import Intent, Move, Publication, Step
 from artifact_janitor.observe import liveness, recheck, weights
 from artifact_janitor.observe.examine import fingerprint_of
@@ -201,29 +201,51 @@ def _verify(place: Workplace, offer: Offer, model: Staged) -> None:
 
 def _placed(place: Workplace, sweep: str, offer: Offer, fresh: tuple[Staged, Staged]) -> Published:
     """Under the lock."""
-    ground, journal, model = place.ground, place.journal, fresh[1]
-    coming = _coming(fresh, (sidecar_name(offer.target), offer.target))
+    model = fresh[1]
+    coming = coming_to(fresh, (sidecar_name(offer.target), offer.target))
     old = _old(place, sweep, offer.target)
     intent = Intent(
         PUBLISH, "model", offer.target, model.bytes, reasons=offer.reasons, moves=coming
     )
     about = Publication(0, None, offer.target, offer.key, model.digest, offer.mark, "passed")
-    written = journal.intend_publication(sweep, intent, old, about, clock.read().wall)
-    before = _mtime_around(place, offer.target)
     try:
-        files.carry_out(ground, files.changes(coming, old.moves if old else ()))
-    except (StepSkipped, StepFailed) as error:
-        files.unmake(ground, offer.target)
-        state: Literal["skipped", "failed"] = (
+        step = bring(place, sweep, intent, old, about)
+    except NotBrought as error:
+        return Published(error.state, error.message, model.digest, error.step)
+    place.journal.unpin(offer.target, BY_UNDO)
+    return Published("published", "", model.digest, step)
+
+
+class NotBrought(StepFailed):
+    """All is as it was before, and `step` says so in the journal."""
+
+    def __init__(self, error: JanitorError, step: int) -> None:
+        super().__init__(error.message, error.hint, error.path)
+        self.state: Literal["skipped", "failed"] = (
             "skipped" if isinstance(error, StepSkipped) else "failed"
         )
-        settle_both(place, written, state, error.message)
-        return Published(state, error.message, model.digest, written.step)
-    after = _mtime_around(place, offer.target)
-    noted = [replace(each, parent_before=before, parent_after=after) for each in coming]
+        self.step = step
+
+
+def bring(
+    place: Workplace, sweep: str, intent: Intent, old: Intent | None, about: Publication
+) -> int:
+    """Let files that wait take their place, and what is there go to the trash: under the lock,
+    and written down before and after. The number of the step; raises NotBrought."""
+    ground = place.ground
+    written = place.journal.intend_publication(sweep, intent, old, about, clock.read().wall)
+    before = _mtime_around(place, intent.path)
+    try:
+        files.carry_out(ground, files.changes(intent.moves, old.moves if old else ()))
+    except (StepSkipped, StepFailed) as error:
+        files.unmake(ground, intent.path)
+        not_brought = NotBrought(error, written.step)
+        settle_both(place, written, not_brought.state, error.message)
+        raise not_brought from error
+    after = _mtime_around(place, intent.path)
+    noted = [replace(each, parent_before=before, parent_after=after) for each in intent.moves]
     settle_both(place, written, "done", "", noted)
-    journal.unpin(offer.target, BY_UNDO)
-    return Published("published", "", model.digest, written.step)
+    return written.step
 
 
 def _mtime_around(place: Workplace, target: str) -> int:
@@ -235,7 +257,8 @@ def _mtime_around(place: Workplace, target: str) -> int:
         return 0
 
 
-def _coming(fresh: Sequence[Staged], names: Sequence[str]) -> tuple[Move, ...]:
+def coming_to(fresh: Sequence[Staged], names: Sequence[str]) -> tuple[Move, ...]:
+    """The renames by which files that wait take their places."""
     both = zip(fresh, names, strict=True)
     return tuple(Move(each.path, name, each.dev, each.ino) for each, name in both)
 
@@ -256,12 +279,12 @@ def _old(place: Workplace, sweep: str, target: str) -> Intent | None:
                 raise StepSkipped(f"{name} is open for writing")
     size = sum(each.st_blocks * 512 for each in found.values())
     mark = fingerprint_of(recheck.read(place.settings.workspace, next(iter(found))))
-    moves = _leaving(place, sweep, found)
+    moves = leaving(place, sweep, found)
     reasons = ("another model takes its place",)
     return Intent("trash", "model", next(iter(found)), size, size, mark, reasons, moves=moves)
 
 
-def _leaving(place: Workplace, sweep: str, names: Iterable[str]) -> tuple[Move, ...]:
+def leaving(place: Workplace, sweep: str, names: Iterable[str]) -> tuple[Move, ...]:
     """One sweep may take two models from one place, one after the other."""
     tries = chain((sweep,), (f"{sweep}.{number}" for number in count(2)))
     every = (trash.moves_for(place.ground, name, names) for name in tries)
@@ -307,7 +330,7 @@ def _remember(
 
 
 def unpublish(place: Workplace, sweep: str, step: Step) -> None:
-    """Take a publication back: the model goes to the trash, and what was there before returns.
+    """Take a publication back: what came goes to the trash, and what was there before returns.
 
     Raises StepFailed where that can't be, and changes nothing.
     """
@@ -319,20 +342,20 @@ def unpublish(place: Workplace, sweep: str, step: Step) -> None:
         ours = journal.moves(step.id)
         if not files.stand(ground, ours):
             hint = "undo first what was published later: janitor history"
-            raise StepFailed(f"another model is at {step.path} by now", hint)
+            raise StepFailed(f"another {step.kind} is at {step.path} by now", hint)
         back = _back(place, done)
         names = [move.target for move in reversed(ours)]
-        leaving = _leaving(place, sweep, names)
-        undo = Intent("undo", "model", step.path, step.bytes, about=step.id, moves=back)
+        going = leaving(place, sweep, names)
+        undo = Intent("undo", step.kind, step.path, step.bytes, about=step.id, moves=back)
         size = sum(ground.stat(name).st_blocks * 512 for name in names)
-        mark = fingerprint_of(recheck.read(place.settings.workspace, step.path))
-        reasons = ("its publication was undone",)
-        gone = Intent("trash", "model", step.path, size, size, mark, reasons, moves=leaving)
+        mark = fingerprint_of(recheck.read(place.settings.workspace, names[0]))
+        reasons = (f"undone: {step.do}",)
+        gone = Intent("trash", step.kind, names[0], size, size, mark, reasons, moves=going)
         about = Publication(0, None, step.path, "", "", "", "passed")
         written = journal.intend_publication(sweep, undo, gone, about, clock.read().wall)
         untouched = _mtime_around(place, step.path) == ours[0].parent_after
         try:
-            files.carry_out(ground, files.changes(back, leaving))
+            files.carry_out(ground, files.changes(back, going))
         except (StepSkipped, StepFailed) as error:
             settle_both(place, written, "failed", error.message)
             raise
@@ -346,9 +369,10 @@ def _back(place: Workplace, done: Publication) -> tuple[Move, ...]:
     """What returns: the sidecar first, as always."""
     if done.replaced is None:
         return ()
+    before = "what was there before"
     if place.journal.step(done.replaced).state == "purged":
-        raise StepFailed("the model that was there before was purged: it left the trash for good")
+        raise StepFailed(f"{before} was purged: it left the trash for good")
     moves = place.journal.moves(done.replaced)
     if not all(place.ground.has(move.target) for move in moves):
-        raise StepFailed("the model that was there before is not in the trash any more")
+        raise StepFailed(f"{before} is not in the trash any more")
     return tuple(Move(move.target, move.source, move.dev, move.ino) for move in reversed(moves))

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from artifact_janitor import clock, compressed
+from artifact_janitor import clock, compressed, gitignored
 from artifact_janitor.apply import publish, trash
 from artifact_janitor.apply.archive import store
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.core.compressing import COMPRESS
+from artifact_janitor.core.milestone import DEMOTE, PROMOTE
 from artifact_janitor.core.model import Pin, is_within
-from artifact_janitor.core.plan import RETRAIN
+from artifact_janitor.core.plan import PUBLISH, RETRAIN
 from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.journal import Archived, Journal, Move, Publication, State, Step
 from artifact_janitor.state import STATE
@@ -41,6 +42,7 @@ def recover(place: Workplace, now: int) -> list[str]:
                 found += [*_settle(place, sweep.id, now)]
                 found += [*_settle_archives(place, sweep.id, now)]
                 found += [*compressed.recover(place, sweep.id, now)]
+                found += [*gitignored.recover(place, sweep.id, now)]
                 _tidy(journal, ground, sweep.id)
                 journal.end(sweep.id, now)
     for name in state.held():
@@ -57,6 +59,8 @@ def _settle(place: Workplace, sweep: str, now: int) -> Iterator[str]:
     for step in journal.steps(sweep):
         if journal.publications.of(step.id) or journal.publications.that_replaced(step.id):
             continue  # these are settled together
+        if step.kind == "gitignore":
+            continue  # see `gitignored`
         if step.took and step.state in ("intended", "done"):
             yield from _settle_trash(journal, ground, step, now)
         elif step.do == "undo" and step.state in ("intended", "done"):
@@ -94,8 +98,12 @@ def _settle_publications(place: Workplace, sweep: str, now: int) -> Iterator[str
             yield f"{step.path} is back"
         else:
             settle_both(place, found, "done", "finished after an interruption")
-            journal.unpin(step.path, BY_UNDO)
-            yield f"{step.path} was published"
+            if step.do == PUBLISH:
+                journal.unpin(step.path, BY_UNDO)
+            yield f"{step.path} {_CAME[step.do]}"
+
+
+_CAME = {PUBLISH: "was published", PROMOTE: "was promoted", DEMOTE: "is chosen no more"}
 
 
 def settle_both(
@@ -129,7 +137,8 @@ def unpublished(place: Workplace, undo: Publication, now: int) -> None:
         journal.turn(published.step, "undone")
         if published.replaced is not None:
             journal.turn(published.replaced, "undone")
-            journal.pin(Pin(published.path, BY_UNDO, now))
+            if journal.step(undo.step).kind == "model":  # no policy takes a milestone
+                journal.pin(Pin(published.path, BY_UNDO, now))
         for move in journal.moves(undo.step):
             trash.prune(place.ground, move.source)
     publish.unmake(place.ground, undo.path)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
-from artifact_janitor import clock, handing_over, manual_runs, trainings
+from artifact_janitor import clock, gitignoring, handing_over, manual_runs, trainings
 from artifact_janitor.archiving import Archiving
 from artifact_janitor.awaiting import awaited
 from artifact_janitor.compressing import Compressing
@@ -17,7 +17,7 @@ from artifact_janitor.config import Settings
 from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.manual import Finished
 from artifact_janitor.core.model import Artifact, Catalogue, Refusal
-from artifact_janitor.core.plan import Plan, Step, leaving, plan, with_handover
+from artifact_janitor.core.plan import GITIGNORE, Plan, Step, leaving, plan, with_handover
 from artifact_janitor.core.policy import ARCHIVE, Policy
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.execution import Execution, Options
@@ -135,6 +135,20 @@ def look(
     return Look(seen, _narrowed(found, kinds))
 
 
+def glance(settings: Settings, now: int) -> Survey:
+    """What there is, as far as it is remembered, and what is in archives: to be told of, and
+    nothing is planned from it."""
+    with reading(settings) as journal:
+        known = journalled(journal, settings, now)
+        if journal:
+            known = replace(known, archives=archives_in(settings, journal, now, every=True))
+        memory = memory_of(settings, journal, now)
+    with uncollected():
+        seen = survey(settings, known, memory)
+    _write_down(settings, seen, memory)
+    return seen
+
+
 def _takes(found: Plan) -> bool:
     return any(step.do != "purge" for step in found.steps)
 
@@ -163,6 +177,16 @@ def look_at_manual_runs(settings: Settings) -> tuple[Look, int | None]:
         later = manual_runs.next_one(settings, seen, journal, now)
     found = Plan("", now, (), (), ())
     return Look(seen, with_handover(found, steps)), later
+
+
+def with_gitignore(settings: Settings, seen: Look, kinds: Collection[str] = ()) -> Look:
+    """The same look with what ``.gitignore`` asks for, in a full sweep. Changes nothing."""
+    if kinds:
+        return seen
+    with reading(settings) as journal:
+        step, held = gitignoring.planned(settings, journal)
+    found = with_handover(seen.plan, [step] if step else [])
+    return replace(seen, plan=replace(found, refused=(*found.refused, *held)))
 
 
 def _write_down(settings: Settings, seen: Survey, memory: Memory) -> None:
@@ -301,6 +325,7 @@ def run(
             outcomes = []
             for outcome in chain(
                 _handed_over(handing, seen.plan, stop),
+                _in_line(place, name, seen.plan),
                 _carried_out(place, seen, name, options, tick, stop),
             ):
                 outcomes.append(outcome)
@@ -347,6 +372,11 @@ def _handed_over(handing: HandingOver, plan: Plan, stop: Callable[[], bool]) -> 
     yield from manual_runs.carry_out(handing.place, handing.sweep, by_hand, stop)
 
 
+def _in_line(place: Workplace, sweep: str, plan: Plan) -> Iterator[Outcome]:
+    steps = (each for each in plan.steps if each.do == GITIGNORE)
+    return (gitignoring.carry_out(place, sweep, each) for each in steps)
+
+
 def _carried_out(
     place: Workplace,
     seen: Look,
@@ -358,7 +388,7 @@ def _carried_out(
     """What only renames comes first: a purge makes room for what is written."""
     plan, how = seen.plan, (place, seen.survey, name, options)
     noted = tick or (lambda *_: None)
-    short = tuple(each for each in plan.steps if each.do not in LONG and not each.handover)
+    short = tuple(each for each in plan.steps if each.do not in LONG and not each.stays)
     yield from Execution(*how).of(replace(plan, steps=short), stop)
     archived = [each for each in plan.steps if each.do == ARCHIVE]
     yield from Archiving(*how, noted).of(plan, archived, stop)

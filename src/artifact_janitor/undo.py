@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from artifact_janitor import clock
+from artifact_janitor import clock, gitignored
 from artifact_janitor.apply import trash
 from artifact_janitor.compressed import retire
 from artifact_janitor.core.compressing import COMPRESS, SUFFIX
+from artifact_janitor.core.milestone import RULE, STEPS
 from artifact_janitor.core.model import Artifact, Pin, is_within
-from artifact_janitor.core.plan import PUBLISH, Step
-from artifact_janitor.errors import ArchiveError, StepFailed, StepSkipped, UsageError
+from artifact_janitor.core.plan import GITIGNORE, PUBLISH, Step
+from artifact_janitor.errors import ArchiveError, Locked, StepFailed, StepSkipped, UsageError
 from artifact_janitor.journal import Intent, Journal, Sweep
 from artifact_janitor.journal import Step as Done
 from artifact_janitor.outcome import Outcome
+from artifact_janitor.promoting import take_back
 from artifact_janitor.publishing import unpublish
 from artifact_janitor.recovery import BY_UNDO, recover
 from artifact_janitor.restoring import named, restore_in
@@ -37,9 +39,13 @@ def undo(place: Workplace, names: Iterable[str]) -> tuple[str, list[Outcome]]:
     return sweep, outcomes
 
 
+_PLACED = (PUBLISH, *STEPS)
+"""Steps by which files took a place."""
+
+
 def last(journal: Journal, count: int = 1) -> list[str]:
     """The newest sweeps that took something which can still come back or was purged."""
-    others = (sweep for sweep in journal.sweeps() if sweep.command != "undo")
+    others = (sweep for sweep in journal.sweeps() if sweep.command not in ("undo", RULE))
     took = (sweep for sweep in others if _taken(journal, sweep))
     return [sweep.id for sweep, _ in zip(took, range(count), strict=False)]
 
@@ -50,14 +56,14 @@ def _taken(journal: Journal, sweep: Sweep) -> bool:
 
 
 def _undoable(journal: Journal, steps: Iterable[Done]) -> list[Done]:
-    """Those that took something, and those that published; a model that went for another one
-    comes back with that publication."""
+    """Those that took something, published, promoted, or wrote ``.gitignore``; what went for
+    another one comes back with that."""
     found: dict[int, Done] = {}
     for step in steps:
         about = journal.publications.that_replaced(step.id)
         if about and about.state != "failed":
             step = journal.step(about.step)
-        if step.took or step.do == PUBLISH:
+        if step.took or step.do in (*_PLACED, GITIGNORE):
             found[step.id] = step
     return [*found.values()]
 
@@ -102,10 +108,11 @@ def _numbered(steps: list[Done], name: str, number: str) -> list[Done]:
 def _one(place: Workplace, sweep: str, step: Done) -> Outcome:
     journal, now = place.journal, clock.read().wall
     artifact = Artifact(step.path, step.kind, step.at, step.bytes, step.frees)
-    if step.do == PUBLISH:
-        return _one_publication(
-            place, sweep, step, Step("undo", artifact, (f"published by {step.sweep}",))
-        )
+    if step.do in _PLACED:
+        shown = Step("undo", artifact, (f"{step.do} of {step.sweep}",))
+        return _one_publication(place, sweep, step, shown)
+    if step.do == GITIGNORE:
+        return _one_gitignore(place, sweep, step, artifact)
     shown = Step("undo", artifact, (f"taken by {step.sweep}",))
     intent = Intent("undo", step.kind, step.path, step.bytes, about=step.id)
     (number,) = journal.intend(sweep, [intent], now)
@@ -121,11 +128,20 @@ def _one(place: Workplace, sweep: str, step: Done) -> Outcome:
 
 def _one_publication(place: Workplace, sweep: str, step: Done, shown: Step) -> Outcome:
     try:
-        unpublish(place, sweep, step)
+        (unpublish if step.do == PUBLISH else take_back)(place, sweep, step)
     except (StepFailed, StepSkipped) as error:
         why = error.in_full
         return Outcome(shown, "failed", why)
-    return Outcome(shown, "done", code=PUBLISH)
+    return Outcome(shown, "done", code=step.do)
+
+
+def _one_gitignore(place: Workplace, sweep: str, step: Done, artifact: Artifact) -> Outcome:
+    shown = Step("undo", artifact, (f"written by {step.sweep}",))
+    try:
+        gitignored.undo(place, sweep, step)
+    except (StepFailed, StepSkipped, Locked) as error:
+        return Outcome(shown, "failed", error.in_full)
+    return Outcome(shown, "done", code=GITIGNORE)
 
 
 def _bring_back(place: Workplace, sweep: str, step: Done) -> str:

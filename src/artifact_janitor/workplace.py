@@ -57,7 +57,9 @@ def store_of(settings: Settings, store: str = "") -> Store:
 
 
 def ground_of(settings: Settings) -> Ground:
-    """Where runs are, and archives: the trash of a store on another disk lies in it."""
+    """Where runs are, and archives, and milestones, which a person promotes and takes back: the
+    trash of a store on another disk lies in it."""
     store = settings.archive.store
     stores = () if store == OWN_STORE else (store,)
-    return Ground(settings.workspace, (*settings.folders.retention, *stores))
+    roots = (*settings.folders.retention, *settings.folders.best_models, *stores)
+    return Ground(settings.workspace, roots)

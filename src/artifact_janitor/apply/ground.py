@@ -3,7 +3,8 @@
 Every path is opened name by name from a root that was resolved once, and no name may be
 a symlink: a folder that is swapped for one in mid-step ends the step, nothing else.
 
-A cache is the one thing that may lie outside all roots: it is reached from the workspace.
+Only a cache and the workspace's own ``.gitignore`` may lie outside all roots: they are reached
+from the workspace.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from artifact_janitor.core.gitignore import FILE
 from artifact_janitor.core.model import CACHES, is_within
 from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.state import STATE
@@ -38,11 +40,12 @@ class Ground:
         self._places = dict(sorted(places.items(), key=lambda item: len(item[0]), reverse=True))
 
     def root_of(self, path: str) -> str:
-        """The root that a path lies in; "" for a cache in none. Raises StepSkipped for others."""
+        """The root that a path lies in; "" for a cache or ``.gitignore`` in none. Raises
+        StepSkipped for others."""
         for root in self._places:
             if path != root and is_within(path, root):
                 return root
-        if path.rpartition("/")[2] in CACHES:
+        if path == FILE or path.rpartition("/")[2] in CACHES:
             return ""
         raise StepSkipped(f"{path} lies in none of the configured folders")
 

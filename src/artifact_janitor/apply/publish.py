@@ -57,6 +57,11 @@ def staging_for(ground: Ground, sweep: str, target: str) -> str:
     return f"{trash.state_of(ground, target)}/{PUBLISHING}/{sweep}"
 
 
+def staging_for_top(sweep: str) -> str:
+    """The same for a file beside the janitor's own folder."""
+    return f"{STATE}/{PUBLISHING}/{sweep}"
+
+
 def open_source(ground: Ground, source: str | Path) -> int:
     """A descriptor on the file that is to be published. Raises StepSkipped.
 
@@ -181,7 +186,7 @@ def _copied(source: int, target: int, size: int, spare: int) -> str:
     free = disk.f_bavail * disk.f_frsize
     what = f"it needs {format_size(size)}, {format_size(free)} are free"
     if size > free:
-        raise StepFailed(what, "make space; the next sweep tries again")
+        raise StepFailed(what, "make space")
     if size + spare > free:  # as it was asked for, and no failure
         raise StepSkipped(f"{what}, and {format_size(spare)} of them are to stay free")
     return digest_of(source, target)

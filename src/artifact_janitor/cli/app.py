@@ -17,8 +17,11 @@ from artifact_janitor.cli.archives import (
 from artifact_janitor.cli.asking import status_command, why_command
 from artifact_janitor.cli.beginning import init_command
 from artifact_janitor.cli.doctoring import doctor_command
+from artifact_janitor.cli.gitignore import gitignore_command
+from artifact_janitor.cli.models import models_command
 from artifact_janitor.cli.options import remembers_options, takes_options
 from artifact_janitor.cli.pinning import pin_command, unpin_command
+from artifact_janitor.cli.promoting import demote_command, promote_command
 from artifact_janitor.cli.retraining import retrain_command
 from artifact_janitor.cli.servicing import service_command
 from artifact_janitor.cli.showing import demo_command
@@ -38,6 +41,9 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "status": status_command,
     "studies": studies_command,
     "retrain": retrain_command,
+    "models": models_command,
+    "promote": promote_command,
+    "demote": demote_command,
     "du": du_command,
     "history": history_command,
     "pin": pin_command,
@@ -46,6 +52,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "archives": archives_command,
     "restore": restore_command,
     "verify": verify_command,
+    "gitignore": gitignore_command,
     "doctor": doctor_command,
     "service": service_command,
     "demo": demo_command,

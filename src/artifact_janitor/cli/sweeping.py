@@ -26,7 +26,16 @@ from artifact_janitor.errors import Locked, Refused
 from artifact_janitor.execution import Options
 from artifact_janitor.modesty import stand_back
 from artifact_janitor.render import facts, text
-from artifact_janitor.sweep import LONG, Look, Report, look, mend, run, with_studies
+from artifact_janitor.sweep import (
+    LONG,
+    Look,
+    Report,
+    look,
+    mend,
+    run,
+    with_gitignore,
+    with_studies,
+)
 
 SOMETHING_TO_DO = 10
 
@@ -77,7 +86,8 @@ def _look(session: Session, *, leases: bool = True) -> Look:
     with session.progress() as tick:
         now = clock.read().wall
         seen = look(session.settings, now, session.asked.only, tick=tick, leases=leases)
-        return with_studies(session.settings, seen, session.asked.only)
+        seen = with_studies(session.settings, seen, session.asked.only)
+        return with_gitignore(session.settings, seen, session.asked.only)
 
 
 def _agreed(session: Session, seen: Look) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Annotated, Any
 
 import typer
@@ -10,11 +11,14 @@ from rich.text import Text
 
 from artifact_janitor import clock
 from artifact_janitor.cli.options import Asked
+from artifact_janitor.cli.promoting import follow
 from artifact_janitor.cli.recalling import tell_config
 from artifact_janitor.cli.session import Session
+from artifact_janitor.core.milestone import STEPS
 from artifact_janitor.errors import UsageError
 from artifact_janitor.journal import Journal, Sweep
 from artifact_janitor.render import facts, past
+from artifact_janitor.render.words import line, shown
 from artifact_janitor.sweep import reading
 from artifact_janitor.undo import chosen, last, undo
 from artifact_janitor.workplace import workplace
@@ -56,7 +60,10 @@ def undo_command(
     failed = [each for each in outcomes if each.outcome == "failed"]
     errors = [facts.error("failed", each.why, path=each.step.path) for each in failed]
     found = {"sweep": sweep, "steps": facts.of_outcomes(outcomes)}
-    session.answer(found, past.undo_lines(outcomes, session.view()), errors)
+    milestones = any(each.code in STEPS for each in outcomes)
+    notes = follow(session.settings)[1] if milestones else ()
+    said = (line(("  note: " + shown(note), "dim")) for note in notes)
+    session.answer(found, chain(past.undo_lines(outcomes, session.view()), said), errors)
     return 3 if failed else 0
 
 

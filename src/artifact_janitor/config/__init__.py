@@ -13,8 +13,10 @@ from artifact_janitor import clock
 from artifact_janitor.config.checks import problems
 from artifact_janitor.config.commented import sample
 from artifact_janitor.config.folders import NEVER_TAKEN, ROOTS
+from artifact_janitor.config.gitignore import places
 from artifact_janitor.config.given import Given, content_of, read, tables
-from artifact_janitor.config.schema import PREFIX, UNVALIDATED, PolicyTable, RetrainTable, Schema
+from artifact_janitor.config.schema import PREFIX, PolicyTable, RetrainTable, Schema
+from artifact_janitor.core.gitignore_rules import Gitignore, Places
 from artifact_janitor.core.model import Kind
 from artifact_janitor.core.policy import Best, Disk, Policy, Safety
 from artifact_janitor.core.schedule import Schedule
@@ -75,6 +77,11 @@ class Folders:
         every = chain.from_iterable(getattr(self, each.name) for each in fields(self))
         return tuple(folder for folder in every if folder not in self.roots)
 
+    @property
+    def for_git(self) -> Places:
+        """What of them the policy for ``.gitignore`` is about."""
+        return places({each.name: getattr(self, each.name) for each in fields(self)})
+
 
 @dataclass(frozen=True, slots=True)
 class Archive:
@@ -101,6 +108,7 @@ class Settings:
     notes: tuple[str, ...]
     retrain: tuple[Retrain, ...] = ()
     schedule: Schedule = field(default_factory=Schedule)
+    gitignore: Gitignore = field(default_factory=Gitignore)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +194,7 @@ def _settings(given: Given, workspace: Path, source: Path | None) -> Settings:
         archive=Archive(**schema.archive.model_dump()),
         retrain=tuple(_retrain(row) for row in schema.retrain),
         schedule=Schedule(**schema.schedule.model_dump()),
+        gitignore=Gitignore(**schema.gitignore.model_dump()),
         notes=tuple(_notes(schema, given)),
     )
 
@@ -201,9 +210,6 @@ def _retrain(table: RetrainTable) -> Retrain:
 
 
 def _notes(schema: Schema, given: Given) -> Iterator[str]:
-    for table in UNVALIDATED:
-        if table in given.file or table in given.environment:
-            yield f"[{table}] is not acted on by this version"
     if schema.disk.purge_early and not schema.disk.keep_free:
         yield f"{given.place(('disk', 'purge_early'))}: nothing is purged early without keep_free"
     for index, policy in enumerate(given.policies):

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from artifact_janitor.config.folders import ROOTS, folder_problems, named, store_problems
+from artifact_janitor.config.gitignore import GitignoreTable, no_defaults
 from artifact_janitor.config.given import Given, Place
 from artifact_janitor.config.said import said
 from artifact_janitor.config.schedule import ScheduleTable
@@ -43,6 +44,7 @@ TABLES: dict[str, type[Table]] = {
     "archive": ArchiveTable,
     "policy": PolicyTable,
     "retrain": RetrainTable,
+    "gitignore": GitignoreTable,
     "schedule": ScheduleTable,
 }
 MISSING = {
@@ -62,6 +64,7 @@ def problems(given: Given, workspace: Path, today: date) -> list[Problem]:
         *_policy_problems(given, today),
         *_retrain_problems(given),
         *store_problems(given, workspace),
+        *_gitignore_problems(given),
     ]
     return sorted(set(found), key=lambda problem: (_natural(problem.where), problem.what))
 
@@ -138,6 +141,15 @@ def _policy_problems(given: Given, today: date) -> Iterator[Problem]:
         ):
             if what:
                 yield _problem(given, where, what)
+
+
+def _gitignore_problems(given: Given) -> Iterator[Problem]:
+    folders: dict[str, list[str]] = {key: [] for key in FolderTable.model_fields}
+    for each in named(given):
+        folders[each.key].append(each.folder)
+    if all(folders[key] for key in ("models", "best_models", "hpo_results", "mlflow_db")):
+        for index, what in no_defaults(given.table("gitignore").get("drop"), folders):
+            yield Problem(given.place(("gitignore", "drop", index)), what)
 
 
 def _retrain_problems(given: Given) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from textwrap import fill
 
 from pydantic.fields import FieldInfo
 
+from artifact_janitor.config.gitignore import GitignoreTable
 from artifact_janitor.config.schedule import ScheduleTable
 from artifact_janitor.config.schema import (
     ArchiveTable,
@@ -68,6 +69,7 @@ def sample() -> str:
         WANDB + "\n".join(_keys(PolicyTable, WANDB_KEYS)) + "\n\n" + EXAMPLES,
         _table("#[[retrain]]", RetrainTable, FUNCTION_KEYS),
         "#[[retrain]]\n" + "\n".join(_keys(RetrainTable, FUNCTION_KEYS)) + "\n",
+        _table("[gitignore]", GitignoreTable),
         _table("[schedule]", ScheduleTable),
     )
     return "\n\n".join((head, *tables))

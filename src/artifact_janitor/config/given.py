@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from artifact_janitor.config.said import said
-from artifact_janitor.config.schema import PREFIX, UNVALIDATED, Schema
+from artifact_janitor.config.schema import PREFIX, Schema
 from artifact_janitor.config.table import Table
 from artifact_janitor.config.values import meant
 from artifact_janitor.errors import ConfigError, Problem
@@ -143,7 +143,7 @@ def _settle(name: str) -> tuple[str, ...]:
     """Where a variable belongs. Raises ValueError where nothing has this name."""
     where = tuple(name.removeprefix(PREFIX).lower().split("__"))
     known = list(_variables())
-    if name in known or (name.isupper() and where[0] in UNVALIDATED and len(where) == 2):
+    if name in known:
         return where
     guess = meant(name.removeprefix(PREFIX), [each.removeprefix(PREFIX) for each in known])
     advice = f"did you mean {PREFIX}{guess}?" if guess else "unset it"

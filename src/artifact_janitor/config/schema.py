@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from artifact_janitor.config import trainer_values, values
+from artifact_janitor.config.gitignore import GitignoreTable
 from artifact_janitor.config.schedule import ScheduleTable
 from artifact_janitor.config.table import Count, Duration, Folder, Folders, Size, Table, setting
 from artifact_janitor.core.model import KINDS
@@ -27,9 +28,6 @@ from artifact_janitor.core.policy import ARCHIVE
 
 PREFIX = "JANITOR_"
 """What the names of environment variables begin with."""
-
-UNVALIDATED = ("gitignore",)
-"""Tables of later versions: to leave them aside removes nothing."""
 
 
 class FolderTable(Table):
@@ -253,7 +251,7 @@ class Schema(BaseSettings):
     safety: SafetyTable = SafetyTable()
     disk: DiskTable = DiskTable()
     policy: list[PolicyTable] = []
-    gitignore: dict[str, object] = {}
+    gitignore: GitignoreTable = GitignoreTable()
     schedule: ScheduleTable = ScheduleTable()
     archive: ArchiveTable = ArchiveTable()
     retrain: list[RetrainTable] = []

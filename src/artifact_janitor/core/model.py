@@ -26,9 +26,11 @@ Kind = Literal[
     "study",
     "milestone",
     "unknown",
+    "gitignore",
 ]
-KINDS: tuple[Kind, ...] = get_args(Kind)[:-1]
-"""The kinds that a policy may name; ``unknown`` is what no layout explains."""
+KINDS: tuple[Kind, ...] = get_args(Kind)[:-2]
+"""The kinds that a policy may name; ``unknown`` is what no layout explains, and
+``.gitignore`` itself is none that takes room."""
 
 CACHES = frozenset({"__pycache__", ".cache"})
 """The names of folders that are caches, wherever in the workspace they lie."""

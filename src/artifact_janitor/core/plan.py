@@ -46,6 +46,7 @@ from artifact_janitor.core.slimming import (
 from artifact_janitor.units import duration_literal
 
 RETRAIN = "retrain"
+GITIGNORE = "gitignore"
 PUBLISH = "publish"
 
 PROOFS = ("uploaded", WORD, "deleted")
@@ -87,9 +88,14 @@ class Step:
         return "checkpoint" if self.do == SLIM else self.artifact.kind
 
     @property
+    def stays(self) -> bool:
+        """Whether nothing leaves its place: a model is made, or ``.gitignore`` is written."""
+        return self.handover is not None or self.do == GITIGNORE
+
+    @property
     def leaving(self) -> tuple[Artifact, ...]:
         """All units that leave their place."""
-        if self.handover:
+        if self.stays:
             return ()
         return self.inside if self.do == SLIM else (self.artifact, *self.inside)
 

@@ -23,9 +23,11 @@ from artifact_janitor.journal import studies as known
 from artifact_janitor.journal.archives import Archives
 from artifact_janitor.journal.compressions import Compressions
 from artifact_janitor.journal.configs import Configs, keep
+from artifact_janitor.journal.digests import Digests
 from artifact_janitor.journal.file import (
     WITH_ARCHIVES,
     WITH_CONFIGS,
+    WITH_DIGESTS,
     WITH_JOBS,
     WITH_PUBLICATIONS,
     WITH_SCHEDULE,
@@ -206,6 +208,11 @@ class Journal:
         )
         return [os.fsdecode(path).rpartition("/")[0] for row in rows for path in row]
 
+    def of(self, do: str) -> list[Step]:
+        """All steps of one sort, newest first."""
+        rows = self._rows(f'SELECT {COLUMNS} FROM step WHERE "do" = ? ORDER BY id DESC', do)
+        return [step_of(row) for row in rows]
+
     def step(self, number: int) -> Step:
         (row,) = self._rows(f"SELECT {COLUMNS} FROM step WHERE id = ?", number)
         return step_of(row)
@@ -338,6 +345,11 @@ class Journal:
     def schedule(self) -> RunsOfJobs:
         """When the jobs of the daemon ran."""
         return RunsOfJobs(self._rows, self._writing, is_there=self.version >= WITH_SCHEDULE)
+
+    @property
+    def digests(self) -> Digests:
+        """What was read in full."""
+        return Digests(self._rows, self._writing, is_there=self.version >= WITH_DIGESTS)
 
     # what earlier looks saw
 

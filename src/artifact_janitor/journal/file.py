@@ -11,6 +11,7 @@ from typing import cast
 
 from artifact_janitor import wal
 from artifact_janitor.errors import JournalError
+from artifact_janitor.journal.digests import DIGESTS
 from artifact_janitor.journal.jobs import JOBS
 from artifact_janitor.journal.publications import PUBLICATIONS
 from artifact_janitor.journal.schedule import SCHEDULE
@@ -72,7 +73,7 @@ CREATE TABLE study (
 """
 """What the last look at each study of Optuna's saw."""
 
-FORMATS = (FIRST, CONFIGS, ARCHIVES, STUDIES, JOBS, PUBLICATIONS, SCHEDULE)
+FORMATS = (FIRST, CONFIGS, ARCHIVES, STUDIES, JOBS, PUBLICATIONS, SCHEDULE, DIGESTS)
 """What makes format 1 of an empty file, format 2 of format 1, and so on."""
 VERSION = len(FORMATS)
 WITH_CONFIGS = 1 + FORMATS.index(CONFIGS)
@@ -87,6 +88,8 @@ WITH_PUBLICATIONS = 1 + FORMATS.index(PUBLICATIONS)
 """The first format that knows publications."""
 WITH_SCHEDULE = 1 + FORMATS.index(SCHEDULE)
 """The first format that knows when the jobs of the daemon ran."""
+WITH_DIGESTS = 1 + FORMATS.index(DIGESTS)
+"""The first format that remembers digests."""
 
 
 @contextmanager

@@ -27,6 +27,17 @@ def tracked(workspace: Path) -> list[str]:
     return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
 
 
+def head(workspace: Path) -> str:
+    """The commit that is checked out, or "" where there is none, or nobody can tell."""
+    if not in_repository(workspace):
+        return ""
+    try:
+        done = _asked(*_SETTINGS, "-C", os.fspath(workspace), "rev-parse", "--verify", "-q", "HEAD")
+    except GitUnknown:
+        return ""
+    return done.stdout.decode("ascii", "replace").strip()
+
+
 def is_ignored(workspace: Path, path: str) -> bool:
     """Whether Git would leave a path in the workspace alone. Raises GitUnknown."""
     where = ("-C", os.fspath(workspace), "check-ignore", "--quiet", "--", path)
@@ -45,13 +56,18 @@ def distrust(workspace: Path) -> str:
     return _said(done) if done.returncode else ""
 
 
+def command(*args: str) -> list[str]:
+    """A Git command that only reads, and starts nothing that a repository names."""
+    return ["git", *_SETTINGS, *args]
+
+
 def _asked(*args: str) -> subprocess.CompletedProcess[bytes]:
     try:
         return subprocess.run(
             ["git", *args],
             capture_output=True,
             check=False,
-            env=_environment(),
+            env=environment(),
             stdin=subprocess.DEVNULL,
         )
     except FileNotFoundError:
@@ -59,15 +75,25 @@ def _asked(*args: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def _said(done: subprocess.CompletedProcess[bytes]) -> str:
-    said = done.stderr.decode(errors="replace").strip().splitlines()
-    return said[0] if said else f"git exited with {done.returncode}"
+    return complaint(done.stderr, done.returncode)
+
+
+def complaint(errors: bytes, code: int) -> str:
+    """Why a command failed, in Git's own words."""
+    said = errors.decode(errors="replace").strip().splitlines()
+    return said[0] if said else f"git exited with {code}"
 
 
 def in_repository(workspace: Path) -> bool:
     return any(os.path.lexists(folder / ".git") for folder in (workspace, *workspace.parents))
 
 
-def _environment() -> dict[str, str]:
-    """Without GIT_DIR and the like, which a hook that runs us would have set."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return kept | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+def environment() -> dict[str, str]:
+    """Without GIT_DIR and the like, which a hook that runs us would have set; with a person's
+    choice of settings, which decide what is ignored."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name.startswith("GIT_CONFIG")
+    }
+    return kept | {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}

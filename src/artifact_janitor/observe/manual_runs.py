@@ -92,11 +92,15 @@ def told(base: Path, found: Finished) -> dict[str, object]:
         names = [path[len(found.run) + 1 :] for path, _ in content.all_files()]
         own = [name for name in names if name.count("/") < 2 and name.endswith((".yaml", ".yml"))]
         said |= _config(base / found.run, main_of(own))
-    for name in _METRICS:
-        if numbers := _numbers(base / found.run / name):
-            said["metrics"] = numbers
-            break
+    if numbers := results(base / found.run):
+        said["metrics"] = numbers
     return said
+
+
+def results(run: Path) -> dict[str, float]:
+    """The numbers in the first of a run's results that holds any."""
+    every = (_numbers(run / name) for name in _METRICS)
+    return next((numbers for numbers in every if numbers), {})
 
 
 def _config(run: Path, name: str | None) -> dict[str, object]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from rich.text import Text
 
-from artifact_janitor.core.plan import PUBLISH
+from artifact_janitor.core.milestone import STEPS
+from artifact_janitor.core.plan import GITIGNORE, PUBLISH
 from artifact_janitor.journal import Step, Sweep
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.render.text import FIRST, View, outcome_lines
@@ -90,8 +91,14 @@ def _sum(sweep: dict[str, Any]) -> str:
         ("compress", "undone"): "compressed no more",
         ("restore", "done"): "restored",
         ("retrain", "done"): "in training",
+        ("gitignore", "done"): "written",
+        ("gitignore", "undone"): "written, and taken back",
         ("publish", "done"): "published",
         ("publish", "undone"): "published, and taken back",
+        ("promote", "done"): "promoted",
+        ("promote", "undone"): "promoted, and taken back",
+        ("demote", "done"): "chosen no more",
+        ("demote", "undone"): "chosen no more, and taken back",
     }
     states = ((step["do"], step["state"]) for step in steps)
     what = Counter(said.get((do, state), state) for do, state in states)
@@ -115,8 +122,10 @@ def step_lines(sweeps: Sequence[dict[str, Any]], now: int, view: View) -> Iterat
 
 def undo_lines(outcomes: Sequence[Outcome], view: View) -> Iterator[Text]:
     done = [each for each in outcomes if each.outcome == "done"]
-    taken = [each for each in done if each.code == PUBLISH]
-    back = [each for each in done if each.code != PUBLISH]
+    placed = (PUBLISH, *STEPS)
+    taken = [each for each in done if each.code in placed]
+    rules = [each for each in done if each.code == GITIGNORE]
+    back = [each for each in done if each.code not in (*placed, GITIGNORE)]
     size = sum(each.step.artifact.bytes for each in back)
     if not outcomes:
         yield Text("Nothing to undo: all of it is back already.")
@@ -125,7 +134,10 @@ def undo_lines(outcomes: Sequence[Outcome], view: View) -> Iterator[Text]:
         yield line(
             "Taken back: ", (shown(each.step.path), "bold"), "; what was there before returns"
         )
-    if back or not taken:
+    for each in rules:
+        until = ("janitor gitignore sync", "bold")
+        yield line((shown(each.step.path), "bold"), " is as it was, and stays so until ", until)
+    if back or not (taken or rules):
         yield line((f"{plural(len(back), 'unit')} back", "bold"), f" · {format_size(size)}")
     for each in back if view.all_steps else back[:FIRST]:
         why = (f"   {shown(each.why)}", "dim") if each.why else ""
@@ -138,5 +150,5 @@ def undo_lines(outcomes: Sequence[Outcome], view: View) -> Iterator[Text]:
             "Pinned, so that the next sweep leaves them; to let them go again: ",
             ("janitor unpin . --undone", "bold"),
         )
-    if taken:
+    if any(each.code == PUBLISH for each in taken):
         yield line("It stays so until ", ("janitor retrain", "bold"), " or a newer model.")

@@ -9,8 +9,17 @@ from rich.text import Text
 
 from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.expiry import EXPIRE
-from artifact_janitor.core.model import Artifact, is_within
-from artifact_janitor.core.plan import GUARDS, PUBLISH, RETRAIN, Kept, Plan, Step, leaving
+from artifact_janitor.core.model import Artifact, Refusal, is_within
+from artifact_janitor.core.plan import (
+    GITIGNORE,
+    GUARDS,
+    PUBLISH,
+    RETRAIN,
+    Kept,
+    Plan,
+    Step,
+    leaving,
+)
 from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.outcome import Outcome
@@ -42,8 +51,7 @@ def plan_lines(plan: Plan, view: View, notes: Iterable[str] = ()) -> Iterator[Te
     if view.all_kept:
         yield from _by_rule(plan, view)
     said = (each for each in plan.refused if each.code not in GUARDS)
-    told = (f"{each.message}: {each.hint}" if each.hint else each.message for each in said)
-    yield from _notes([*told, *notes])
+    yield from _notes([*map(_in_full, said), *notes])
     if plan.steps:
         yield Text()
         yield line(
@@ -53,7 +61,7 @@ def plan_lines(plan: Plan, view: View, notes: Iterable[str] = ()) -> Iterator[Te
 
 def headline(plan: Plan) -> Text:
     units = [each for each in plan.kept if each.artifact.kind != "unknown" and not each.stored]
-    going = [step for step in plan.steps if step.do not in ("purge", EXPIRE) and not step.handover]
+    going = [step for step in plan.steps if step.do not in ("purge", EXPIRE) and not step.stays]
     slimmed = sum(step.do == SLIM for step in going)
     packed = sum(step.do == COMPRESS for step in going)
     count = len([*leaving(plan)]) - packed
@@ -70,6 +78,7 @@ def headline(plan: Plan) -> Text:
     parts += [f"{plural(packed, 'log')} compressed"] if packed else []
     parts += [f"{plural(expiries, 'archive')} {_verb(expiries)}"] if expiries else []
     parts += [f"{plural(purges, 'unit')} leave the trash for good"] if purges else []
+    parts += [".gitignore to be written"] if any(s.do == GITIGNORE for s in plan.steps) else []
     archives = sum(step.do == ARCHIVE for step in plan.steps)
     less = f", less what {plural(archives, 'archive')} will take" if archives else ""
     parts += [f"frees {format_size(frees)}{less}"] if going or purges or expiries else []
@@ -92,8 +101,8 @@ def _steps(plan: Plan, view: View) -> Iterator[Text]:
 
 
 def _rank(group: Sequence[Step]) -> tuple[bool, int, str]:
-    """Models first; then what frees most."""
-    return group[0].handover is None, -_frees(group), group[0].path
+    """Models and ``.gitignore`` first; then what frees most."""
+    return not group[0].stays, -_frees(group), group[0].path
 
 
 def _grouped(steps: Iterable[Step]) -> list[list[Step]]:
@@ -113,7 +122,7 @@ def _frees(group: Iterable[Step]) -> int:
 
 
 def _row(group: Sequence[Step], now: int) -> Row:
-    if group[0].handover:
+    if group[0].stays:
         return handover_row(group[0], now)
     step, newest = group[0], max((each.artifact for each in group), key=lambda each: each.time)
     slims = step.do == SLIM
@@ -216,6 +225,15 @@ def _by_rule(plan: Plan, view: View) -> Iterator[Text]:
         )
 
 
+def _in_full(refusal: Refusal) -> str:
+    return f"{refusal.message}: {refusal.hint}" if refusal.hint else refusal.message
+
+
+def _told(plan: Plan) -> Iterator[str]:
+    """What keeps ``.gitignore`` from being written is said by a run, too."""
+    return (_in_full(each) for each in plan.refused if each.code == GITIGNORE)
+
+
 def _notes(notes: Sequence[str]) -> Iterator[Text]:
     if notes:
         yield Text()
@@ -229,13 +247,13 @@ def report_lines(report: Report, view: View, trash_keep: int) -> Iterator[Text]:
     yield _summary(report, trash_keep)
     yield from settled_lines(report)
     yield from outcome_lines(report.outcomes, view)
-    yield from _notes(report.notes)
+    yield from _notes([*_told(report.plan), *report.notes])
     if any(each.took or _published(each) for each in report.outcomes):
         yield line("Take it back: ", (f"janitor undo {report.sweep}", "bold"))
 
 
 def _published(outcome: Outcome) -> bool:
-    return outcome.outcome == "done" and outcome.step.do == PUBLISH
+    return outcome.outcome == "done" and outcome.step.do in (PUBLISH, GITIGNORE)
 
 
 def _summary(report: Report, trash_keep: int) -> Text:
@@ -248,6 +266,7 @@ def _summary(report: Report, trash_keep: int) -> Text:
     archived, packed, expired = (
         sum(step.do == do for step in done) for do in (ARCHIVE, COMPRESS, EXPIRE)
     )
+    handover += [".gitignore written"] if any(s.do == GITIGNORE for s in done) else []
     none = not trashed and (purged or handover)
     parts = [*handover, *([] if none else [f"{plural(len(trashed), 'unit')} in the trash"])]
     if trashed:

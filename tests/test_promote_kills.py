@@ -1,0 +1,137 @@
+"""A janitor that is killed while it promotes, demotes, or takes that back (S12).
+
+At no moment is there half a milestone, or one of which nothing is told; and after the next
+start it is done, or nothing was.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from artifact_janitor.sweep import mend
+from tests.real import models
+from tests.real.milestones import MODEL, error, promoted, workspace
+from tests.real.models import FINAL
+from tests.real.publications import digest
+from tests.real.small import Small
+from tests.test_recovery import killed_at, needs_strace, points_of
+
+Phase = Callable[[Small], tuple[str, ...]]
+NAME = "champion"
+PROMOTE = ("promote", MODEL, "--name", NAME)
+MILESTONE, META = f"best_models/{NAME}.pt", f"best_models/{NAME}_meta.json"
+
+
+def to_promote(work: Small) -> tuple[str, ...]:
+    return PROMOTE
+
+
+def to_demote(work: Small) -> tuple[str, ...]:
+    promoted(work, *PROMOTE[1:])
+    return ("demote", NAME)
+
+
+def to_take_back(work: Small) -> tuple[str, ...]:
+    promoted(work, *PROMOTE[1:])
+    return ("undo",)
+
+
+PHASES = (to_promote, to_demote, to_take_back)
+
+
+def prepared(root: Path, phase: Phase) -> tuple[Small, tuple[str, ...]]:
+    root.mkdir()
+    work = workspace(root)
+    return work, phase(work)
+
+
+def points(root: Path, phase: Phase) -> list[tuple[str, int]]:
+    work, args = prepared(root / "baseline", phase)
+    return points_of(work, args, root / "trace")
+
+
+def state(work: Small) -> str:
+    """What stands under the two names: "", "chosen", "demoted", or what is wrong with it."""
+    there = work.there(MILESTONE), work.there(META)
+    if there != (True, True):
+        return {(False, False): "", (False, True): "told of only"}.get(there, "not told of")
+    try:
+        told = json.loads((work.root / META).read_bytes())
+    except ValueError:
+        return "half told of"
+    if told["sha256"] != digest(work.root / MILESTONE):
+        return "half a milestone"
+    return "chosen" if told["chosen"] else "demoted"
+
+
+BEFORE_AND_AFTER = {
+    to_promote: ("", "chosen"),
+    to_demote: ("chosen", "demoted"),
+    to_take_back: ("chosen", ""),
+}
+ON_THE_WAY = {to_promote: "told of only", to_take_back: "told of only"}
+"""What a reader may see besides: the sidecar comes first, and goes last."""
+
+
+def outcome(work: Small, phase: Phase, args: tuple[str, ...]) -> list[str]:
+    may_be = BEFORE_AND_AFTER[phase]
+    seen = state(work)
+    wrong = [] if seen in (*may_be, ON_THE_WAY.get(phase)) else [f"seen: {seen}"]
+    mend(work.settings)
+    seen = state(work)
+    wrong += [] if seen in may_be else [f"after the next start: {seen}"]
+    wrong += [f"left over: {name}" for name in work.leftovers()]
+    wrong += strange(work)
+    again = work.janitor(*args)
+    wrong += [f"again: {error(again)}"] if again.code else []
+    wrong += [] if state(work) == may_be[1] else [f"again: {state(work)}"]
+    undone = work.janitor("undo", "--last", "9")
+    wrong += [f"undo: {error(undone)}"] if undone.code else []
+    wrong += [] if state(work) == "" else [f"undo: {state(work)}"]
+    source = (models.built() / "plain" / FINAL).read_bytes()
+    wrong += [] if (work.root / MODEL).read_bytes() == source else ["the source"]
+    return wrong + [f"left over: {name}" for name in work.leftovers()] + strange(work)
+
+
+def strange(work: Small) -> list[str]:
+    """What lies in the trash and nobody knows of."""
+    journal = work.journal()
+    known = {move.target for step in journal.trashed() for move in journal.moves(step.step)}
+    lying = {f".janitor/trash/{name}" for name in work.trash()}
+    return [f"in the trash: {name}" for name in sorted(lying ^ known)]
+
+
+def sweep_of_kills(root: Path, phase: Phase, moments: Iterable[tuple[str, int]]) -> list[str]:
+    wrong = []
+    for call, k in moments:
+        work, args = prepared(root / f"{call}-{k}", phase)
+        killed_at(work, args, call, k)
+        wrong += [f"{call} {k}: {each}" for each in outcome(work, phase, args)]
+        shutil.rmtree(work.root)
+    return wrong
+
+
+def following(every: list[tuple[str, int]], point: tuple[str, int]) -> tuple[str, int]:
+    return every[min(every.index(point) + 1, len(every) - 1)]
+
+
+@needs_strace
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_milestone_is_whole_whenever_the_janitor_is_killed(phase: Phase, tmp_path: Path) -> None:
+    every = points(tmp_path, phase)
+    renames = [point for point in every if point[0] == "renameat2"]
+    assert renames
+    moments = sorted({*renames[:2], following(every, renames[0]), every[-1]}, key=every.index)
+    assert sweep_of_kills(tmp_path, phase, moments) == []
+
+
+@needs_strace
+@pytest.mark.proof
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_milestone_is_whole_at_any_moment(phase: Phase, tmp_path: Path) -> None:
+    assert sweep_of_kills(tmp_path, phase, points(tmp_path, phase)) == []
