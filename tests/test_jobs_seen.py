@@ -186,6 +186,9 @@ def test_the_words_of_a_command() -> None:
     assert words("python3", "-V", python="/opt/python")[0] == "/opt/python"
     assert words("./train", "python", python="/opt/python") == ["./train", "python"]
     assert words("python", "-V")[0] == "python"
+    calls = argv(Retrain(function="a.b:c", python="/opt/python"), Path("/r"), Path("/o"))
+    assert (calls[0], calls[-3:]) == ("/opt/python", ["a.b:c", "/r", "/o"])
+    assert argv(Retrain(function="a.b:c"), Path("/r"), Path("/o"))[0] in ("python", "python3")
 
 
 def called(folder: Path, function: str, source: str) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -22,6 +23,7 @@ from artifact_janitor.handing_over import Sight
 from artifact_janitor.sweep import hand_over
 from tests.real import retraining, wandb_runs
 from tests.real.command import Answer
+from tests.real.disks import needs_root, small_disk
 from tests.real.models import FINAL
 from tests.real.retraining import (
     BEST,
@@ -328,6 +330,58 @@ def test_a_better_trial_supersedes_what_is_trained(work: Small) -> None:
     assert rows(run(work)) == [("publish", NAME, "done")]
     assert states(work) == ["superseded", "superseded", "published"]
     assert sidecar(work)["metric"]["best"] == 0.85
+
+
+def test_what_comes_later_and_is_not_better_trains_nothing(work: Small) -> None:
+    """Worse trials and a tie leave the key as it is; a better one is trained, once."""
+    assert work.janitor("run", "--yes", "--wait").facts["jobs"][0]["state"] == "published"
+    before = sidecar(work)
+    for value in (0.1, BEST):
+        better(work, value)
+        assert rows(run(work)) == []
+        assert "eurusd" not in notes(work)
+    assert sidecar(work) == before
+    better(work, 0.9)
+    trains(work, GOOD, 'mode = "refit"\n')
+    assert rows(run(work)) == [("retrain", NAME, "done")]
+    assert rows(run(work)) == [("publish", NAME, "done")]
+    assert rows(run(work)) == []
+    assert len(trained(work)) == 2
+
+
+FILLS = """
+try:
+    with open(os.path.join(out, "rubbish"), "wb") as file:
+        while True:
+            file.write(bytes(1 << 20))
+finally:
+    json.dump({"metric": 0.75}, open(os.path.join(out, "result.json"), "w"))
+"""
+
+
+@needs_root
+def test_a_trainer_that_fills_the_disk_is_contained(tmp_path: Path) -> None:
+    """It fails with a word; the janitor goes on, and nothing else is touched."""
+    with small_disk(tmp_path / "disk", "size=80m") as root:
+        work = Small(root)
+        work.configure("")
+        work.janitor("run", "--yes")  # which keeps some room for a day like this
+        place(work)
+        trains(work, TRAINER + FILLS, 'mode = "refit"\n')
+        assert work.janitor("run", "--yes").code == 0
+        (token,) = os.listdir(root / ".janitor" / "jobs")
+        handle = executor(work).find(token)
+        assert handle
+        until(lambda: executor(work).status(handle).is_over)
+        assert shutil.disk_usage(root).free < 1 << 20
+        found = work.janitor("run", "--yes")
+        assert found.code == 0, found
+        said = "".join(found.facts["notes"])
+        assert re.search(r"eurusd/mlp: it ended with exit \d+; tried again in", said)
+        (handle.folder / "out" / "rubbish").unlink()
+        assert states(work) == ["failed"]
+        assert not work.there("models")
+        quiet(work)
 
 
 def test_first_start_on_an_old_project(work: Small) -> None:

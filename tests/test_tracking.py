@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,15 @@ def test_what_was_interrupted_is_completed(work: Small) -> None:
     assert tracking.log(work.settings, TARGET) == ""
     (run,) = logged(found)
     assert sorted(run["files"]) == ["final_model_mlp.json", "final_model_mlp.pth"]
+
+
+def test_two_at_once_log_it_once(work: Small) -> None:
+    """As where the first one's janitor was killed, and the next one came at once."""
+    found = project(work, "sqlite")
+    with ThreadPoolExecutor(2) as both:
+        asked = [both.submit(tracking.log, work.settings, TARGET) for _ in range(2)]
+        assert [each.result() for each in asked] == ["", ""]
+    assert len(logged(found)) == 1
 
 
 def test_where_no_mlflow_is_used_nothing_is_logged(

@@ -65,6 +65,7 @@ def _order(settings: Settings, uri: str, target: str, plots: str) -> dict[str, A
     files += [(str(plot), "visualizations") for plot in _plots(base / plots if plots else None)]
     return {
         "uri": uri,
+        "turn": str(base / folder),
         "experiment": folder.rpartition("/")[2],
         "name": name.removesuffix(".pth"),
         "key": told["key"],

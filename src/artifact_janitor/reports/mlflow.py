@@ -2,10 +2,15 @@
 
 One run a model, found again by its tag ``janitor.key``: what was logged before is completed,
 never logged twice. The order comes on stdin, the answer goes to stdout, both JSON.
+
+This outlives a janitor that is killed, so the next one's may come while it is at work: they take
+turns by a lock on the model's folder.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sys
 from typing import Any
 
@@ -23,6 +28,8 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
     from mlflow import MlflowClient
 
     client = MlflowClient(order["uri"])
+    turn = os.open(order["turn"], os.O_RDONLY | os.O_DIRECTORY)  # as long as this process lives
+    fcntl.flock(turn, fcntl.LOCK_EX)
     run = _found(client, order["key"])
     if run is not None and run.data.tags.get(DIGEST) == order["sha256"]:
         return {"run": run.info.run_id, "logged": 0}
