@@ -40,12 +40,14 @@ def build(root: Path, files: int) -> None:
         (root / area / f"{number}.py").touch()
     (root / "config.toml").write_text("")
     (root / ".gitignore").write_text("*.pyc\n.venv/\n*.swp\n/build/\n")
-    run = {"cwd": root, "check": True, "stdout": subprocess.DEVNULL}
-    subprocess.run(["git", "init", "-q"], **run)  # type: ignore[call-overload]
-    subprocess.run([*JANITOR, "gitignore", "sync"], **run)  # type: ignore[call-overload]
-    subprocess.run(["git", "add", "."], **run)  # type: ignore[call-overload]
     person = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
-    subprocess.run(["git", *person, "commit", "-qm", "all"], **run)  # type: ignore[call-overload]
+    for command in (
+        ["git", "init", "-q"],
+        [*JANITOR, "gitignore", "sync"],
+        ["git", "add", "."],
+        ["git", *person, "commit", "-qm", "all"],
+    ):
+        subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":
