@@ -64,7 +64,7 @@ EXIT_CODES = {
     4: "Refused: a guard held steps back, the answer was no, or there was no terminal to ask on"
     " and no `--yes`.",
     5: "Another janitor holds the workspace: try again later.",
-    10: "`janitor plan --exit-code` only: there is something to do.",
+    10: "`janitor plan --exit-code` and `janitor gitignore check` only: there is something to do.",
 }
 
 

@@ -177,6 +177,7 @@ def answers(reader: Reader) -> dict[str, set[str]]:
         pin {released} --note mine ~ status ~ unpin . ~ plan
         run --yes --override-guards --wait
         retrain gbpusd ~ retrain gbpusd --cancel ~ retrain gbpusd --wait ~ status
+        gitignore check ~ gitignore sync
         why training/runs ~ status ~ du ~ history ~ history --config {released} ~ doctor
         undo ~ why training/runs ~ init --config other.toml
         archive {archived} ~ archives ~ archives {archived} ~ verify ~ restore {archived}

@@ -301,6 +301,19 @@ def test_what_is_ignored_by_accident(work: Repo) -> None:
     assert work.finds() == []
 
 
+def test_the_doctor_says_so(work: Repo) -> None:
+    def found() -> tuple[str, str]:
+        rows = work.janitor("doctor").rows("checks")
+        (row,) = [each for each in rows if each["name"] == "gitignore"]
+        return row["state"], row["hint"]
+
+    assert found() == ("warning", "janitor gitignore sync")
+    work.sync()
+    assert found() == ("ok", "")
+    work.rules(work.text + work.text)
+    assert found()[0] == "warning"
+
+
 def test_what_check_and_diff_say(work: Repo) -> None:
     answer = work.janitor("gitignore", "check")
     assert answer.code == 10

@@ -117,10 +117,12 @@ def test_only_what_may_be_a_copy_is_read(work: Small, monkeypatch: pytest.Monkey
         digests.Hashes, "of", lambda self, path: read.append(path) or of(self, path)
     )
     put(work, "other", TRAINED)
-    assert len(work_lineage(work)) == 2
-    assert read == []
+    content = (work.root / TRAINED).read_bytes()
+    work.write("training/runs/second/final_model_mlp.pth", content[:-2] + b"\1\0")
+    assert len(work_lineage(work)) == 3
+    assert read == [], "of one size, and no copies"
     put(work, "other", BY_HAND)
-    assert len(work_lineage(work)) == 2
+    assert len(work_lineage(work)) == 3
     assert sorted(read) == [BY_HAND, TRAINED]
 
 

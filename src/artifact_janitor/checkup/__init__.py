@@ -29,6 +29,7 @@ CHECKS: tuple[tuple[str, Callable[[Place], Iterator[Found]]], ...] = (
     ("processes", around.processes),
     ("leases", ground.leases),
     ("git", around.repository),
+    ("gitignore", around.rules),
     ("wandb", around.wandb),
     ("limits", around.limits),
 )

@@ -7,8 +7,10 @@ import resource
 from collections.abc import Iterator
 
 from artifact_janitor import clock as clocks
+from artifact_janitor import gitignoring
 from artifact_janitor.checkup.check import Found, Place, ok, problem, some, warning
 from artifact_janitor.checkup.ground import future
+from artifact_janitor.core.gitignore import FILE
 from artifact_janitor.core.model import is_within
 from artifact_janitor.observe import git, wandb_outside
 from artifact_janitor.state import STATE
@@ -72,6 +74,19 @@ def repository(place: Place) -> Iterator[Found]:
         yield warning(f"Git does not trust this repository: {distrust}", hint)
     if place.state.folder.is_dir():
         yield from _taken_by_git(ignored=ignored)
+
+
+def rules(place: Place) -> Iterator[Found]:
+    """Whether ``.gitignore`` is in line; what it means to each path, `gitignore check` says."""
+    sight = gitignoring.look(place.settings)
+    if sight is None:
+        yield ok("no repository here")
+    elif sight.flaw:
+        yield warning(f"{FILE}: {sight.flaw.what}", sight.flaw.hint, FILE)
+    elif sight.change and sight.drifts:
+        yield warning(f"{FILE}: {gitignoring.drift(sight.change)}", "janitor gitignore sync", FILE)
+    else:
+        yield ok(f"{FILE} says what the policy says")
 
 
 def _taken_by_git(*, ignored: bool) -> Iterator[Found]:

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from artifact_janitor.config import load
+from artifact_janitor.core.gitignore import FILE, Change, change
+from artifact_janitor.core.gitignore_rules import Gitignore, rules
 from artifact_janitor.demo import timeline
 from artifact_janitor.demo.aging import age
 from artifact_janitor.demo.timeline import Run
@@ -86,7 +89,9 @@ def check(folder: Path) -> None:
 def write_sources(folder: Path) -> None:
     """What a person would have written."""
     shutil.copytree(HERE / "files", folder, dirs_exist_ok=True)
-    (folder / "gitignore").rename(folder / ".gitignore")
+    ours = change(None, rules(Gitignore(), load(None, {}, folder).folders.for_git))
+    assert isinstance(ours, Change)
+    (folder / FILE).write_text(ours.new or "")
     shutil.copy(HERE / "train.py", folder)
 
 

@@ -4,7 +4,7 @@ Nothing is written before Git itself said, of each path there is and of some tha
 up, that the new file does what the policy says, and nothing else.
 """
 
-from artifact_janitor.gitignoring.check import Checked, check
+from artifact_janitor.gitignoring.check import Checked, check, drift
 from artifact_janitor.gitignoring.look import GitTrouble, Sight, look
 from artifact_janitor.gitignoring.prove import Proof, prove
 from artifact_janitor.gitignoring.sync import Synced, carry_out, planned, sync
@@ -17,6 +17,7 @@ __all__ = [
     "Synced",
     "carry_out",
     "check",
+    "drift",
     "look",
     "planned",
     "prove",

@@ -148,12 +148,12 @@ def _way(each: Model) -> str:
         parts.append(f"{each.run}{_FATES.get(each.fate, '')}")
     published = [file.path for file in each.files if file.stage == "published"]
     parts += [path for path in published[:1] if path != each.first.path]
-    if each.first.stage == "milestone" and not each.is_chosen and is_told(each):
+    if each.first.stage == "milestone" and not each.is_chosen and _is_told(each):
         parts.append("chosen no more")
     return shown(" → ".join(parts))
 
 
-def is_told(each: Model) -> bool:
+def _is_told(each: Model) -> bool:
     return "chosen" in each.first.told and not is_chosen(each.first.told)
 
 
