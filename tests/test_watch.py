@@ -109,19 +109,26 @@ def quiet(eyes: Eyes) -> None:
 
 
 def test_what_comes_right_after_the_listing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The watch stands before the listing begins: here a file comes as it ends."""
-    real = looking.listing
+    """The watch stands before the listing begins: a file that comes as it ends makes an event.
+
+    The folder looks as before, a name having come and gone, so that nobody is told of it but
+    by that event.
+    """
+    real, racing = looking.listing, threading.Event()
 
     def raced(fd: int, device: int, **options: bool) -> Listing:
         seen = real(fd, device, **options)
-        if "late" not in os.listdir(fd):
+        if racing.is_set():
+            racing.clear()
             os.close(os.open("late", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
         return seen
 
     monkeypatch.setattr(looking, "listing", raced)
-    with watching(root) as (_, eyes):
-        (root / "a/b").mkdir(parents=True)
-        assert eyes.see(), eyes.difference()
+    write(root / "a/b/file")
+    with watching(root, settle=0.3) as (_, eyes):
+        racing.set()
+        (root / "a/b/came").touch()
+        (root / "a/b/came").unlink()
         assert eyes.until(lambda: str(root / "a/b/late") in eyes.known)
 
 
