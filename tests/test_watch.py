@@ -132,6 +132,24 @@ def test_what_comes_right_after_the_listing(root: Path, monkeypatch: pytest.Monk
         assert eyes.until(lambda: str(root / "a/b/late") in eyes.known)
 
 
+def test_a_folder_that_takes_long_to_list(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody writes in it all the time: looks at it take a twentieth of a core, no more."""
+    real, looks = looking.listing, []
+
+    def slow(fd: int, device: int, **options: bool) -> Listing:
+        looks.append(time.monotonic())
+        time.sleep(0.03)
+        return real(fd, device, **options)
+
+    monkeypatch.setattr(looking, "listing", slow)
+    with watching(root) as (_, eyes):
+        for number in range(150):
+            write(root / "file", "x" * number)
+            time.sleep(0.01)
+        assert eyes.see(), eyes.difference()
+        assert len(looks) <= 2 + (looks[-1] - looks[0]) / 0.6
+
+
 def test_a_path_longer_than_the_kernel_takes(root: Path) -> None:
     name = "n" * 200
     fd = os.open(root, os.O_RDONLY)
