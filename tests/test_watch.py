@@ -282,6 +282,16 @@ def test_the_link_comes_to_lead_elsewhere(root: Path) -> None:
         assert any(str(path).startswith(f"{link}/sub") for path in eyes.known)
 
 
+def test_a_link_to_what_appears_later(root: Path) -> None:
+    link = root.parent.parent / "link"
+    link.symlink_to(root / "there")
+    with watching(link) as (watcher, eyes):
+        assert watcher.state()[0].mode == "missing"
+        write(root / "there/file")
+        assert eyes.until(lambda: watcher.state()[0].mode == "inotify")
+        assert eyes.see(), eyes.difference()
+
+
 def test_a_root_that_appears_later(root: Path) -> None:
     """With the folders around it, one by one."""
     late = root / "not/yet/there"

@@ -165,6 +165,29 @@ def test_a_watch_that_goes_without_firing(root: Path) -> None:
     watches.close()
 
 
+def test_two_things_on_one_watch(root: Path) -> None:
+    """One leaves, and the other is told; the last one takes the kernel's watch along."""
+    watches, leaves, stays = Watches(), Watched(), Watched()
+    fd = enter(str(root), follow=False)
+    for each in (leaves, stays):
+        watches.arm(each, fd, FOLDER)
+    watches.disarm(leaves)
+    assert held(watches) == 1
+    write(root / "file")
+    assert [each.on for each in watches.wait()[0]] == [stays]
+    watches.arm(stays, fd, FOLDER)
+    assert held(watches) == 1
+    watches.disarm(stays)
+    assert held(watches) == 0
+    os.close(fd)
+    watches.close()
+
+
+def held(watches: Watches) -> int:
+    """Watches that the kernel knows of, see proc(5)."""
+    return Path(f"/proc/self/fdinfo/{watches._fd}").read_text().count("inotify wd:")
+
+
 # ------------------------------------------------------------ filesystems
 
 
