@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -144,16 +144,18 @@ def observed(observer: Any, root: str, seen: Seen) -> dict[str, Callable[[], Any
 
 
 def watchfiles(root: str, seen: Seen, asked: argparse.Namespace) -> dict[str, Callable[[], Any]]:
-    from watchfiles import watch
+    from watchfiles import Change, watch
 
     def follow() -> None:
-        for changes in watch(root, watch_filter=None, rust_timeout=200, yield_on_timeout=True):
-            ready.set()
-            if changes:
-                try:
-                    seen.told(path for change, path in changes if change != 3)
-                except RuntimeError:
-                    pass
+        try:
+            for changes in watch(root, watch_filter=None, rust_timeout=200, yield_on_timeout=True):
+                ready.set()
+                with suppress(RuntimeError):
+                    if changes:
+                        seen.told(path for change, path in changes if change != Change.deleted)
+        finally:
+            if not ready.is_set():
+                os._exit(1)  # it can't watch at all
 
     ready = threading.Event()
     threading.Thread(target=follow, daemon=True).start()

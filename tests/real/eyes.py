@@ -48,7 +48,9 @@ def _inside(folder: str) -> Inventory:
                 continue
             is_folder = stat.S_ISDIR(status.st_mode)
             if not is_folder or each.name != ".janitor":
-                more = (0, 0) if is_folder else (status.st_size, status.st_mtime_ns)
+                # who only reads a database writes to its -shm: nobody wants to know
+                mtime = 0 if each.name.endswith("-shm") else status.st_mtime_ns
+                more = (0, 0) if is_folder else (status.st_size, mtime)
                 found[each.path] = (status.st_ino, *more)
     except OSError:
         pass  # it went; the folder around it will be told of
