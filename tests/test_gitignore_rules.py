@@ -36,6 +36,7 @@ CASES: dict[str, tuple[dict[str, str], str, bool, bool | str]] = {
     "the last rule counts": ({"": "!keep.log\n*.log\n"}, "keep.log", I, I),
     "the nearer file counts": ({"": "*.log\n", "n/": "!a.log\n"}, "n/a.log", K, REFUSED),
     "nearer, but of no concern": ({"": "*.tmp\n", "n/": "!a.tmp\n"}, "n/a.tmp", K, K),
+    "nearer, before there is one": ({"src/": "!*.log\n"}, "src/a.txt", K, REFUSED),
     "rules in an ignored folder": ({"": "n/\n", "n/": "!a.tmp\n"}, "n/a.tmp", I, I),
     "not anchored": ({"": "logs/\n"}, "src/logs/handler.py", I, I),
     "anchored": ({"": "/logs/\n"}, "src/logs/handler.py", K, K),
