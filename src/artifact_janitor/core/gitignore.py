@@ -20,6 +20,7 @@ FILE = ".gitignore"
 _BEGIN = "# >>> artifact-janitor"
 _END = "# <<< artifact-janitor <<<"
 _HEAD = re.compile(rf"{_BEGIN} ([0-9]+) ([0-9a-f]{{16}}) >>>")
+_MARKS = (_BEGIN, _END[:-4])
 _NOTE = (
     "# Written by `janitor gitignore sync` from config.toml: change [gitignore] there, not these"
     " lines."
@@ -119,6 +120,15 @@ def _sound(lines: Sequence[str], start: int, end: int) -> Block | Flaw:
     if not head or lines[end] != _END or _digest(lines[start + 1 : end]) != head[2]:
         return Flaw("the janitor's block was edited", _REMOVE, start + 1)
     return Block(start, end + 1)
+
+
+def as_it_should_be(text: str, rules: Sequence[Rule]) -> Change:
+    """What would become of a file whose block is not as it was: only to be shown."""
+    lines = [*_lines(text)]
+    marks = [n for n, each in enumerate(lines) if each.lstrip(_BOM + " ").startswith(_MARKS)]
+    start, stop = (marks[0], marks[-1] + 1) if marks else (len(lines), len(lines))
+    lines[start:stop] = _block(rules, _line_end(text))
+    return Change(text, "".join(lines))
 
 
 def without_block(text: str) -> str:

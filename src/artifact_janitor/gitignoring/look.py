@@ -12,7 +12,7 @@ from pathlib import Path
 from artifact_janitor.apply import gitignore as file
 from artifact_janitor.apply.gitignore import Found
 from artifact_janitor.config import Settings
-from artifact_janitor.core.gitignore import FILE, Change, Flaw, change
+from artifact_janitor.core.gitignore import FILE, Change, Flaw, as_it_should_be, change
 from artifact_janitor.core.gitignore_rules import (
     MODELS_TOO,
     WEIGHTS,
@@ -56,6 +56,14 @@ class Sight:
     """Models that Git tracks, and that nobody calls anything but chosen."""
     large: tuple[tuple[str, int], ...] = ()
     """What is about to be committed, and is too large, with its bytes."""
+
+    @property
+    def diff(self) -> list[str]:
+        """What a sync would change, or what is wrong with a block that it leaves alone."""
+        if self.change is None and self.flaw and self.flaw.line and self.found.content:
+            text = self.found.content.decode("utf-8", "surrogateescape")
+            return as_it_should_be(text, self.rules).diff()
+        return self.change.diff() if self.change else []
 
     @property
     def drifts(self) -> bool:

@@ -21,7 +21,7 @@ from artifact_janitor.gitignoring.look import Sight, trouble
 from artifact_janitor.observe import git_rules as git
 from artifact_janitor.observe.git import GitUnknown
 from artifact_janitor.observe.git_rules import Judge
-from artifact_janitor.state import State
+from artifact_janitor.state import STATE, State
 
 _FEW = 100
 """Paths that one rule of a person's brings back, of which more need not be looked at."""
@@ -105,7 +105,7 @@ class _Look:
     def all(self) -> Iterator[Seen]:
         for path in git.rule_files(self.repo):
             self._learn(path)
-        level = git.apart(self.repo)
+        level = [*_others(git.apart(self.repo))]
         while level:
             for path in level:
                 self._learn(path)
@@ -113,7 +113,7 @@ class _Look:
             yield from (each for each in seen if not each.path.endswith("/"))
             folders = (each for each in seen if each.path.endswith("/"))
             ways = [each for each in folders if not proof.is_closed(each, self.means)]
-            level = [path for each in ways for path in git.inside(self.repo, each.path)]
+            level = [path for each in ways for path in _others(git.inside(self.repo, each.path))]
         wanted = self.judge.tracked()
         yield from self._seen(wanted, wanted)
         yield from self._thought_up()
@@ -165,6 +165,11 @@ class _Look:
             pattern = line.strip().removeprefix("!").strip("/")
             if line.startswith("!") and "/" in pattern and "**" not in pattern:
                 yield from glob.glob(pattern, root_dir=base)[:_FEW]
+
+
+def _others(paths: Iterable[str]) -> Iterator[str]:
+    """Without what is our own: it changes as we look, and has rules of its own."""
+    return (each for each in paths if STATE not in each.split("/"))
 
 
 def _wished(base: Path, policy: Iterable[Rule]) -> Iterator[str]:

@@ -90,26 +90,26 @@ def sync(settings: Settings, now: int, command: str = GITIGNORE, *, by_person: b
     if sight.change and not sight.drifts:
         return Synced("nothing")
     if held := [*_held(sight, prove(settings, sight), None)]:
-        return _refused(held)
+        return _refused(held, sight)
     with workplace(settings) as place:
         if not by_person and (held := [*_held(sight, Proof(), place.journal)]):
-            return _refused(held)
+            return _refused(held, sight)
         sweep = place.journal.begin(_name(sight), command, now, by_person=by_person)
         with place.state.sweep(sweep):
             step = Step(GITIGNORE, Artifact(FILE, "gitignore", now), _reasons(sight))
             outcome = carry_out(place, sweep, step)
             place.finish(sweep)
-    diff = tuple(sight.change.diff()) if sight.change else ()
     if outcome.code == "locked":
         raise Locked(outcome.why)
     if outcome.outcome != "done":
         is_failed = outcome.outcome == "failed"
         return Synced("failed" if is_failed else "refused", outcome.why, sweep)
-    return Synced("done", ", ".join(step.reasons), sweep, diff=diff)
+    return Synced("done", ", ".join(step.reasons), sweep, diff=tuple(sight.diff))
 
 
-def _refused(held: list[Refusal]) -> Synced:
-    return Synced("refused", held[0].message, refusals=tuple(held))
+def _refused(held: list[Refusal], sight: Sight) -> Synced:
+    diff = tuple(sight.diff) if sight.flaw else ()
+    return Synced("refused", held[0].message, refusals=tuple(held), diff=diff)
 
 
 def _reasons(sight: Sight) -> tuple[str, ...]:

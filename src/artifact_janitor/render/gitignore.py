@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rich.text import Text
@@ -16,11 +16,10 @@ NO_GIT = "No Git repository here: there is nothing to hold."
 
 
 def of_checked(found: Checked) -> dict[str, Any]:
-    made = found.sight.change if found.sight else None
     return {
         "git": found.sight is not None,
         "findings": [_of_finding(each) for each in found.findings],
-        "diff": made.diff() if made else [],
+        "diff": found.sight.diff if found.sight else [],
         "paths": found.paths,
     }
 
@@ -78,8 +77,11 @@ def diff_lines(found: Checked) -> Iterator[Text]:
     made = found.sight.change
     if made is not None and made.is_none:
         yield line((f"{FILE} says what the policy says", "bold"))
-    for text in made.diff() if made else ():
-        yield line((shown(text), _style(text)))
+    yield from _diff(found.sight.diff)
+
+
+def _diff(diff: Iterable[str]) -> Iterator[Text]:
+    return (line((shown(text), _style(text))) for text in diff)
 
 
 def _style(text: str) -> str:
@@ -104,3 +106,4 @@ def sync_lines(done: Synced) -> Iterator[Text]:
                 yield line("    → ", (shown(each.hint), "bold")) if each.hint else Text()
             if not done.refusals:
                 yield line("  ", shown(done.why))
+            yield from _diff(done.diff)
