@@ -168,6 +168,8 @@ def changes(draw: st.DrawFn) -> tuple[str, datetime]:
 
 
 def check_beside_the_oracle(expression: str, where: tuple[str, datetime], days: int = 2) -> None:
+    if problem(expression):  # the 30th of February
+        return
     zone, begin = where
     begin = begin.replace(second=0)  # as the scan begins
     expected = [*Oracle(expression).dues(begin, days, ZoneInfo(zone))]
