@@ -33,7 +33,7 @@ from artifact_janitor.core.model import is_within
 from artifact_janitor.core.plan import RETRAIN, Step
 from artifact_janitor.core.wanted import DERIVED, Asked, Known, wanted
 from artifact_janitor.errors import Locked, StepFailed, StepSkipped
-from artifact_janitor.executors import Executor, Handle
+from artifact_janitor.executors import Executor, Handle, systemd
 from artifact_janitor.executors.local import Local
 from artifact_janitor.journal import Intent, Journal
 from artifact_janitor.observe import jobs as observed
@@ -67,6 +67,13 @@ class Sight:
     handover: Handover = field(default_factory=Handover)
     studies: Studies = field(default_factory=lambda: Studies((), (), 0))
 
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of studies."""
+        told = (f"{each.study}: {each.text}" for each in self.handover.said)
+        hints = (f" → {each.hint}" if each.hint else "" for each in self.handover.said)
+        return [text + hint for text, hint in zip(told, hints, strict=True)]
+
     def study(self, path: str, name: str) -> Seen | None:
         """A study by its file and its name, if it can be seen now."""
         seen = self.studies.seen
@@ -82,7 +89,10 @@ class Standing:
 
 
 def executor_of(settings: Settings) -> Executor:
-    return Local(settings.workspace / JOBS)
+    """A service gives trainings to systemd, so that its restart ends none; all else begins them
+    itself, and both know those of the other."""
+    jobs, whose = settings.workspace / JOBS, systemd.asked_for(os.environ)
+    return systemd.Systemd(jobs, whose) if whose else Local(jobs)
 
 
 def look(
@@ -164,6 +174,8 @@ class HandingOver:
     sweep: str
     notes: list[str] = field(default_factory=list)
     """What a person should know of results, and of MLflow."""
+    tells: bool = True
+    """False leaves the results, which take seconds, to a sweep that nobody waits for."""
 
     @property
     def executor(self) -> Executor:
@@ -202,7 +214,7 @@ class HandingOver:
         """Write the results of what was published or rejected, and tell MLflow: one janitor at a
         time. Who is killed before leaves it to the next."""
         jobs = self.place.journal.jobs
-        if not jobs.untold():
+        if not self.tells or not jobs.untold():
             return
         with self.place.state.sweep(TELLING):
             for job in jobs.untold():

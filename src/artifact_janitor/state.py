@@ -9,20 +9,29 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 from artifact_janitor.errors import JanitorError, Locked
 
 STATE = ".janitor"
 HANDOVER = "handover.lock"
+DAEMON = "daemon.lock"
 PATIENCE = 10.0
 """Seconds that a step waits for another janitor's step before it gives up."""
 
+
+MOMENT = 0.5
+"""The same for the daemon's lock: whoever asks for its holder has it for a moment."""
 
 MAKE_ROOM = "the disk is full: free 2 MB on it, e.g. in ~/.cache, and run it again"
 
 
 class State:
     """``.janitor/`` of one workspace. `prepare` makes it; all else expects it."""
+
+    may_make: ClassVar[bool] = True
+    """False where it is known to be there: then a disk that was unmounted shall not get one on
+    its bare mount point."""
 
     def __init__(self, workspace: Path) -> None:
         self.workspace = workspace
@@ -37,7 +46,8 @@ class State:
         try:
             for folder in (self.folder, self.folder / "sweeps"):
                 no_link(folder)
-                folder.mkdir(mode=0o700, exist_ok=True)
+                if self.may_make or folder != self.folder:
+                    folder.mkdir(mode=0o700, exist_ok=True)
                 self.own(folder)
             for file in ("lock", HANDOVER, self.journal.name, ".gitignore"):
                 self._touch(self.folder / file)
@@ -81,10 +91,10 @@ class State:
             _sign(file.fileno())
             yield
 
-    def holder(self) -> str:
-        """Who holds the lock of a step at this moment, or "". Raises OSError."""
+    def holder(self, name: str = "lock") -> str:
+        """Who holds the lock of a step at this moment, or another one, or "". Raises OSError."""
         try:
-            with open(self.folder / "lock", encoding="utf-8", errors="replace") as file:
+            with open(self.folder / name, encoding="utf-8", errors="replace") as file:
                 try:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
@@ -92,6 +102,23 @@ class State:
         except FileNotFoundError:
             return ""
         return ""
+
+    def watched(self) -> int:
+        """A descriptor that holds the lock of the one daemon. Raises Locked where another one
+        has it, and JanitorError where it can't be taken."""
+        path = self.folder / DAEMON
+        try:
+            self._touch(path)
+            fd = _locked_for_good(path)
+        except Locked:
+            who = self.holder(DAEMON) or "a process"
+            hint = "end that one first, or look at: janitor status"
+            raise Locked(f"another daemon watches this workspace: {who}", hint, str(path)) from None
+        except OSError as error:
+            raise _unusable(path, str(error.strerror), "see janitor doctor") from error
+        with open(path, "r+", encoding="utf-8") as file:
+            _sign(file.fileno())
+        return fd
 
     @contextmanager
     def sweep(self, name: str) -> Iterator[None]:
@@ -153,6 +180,26 @@ def _acquire(fd: int, patience: float, path: Path) -> None:
             if time.monotonic() > deadline:
                 raise _held(path) from None
             time.sleep(0.05)
+
+
+def _locked_for_good(path: Path) -> int:
+    """A descriptor with the lock: one that only reads keeps nobody from making the filesystem
+    read-only, but where NFS wants one that writes. Raises Locked and OSError."""
+    for mode in (os.O_RDONLY, os.O_RDWR):
+        fd = os.open(path, mode | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            _acquire(fd, MOMENT, path)
+        except BaseException as error:
+            os.close(fd)
+            if mode != os.O_RDONLY or not _wants_to_write(error):
+                raise
+        else:
+            return fd
+    raise AssertionError
+
+
+def _wants_to_write(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno == errno.EBADF
 
 
 def _sign(fd: int) -> None:

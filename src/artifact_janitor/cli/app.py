@@ -20,16 +20,19 @@ from artifact_janitor.cli.doctoring import doctor_command
 from artifact_janitor.cli.options import remembers_options, takes_options
 from artifact_janitor.cli.pinning import pin_command, unpin_command
 from artifact_janitor.cli.retraining import retrain_command
+from artifact_janitor.cli.servicing import service_command
 from artifact_janitor.cli.showing import demo_command
 from artifact_janitor.cli.space import du_command
 from artifact_janitor.cli.studies import studies_command
 from artifact_janitor.cli.sweeping import plan_command, run_command
 from artifact_janitor.cli.undoing import history_command, undo_command
+from artifact_janitor.cli.watching import watch_command
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "init": init_command,
     "plan": plan_command,
     "run": run_command,
+    "watch": watch_command,
     "undo": undo_command,
     "why": why_command,
     "status": status_command,
@@ -44,6 +47,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "restore": restore_command,
     "verify": verify_command,
     "doctor": doctor_command,
+    "service": service_command,
     "demo": demo_command,
 }
 
