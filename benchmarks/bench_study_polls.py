@@ -150,13 +150,12 @@ def row(kind: type[Ours | Held], folder: Path, mode: str, asked: argparse.Namesp
 def watched(polls: Ours | Held, path: Path, seconds: float) -> list[float]:
     """When something was news, within so many seconds; each time the study is read."""
     found, until = [], time.monotonic() + seconds
-    while True:
+    while time.monotonic() < until:
         if polls.news():
             found.append(time.time())
             of_file(path.parent, path.name, {})
-        if time.monotonic() >= until:
-            return found
         time.sleep(EVERY)
+    return found
 
 
 def open_files() -> list[str]:
