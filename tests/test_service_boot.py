@@ -182,10 +182,11 @@ def test_reload(machine: Machine) -> None:
         main = machine.show(unit, "MainPID")
         here.work.configure("[nonsense]\n")
         machine.said("systemctl", "reload", unit)
-        here.until(lambda: "the configuration before stays" in str(here.standing()["says"]))
+        here.until(lambda: "the configuration before stays" in machine.journal("-u", unit))
         here.work.configure(FREE)
         machine.said("systemctl", "reload", unit)
-        here.until(lambda: "the configuration before" not in str(here.standing()["says"]))
+        here.until(lambda: "read the configuration" in machine.journal("-u", unit))
+        here.until(lambda: machine.show(unit, "SubState") == "running")
         assert machine.show(unit, "ActiveState") == "active"
         assert machine.show(unit, "MainPID") == main
 
