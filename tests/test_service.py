@@ -201,7 +201,7 @@ def test_a_training_is_no_service() -> None:
 
 def test_installed_and_removed_again(work: Small, home: Path) -> None:
     answer = told(work, "install")
-    (name,) = answer["units"]
+    (name,) = answer["names"]
     assert answer["written"] == [str(home / name)]
     assert answer["to_type"] == [
         "systemctl --user daemon-reload",
@@ -224,14 +224,14 @@ def test_installed_and_removed_again(work: Small, home: Path) -> None:
 def test_a_timer_instead_of_the_daemon(work: Small, home: Path) -> None:
     told(work, "install")
     answer = told(work, "install", "--timer")
-    assert sorted(os.listdir(home)) == sorted(answer["units"])
-    assert [each.partition("@")[0] for each in answer["units"]] == ["janitor-run"] * 2
+    assert sorted(os.listdir(home)) == sorted(answer["names"])
+    assert [each.partition("@")[0] for each in answer["names"]] == ["janitor-run"] * 2
     assert any("disable --now janitor@" in each for each in answer["to_type"])
-    assert "Persistent=true" in (home / answer["units"][1]).read_text()
+    assert "Persistent=true" in (home / answer["names"][1]).read_text()
 
 
 def test_what_somebody_edited_stays(work: Small, home: Path) -> None:
-    (name,) = told(work, "install")["units"]
+    (name,) = told(work, "install")["names"]
     text = (home / name).read_text().replace("KillMode=mixed", "KillMode=process")
     (home / name).write_text(text)
     for action in ("install", "uninstall"):
@@ -263,19 +263,19 @@ def test_what_somebody_else_wrote_stays(work: Small, home: Path, how: str) -> No
 def test_two_workspaces_of_one_name(work: Small, home: Path, tmp_path: Path) -> None:
     (tmp_path / "other/project").mkdir(parents=True)
     other = small(tmp_path / "other/project")
-    (first,) = told(work, "install")["units"]
-    (second,) = told(other, "install")["units"]
+    (first,) = told(work, "install")["names"]
+    (second,) = told(other, "install")["names"]
     assert first == "janitor@project.service"
     assert re.fullmatch(r"janitor@project-[0-9a-f]{8}\.service", second)
     told(work, "uninstall")
     assert os.listdir(home) == [second]
-    assert told(other, "install")["units"] == [second]
+    assert told(other, "install")["names"] == [second]
 
 
 def test_a_root_that_leads_elsewhere_now(work: Small, tmp_path: Path) -> None:
     """What is installed knows nothing of it yet. Another shell's search path is no such change,
     but the one that counts is the one it was installed from."""
-    (name,) = told(work, "install")["units"]
+    (name,) = told(work, "install")["names"]
     env = [("PATH", "/elsewhere"), *_own_systemd()]
     status = work.janitor("service", "status", "--user", env=env).facts["units"]
     assert not status[0]["outdated"]

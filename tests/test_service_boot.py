@@ -61,7 +61,7 @@ class Place:
         """The unit that was started."""
         done = self.service("install", *words, uid=uid)
         assert done["to_type"] == []
-        units = done["units"]
+        units = done["names"]
         assert isinstance(units, list)
         return str(units[-1])
 
@@ -280,7 +280,7 @@ def test_no_restart_ends_a_training(machine: Machine, uid: int, by: int, trainer
     with place(machine, f"trains-{uid}-{by}", uid) as here:
         here.trains()
         done = here.service("install", uid=by)
-        (unit,) = done["units"]  # type: ignore[misc]
+        (unit,) = done["names"]  # type: ignore[misc]
         scope = ["--user"] if done["whose"] == "user" else []
         here.pid()
         (mine,) = [  # as the machine numbers it

@@ -20,7 +20,7 @@ def of_done(action: str, done: Done) -> dict[str, Any]:
     return {
         "action": action,
         "whose": done.whose,
-        "units": [*done.units],
+        "names": [*done.units],
         "written": [*map(str, done.written)],
         "removed": [*map(str, done.removed)],
         "to_type": [*done.to_type],
