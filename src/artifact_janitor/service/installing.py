@@ -175,9 +175,11 @@ def _own(workspace: Path, whose: Whose) -> Iterator[tuple[Path, str, unit.Sealed
 
 
 def _texts_or_none(settings: Settings, whose: Whose, *, timer: bool) -> dict[str, str]:
-    """Nothing where none could be written now: without a config.toml, or with a bad one."""
+    """Nothing where none could be written now: without a config.toml, or with a bad one; nor by
+    us, whose Python may be another."""
+    may = whose == "user" or os.geteuid() == 0
     try:
-        return texts(settings, whose, timer=timer) if settings.source else {}
+        return texts(settings, whose, timer=timer) if settings.source and may else {}
     except (UsageError, OSError):
         return {}
 
@@ -202,6 +204,9 @@ def _check(settings: Settings, whose: Whose) -> None:
     if whose == "user" and owner.uid != os.geteuid():
         what = f"the workspace belongs to {owner.name}, whose systemd is not ours"
         raise UsageError(what, f"as {owner.name}: janitor service install --user")
+    if whose == "system" and not owner.is_known:
+        what = f"the workspace belongs to the number {owner.uid}, which no account here has"
+        raise UsageError(what, "chown it, or make an account", str(settings.workspace))
     if whose == "system":
         _check_python(settings, owner)
 
