@@ -110,6 +110,22 @@ def test_systemd_takes_every_unit_as_it_is(whose: Whose, tmp_path: Path) -> None
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("plain", '"plain"'),
+        ('a "b"', r'"a \"b\""'),
+        ("50% $HOME 'x' #; ü", "\"50%% $HOME 'x' #; ü\""),
+        ("ends in \\", r'"ends in \\"'),
+        (r"\n is no line", r'"\\n is no line"'),
+    ],
+)
+def test_a_word_of_a_setting(text: str, said: str) -> None:
+    """As systemd.syntax(7) has it; that it is read so, a boot shows."""
+    assert unit.quoted(text) == said
+    assert unit.read(unit.sealed("[Unit]\n", text)) == unit.Sealed(text, edited=False)
+
+
 @analyzes
 @pytest.mark.parametrize("file", TEMPLATES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_the_templates_are_units_too(file: Path, tmp_path: Path) -> None:

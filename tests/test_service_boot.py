@@ -17,6 +17,8 @@ from tests.real.machine import GUEST, GUEST_ID, OWNER, Machine, booted, until
 from tests.real.retraining import GOOD, TRAINER, WAITS
 from tests.real.small import FREE, Small
 
+pytestmark = pytest.mark.timeout(1800)
+"""More than the patience of what waits for a machine in a machine."""
 MODEL = "models/hpo_derived/eurusd/final_model_mlp.pth"
 PATIENT = TRAINER.replace("with open", "open('pid', 'w').write(str(os.getpid()))\nwith open", 1)
 PATIENT += WAITS + GOOD.removeprefix(TRAINER)

@@ -85,7 +85,7 @@ class Machine:
         return self.run("journalctl", "--no-pager", "-o", "cat", *words).stdout
 
 
-def until(found: Callable[[], object], said: Callable[[], object], patience: float = 120) -> None:
+def until(found: Callable[[], object], said: Callable[[], object], patience: float = 480) -> None:
     """Wait until a call says something; `said` tells why it never did."""
     end = time.monotonic() + patience
     while not found():

@@ -58,7 +58,7 @@ def of_standings(runs: bool, found: Sequence[Standing]) -> dict[str, Any]:
                 "pid": int(each.state.get("MainPID") or 0) or None,
                 "since": _since(each),
                 "says": each.state.get("StatusText", ""),
-                "next": _moment(each.state.get("NextElapseUSecRealtime", "")),
+                "next": each.due,
             }
             for each in found
         ],
@@ -94,8 +94,8 @@ def _how(each: Standing) -> str:
         words.append(f"· pid {pid}")
     if state.get("UnitFileState") not in ("enabled", "static"):
         words.append("· not started at boot")
-    if after := _moment(state.get("NextElapseUSecRealtime", "")):
-        words.append(f"· next {format_when(after, now)}")
+    if each.due:
+        words.append(f"· next {format_when(each.due, now)}")
     return " ".join(words)
 
 

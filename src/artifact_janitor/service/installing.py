@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
@@ -33,7 +33,7 @@ _MINE = re.compile(r"(?:janitor|janitor-run)@(?P<name>.+)\.(?:service|timer)")
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A unit of ours: where it lies, whether it is as it would be written now, and how systemd
-    says that it stands; that is empty where it can't be asked."""
+    says that it stands; that is empty where it can't be asked. `due`, of a timer, in nanoseconds."""
 
     name: str
     file: Path
@@ -41,6 +41,7 @@ class Standing:
     edited: bool
     outdated: bool
     state: dict[str, str] = field(default_factory=dict)
+    due: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +96,13 @@ def uninstall(settings: Settings, whose: Whose) -> Done:
 
 def standing(settings: Settings, whose: Whose) -> list[Standing]:
     """The units of this workspace, each with what systemd says of it."""
-    return [
-        Standing(
-            each.name,
-            each.file,
-            whose,
-            each.edited,
-            each.outdated,
-            asking.state(whose, each.name) if asking.runs(whose) else {},
-        )
-        for each in mine(settings, whose)
-    ]
+    found = mine(settings, whose)
+    return [_asked(each) for each in found] if asking.runs(whose) else found
+
+
+def _asked(each: Standing) -> Standing:
+    due = asking.due(each.whose, each.name) if each.name.endswith(".timer") else None
+    return replace(each, state=asking.state(each.whose, each.name), due=due)
 
 
 def texts(settings: Settings, whose: Whose, *, timer: bool) -> dict[str, str]:
