@@ -33,7 +33,8 @@ _MINE = re.compile(r"(?:janitor|janitor-run)@(?P<name>.+)\.(?:service|timer)")
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A unit of ours: where it lies, whether it is as it would be written now, and how systemd
-    says that it stands; that is empty where it can't be asked. `due`, of a timer, in nanoseconds."""
+    says that it stands; that is empty where it can't be asked. `due`: when a timer is, in
+    nanoseconds."""
 
     name: str
     file: Path
