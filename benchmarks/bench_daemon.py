@@ -35,7 +35,7 @@ print(time.time_ns())
 """
 CONFIG = """
 [[retrain]]
-command = ["sleep", "0"]
+command = ["true", "{request}", "{out}"]
 model_type = "(?P<model_type>mlp)$"
 quiet = "1h"
 """
