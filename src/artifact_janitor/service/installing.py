@@ -70,7 +70,7 @@ def install(settings: Settings, whose: Whose, *, timer: bool) -> Done:
     for each in (*(folder / name for name in wanted), *(other.file for other in others)):
         _must_be_ours(each, settings)
     written = tuple(folder / name for name, text in wanted.items() if _write(folder / name, text))
-    main = next(name for name in reversed(wanted))  # the timer, where there is one
+    *_, main = wanted  # the timer, where there is one
     words = [["daemon-reload"], ["enable", main], ["restart" if written else "start", main]]
     gone = _stop(whose, others)
     return Done(
