@@ -102,7 +102,12 @@ def booted(root: Path) -> Iterator[Machine]:
     words += ["--console=pipe", f"--directory={root}", *_binds(), "--boot"]
     with (root.parent / f"{root.name}.log").open("w+b") as log:
         nspawn = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            words,
+            env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},  # as everywhere today
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
         leader = 0
         try:
