@@ -148,9 +148,22 @@ def test_little_is_open_to_attack(
         (file, *_) = written(f"project {timer}", tmp_path, "system", timer=timer)
         assert exposure(file, home=tmp_path) <= EXPOSURE
         text = file.read_text()
+        assert "\nPrivateTmp=yes\n" in text
         assert "User=anna\n" in text
         assert "XDG_RUNTIME_DIR=/run/user/12345" in text
         assert "Wants=user@12345.service\n" in text
+    monkeypatch.setattr(place, "PRIVATE", (str(tmp_path),))  # what lies there must not be hidden
+    (file,) = written("in tmp", tmp_path, "system")
+    assert "\nProtectSystem=strict\n" in file.read_text()
+    assert "PrivateTmp" not in file.read_text()
+
+
+def test_the_search_path_has_whole_paths_alone(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "bin::/usr/bin:.:/opt/my bin")
+    (file,) = written("project", tmp_path, "user")
+    assert 'Environment="PATH=/usr/bin:/opt/my bin"\n' in file.read_text()
 
 
 def test_what_forbids_nothing_to_trainings() -> None:
