@@ -106,6 +106,7 @@ def test_systemd_takes_every_unit_as_it_is(whose: Whose, tmp_path: Path) -> None
     files = [each for name in NAMES for each in written(name, tmp_path, whose)]
     files += written("nightly", tmp_path, whose, timer=True)
     assert len(files) == len(NAMES) + 2
+    assert not [each for each in files if re.search(r"\\$", each.read_text(), re.MULTILINE)]
     done = analyzed(f"--{whose}", "verify", "--man=no", *files, home=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -347,6 +348,8 @@ def test_nobody_runs_the_service_of_another(work: Small, home: Path) -> None:
     assert answer.code == 2
     assert "belongs to" in answer.said["errors"][0]["message"]
     assert not home.exists()
+    with pytest.raises(UsageError, match="no account here|can't run"):  # here it is nobody's
+        installing.install(load(None, {}, work.root), "system", timer=False)
 
 
 def test_an_action_that_is_none(work: Small) -> None:
