@@ -30,6 +30,8 @@ BRIEF, LONG = 0.05, 5.0
 """The shortest and the longest rest, in seconds."""
 ONE_BY_ONE = 20.0
 """Seconds between two looks at studies whose optimizers may be gone without a word."""
+MEND = 60.0
+"""Seconds between two looks for what a killed janitor left."""
 MARGIN = 0.05
 """Seconds after a moment that a study settles at, so that it is over by then."""
 
@@ -43,10 +45,11 @@ class Handing(Turns):
         self._jobs: dict[str, str] = {}
         """Trainings that go on, and how they stood."""
         self._polls = StudyPolls()
+        self._mend_due = 0.0
 
     def sweep(self, hint: Hint) -> None:
         began, settings = monotonic(), self.shared.settings
-        self._mend(settings)
+        is_mended = self._mend(settings)
         with reading(settings) as journal:
             sight = handing_over.look(settings, journal, clock.read())
         steps, stop = sight.handover.steps, self.shared.ending.is_set
@@ -56,20 +59,26 @@ class Handing(Turns):
         self.shared.said.stands("handover", [*sight.notes, *render.odd(report.outcomes)])
         self.shared.swept("handover", did)
         self._plan_ahead(settings, sight)
-        self._ask_for_results(settings)
+        if did or is_mended:
+            self._ask_for_results(settings)
         self.shared.hints.rest("handover", min(max(REST * (monotonic() - began), BRIEF), LONG))
         if did:
             self.shared.hints.give("handover", "what the last sweep did")
 
-    def _mend(self, settings: Settings) -> None:
-        """What a killed janitor left of publications and trainings. Whoever carries out a long
-        step holds the lock that mending takes, so it is taken only where there is something."""
+    def _mend(self, settings: Settings) -> bool:
+        """At the start, and now and then: what a killed janitor left of publications and of
+        trainings. Whoever carries out a long step holds the lock that mending takes, so it is
+        taken only where there is something. Whether it was looked for."""
+        if monotonic() < self._mend_due:
+            return False
         state = State(settings.workspace)
         with workplace(settings) as place:
             found = trainings.recover(place, executor_of(settings))
             dead = any(not each.ended and state.is_dead(each.id) for each in place.journal.sweeps())
         for each in [*found, *(mend(settings) if dead else ())]:
             self.shared.said.info(f"after an interruption: {each}")
+        self._mend_due = monotonic() + MEND
+        return True
 
     def _plan_ahead(self, settings: Settings, sight: Sight) -> None:
         """When time alone, or a job, leads to the next sweep."""

@@ -32,6 +32,8 @@ class Account:
 
     uid: int
     name: str
+    is_known: bool = True
+    """Whether an account of this machine has the number."""
 
     @property
     def lingers(self) -> bool:
@@ -44,7 +46,7 @@ def owner_of(workspace: Path) -> Account:
     try:
         return Account(uid, pwd.getpwuid(uid).pw_name)
     except KeyError:
-        return Account(uid, str(uid))
+        return Account(uid, str(uid), is_known=False)
 
 
 def writable(settings: Settings) -> list[str]:
@@ -91,10 +93,9 @@ def values(
     Raises UsageError where a path can't be said to systemd.
     """
     base, places = str(settings.workspace), writable(settings)
-    needed = [*places, *_code()]
     found = {
         "Description": [f"Artifact Janitor ({escaped(base)})"],  # no backslash at the end
-        "RequiresMountsFor": [" ".join(map(quoted, dict.fromkeys(needed)))],
+        "RequiresMountsFor": [" ".join(map(quoted, places))],
         "ExecStart": [" ".join(map(quoted, command(settings, words)))],
         "Environment": _environment(owner, whose, os.environ),
         "ReadWritePaths": [" ".join(quoted(each, "-") for each in places)],
@@ -104,7 +105,7 @@ def values(
     if whose == "system":
         found["User"] = [escaped(owner.name)]
         found["CapabilityBoundingSet"] = [NEEDED_BY_ROOT if owner.uid == 0 else ""]
-    if any(_within(each, hidden) for each in needed for hidden in PRIVATE):
+    if any(_within(each, hidden) for each in (*places, *_code()) for hidden in PRIVATE):
         found["PrivateTmp"] = []
     return found
 
