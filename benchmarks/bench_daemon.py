@@ -35,7 +35,7 @@ print(time.time_ns())
 """
 CONFIG = """
 [[retrain]]
-command = ["true", "{request}", "{out}"]
+command = ["sh", "-c", "exit 75", "{request}", "{out}"]
 model_type = "(?P<model_type>mlp)$"
 quiet = "1h"
 """
@@ -84,7 +84,7 @@ def build(root: Path, folders: int) -> None:
 
 @contextmanager
 def daemon(root: Path) -> Iterator[int]:
-    with subprocess.Popen([*JANITOR, "watch"], cwd=root) as begun:
+    with subprocess.Popen([*JANITOR, "watch"], cwd=root, stderr=subprocess.DEVNULL) as begun:
         try:
             yield begun.pid
         finally:
