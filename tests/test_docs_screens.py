@@ -181,6 +181,7 @@ def answers(reader: Reader) -> dict[str, set[str]]:
         why training/runs ~ status ~ du ~ history ~ history --config {released} ~ doctor
         undo ~ why training/runs ~ init --config other.toml
         archive {archived} ~ archives ~ archives {archived} ~ verify ~ restore {archived}
+        service install --user ~ service status --user ~ service uninstall --user
     """
     found: dict[str, set[str]] = {}
     for line in typed.strip().replace("~", "\n").splitlines():
