@@ -16,6 +16,7 @@ from artifact_janitor.config.checks import TABLES
 from artifact_janitor.config.folders import FILES, SEVERAL
 from artifact_janitor.config.schema import UNVALIDATED, FolderTable, Schema
 from artifact_janitor.core.policy import Best, Disk, Policy, Safety
+from artifact_janitor.core.schedule import Schedule
 from artifact_janitor.errors import ConfigError
 from artifact_janitor.units import DAY, HOUR
 from tests.configuring import settings, wrong
@@ -43,6 +44,7 @@ def test_without_a_file_there_are_defaults_and_no_policy(tmp_path: Path) -> None
         disk=Disk(keep_free=None, purge_early=False),
         archive=Archive(".janitor/archive", 3),
         notes=(),
+        schedule=Schedule("0 3 * * *", "*/30 * * * *", "0 5 * * 0", "30 4 * * *", "*/10 * * * *"),
     )
 
 

@@ -216,6 +216,7 @@ def test_the_oracle_finds_the_same_for_thousands(
         ("0 3 1 * 5", "2026-11-28 12:00", ["12-01", "12-04"]),  # either
         ("0 3 */2 * 1", "2026-11-22 12:00", ["11-23", "12-07"]),  # both: it begins with a star
         ("0 3 29 2 *", "2026-11-22 12:00", ["02-29"]),
+        ("0-0/20 3 * * *", "2026-11-22 12:00", ["11-23", "11-24"]),  # a range of one
         ("0 3 L * *", "2026-11-22 12:00", ["11-30", "12-31"]),
     ],
 )
@@ -293,11 +294,14 @@ def test_a_run_in_the_far_future_was_said_by_a_wrong_clock() -> None:
     assert believed(now - 365 * DAY, now) == now - 365 * DAY
 
 
-@pytest.mark.parametrize("moment", [-(2**62), -DAY, 0, 2**62, 2**63 - 1, 250_000_000_000 * SECOND])
-def test_a_clock_beyond_the_calendar_never_fails(moment: int) -> None:
+@pytest.mark.parametrize(
+    "seconds", [-70_000_000_000, -1, 0, 2**32, 253_400_000_000, 300_000_000_000]
+)
+def test_a_clock_beyond_the_calendar_never_fails(seconds: int) -> None:
+    """Before the year 1, and after 9999."""
     for expression in ("0 3 * * *", "*/5 * * * *", "0 0 29 2 *"):
-        found = due_after(expression, moment, lambda seconds: -5 * 3600)
-        assert found is None or moment < found
+        found = due_after(expression, seconds * SECOND, lambda _: -5 * 3600)
+        assert found is None or seconds * SECOND < found
 
 
 def test_workspaces_begin_at_different_seconds_of_the_same_minute() -> None:
