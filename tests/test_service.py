@@ -106,6 +106,7 @@ def test_systemd_takes_every_unit_as_it_is(whose: Whose, tmp_path: Path) -> None
     files = [each for name in NAMES for each in written(name, tmp_path, whose)]
     files += written("nightly", tmp_path, whose, timer=True)
     assert len(files) == len(NAMES) + 2
+    assert not [each for each in files if re.search(r"\\$", each.read_text(), re.MULTILINE)]
     done = analyzed(f"--{whose}", "verify", "--man=no", *files, home=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -148,9 +149,22 @@ def test_little_is_open_to_attack(
         (file, *_) = written(f"project {timer}", tmp_path, "system", timer=timer)
         assert exposure(file, home=tmp_path) <= EXPOSURE
         text = file.read_text()
+        assert "\nPrivateTmp=yes\n" in text
         assert "User=anna\n" in text
         assert "XDG_RUNTIME_DIR=/run/user/12345" in text
         assert "Wants=user@12345.service\n" in text
+    monkeypatch.setattr(place, "PRIVATE", (str(tmp_path),))  # what lies there must not be hidden
+    (file,) = written("in tmp", tmp_path, "system")
+    assert "\nProtectSystem=strict\n" in file.read_text()
+    assert "PrivateTmp" not in file.read_text()
+
+
+def test_the_search_path_has_whole_paths_alone(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "bin::/usr/bin:.:/opt/my bin")
+    (file,) = written("project", tmp_path, "user")
+    assert 'Environment="PATH=/usr/bin:/opt/my bin"\n' in file.read_text()
 
 
 def test_what_forbids_nothing_to_trainings() -> None:
@@ -334,6 +348,8 @@ def test_nobody_runs_the_service_of_another(work: Small, home: Path) -> None:
     assert answer.code == 2
     assert "belongs to" in answer.said["errors"][0]["message"]
     assert not home.exists()
+    with pytest.raises(UsageError, match="no account here"):
+        installing.install(load(None, {}, work.root), "system", timer=False)
 
 
 def test_an_action_that_is_none(work: Small) -> None:

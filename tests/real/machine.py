@@ -32,7 +32,7 @@ UNNEEDED = (
     *("systemd-networkd", "systemd-resolved", "systemd-timesyncd", "systemd-logind-pam"),
 )
 NOT_HERE = (
-    *("tmp.mount", "dev-hugepages.mount", "dev-mqueue.mount", "sys-fs-fuse-connections.mount"),
+    *("dev-hugepages.mount", "dev-mqueue.mount", "sys-fs-fuse-connections.mount"),
     *("sys-kernel-config.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount"),
     *("getty.target", "systemd-tmpfiles-clean.timer"),
 )

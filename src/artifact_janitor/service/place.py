@@ -93,10 +93,9 @@ def values(
     Raises UsageError where a path can't be said to systemd.
     """
     base, places = str(settings.workspace), writable(settings)
-    needed = [*places, *_code()]
     found = {
         "Description": [f"Artifact Janitor ({escaped(base)})"],  # no backslash at the end
-        "RequiresMountsFor": [" ".join(map(quoted, dict.fromkeys(needed)))],
+        "RequiresMountsFor": [" ".join(map(quoted, places))],
         "ExecStart": [" ".join(map(quoted, command(settings, words)))],
         "Environment": _environment(owner, whose, os.environ),
         "ReadWritePaths": [" ".join(quoted(each, "-") for each in places)],
@@ -106,7 +105,7 @@ def values(
     if whose == "system":
         found["User"] = [escaped(owner.name)]
         found["CapabilityBoundingSet"] = [NEEDED_BY_ROOT if owner.uid == 0 else ""]
-    if any(_within(each, hidden) for each in needed for hidden in PRIVATE):
+    if any(_within(each, hidden) for each in (*places, *_code()) for hidden in PRIVATE):
         found["PrivateTmp"] = []
     return found
 
