@@ -3,7 +3,7 @@ takes long is a job of its own, or for the other thread."""
 
 from __future__ import annotations
 
-from time import monotonic
+from time import monotonic, thread_time
 from typing import ClassVar
 
 from artifact_janitor import clock, handing_over, trainings
@@ -25,7 +25,8 @@ from artifact_janitor.workplace import workplace
 OFTEN = 0.25
 """Seconds between two looks at what tells without a word: databases, and jobs that run."""
 REST = 4.0
-"""After a sweep comes a rest of so many times its own length, however often a study changes."""
+"""After a sweep comes a rest of so many times the processor's time that it took, however often a
+study changes."""
 BRIEF, LONG = 0.05, 5.0
 """The shortest and the longest rest, in seconds."""
 ONE_BY_ONE = 20.0
@@ -48,7 +49,7 @@ class Handing(Turns):
         self._mend_due = 0.0
 
     def sweep(self, hint: Hint) -> None:
-        began, settings = monotonic(), self.shared.settings
+        used, settings = thread_time(), self.shared.settings
         is_mended = self._mend(settings)
         with reading(settings) as journal:
             sight = handing_over.look(settings, journal, clock.read())
@@ -61,7 +62,8 @@ class Handing(Turns):
         self._plan_ahead(settings, sight)
         if did or is_mended:
             self._ask_for_results(settings)
-        self.shared.hints.rest("handover", min(max(REST * (monotonic() - began), BRIEF), LONG))
+        rest = REST * (thread_time() - used)
+        self.shared.hints.rest("handover", min(max(rest, BRIEF), LONG))
         if did:
             self.shared.hints.give("handover", "what the last sweep did")
 
