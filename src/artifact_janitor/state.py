@@ -81,10 +81,10 @@ class State:
             _sign(file.fileno())
             yield
 
-    def holder(self) -> str:
-        """Who holds the lock of a step at this moment, or "". Raises OSError."""
+    def holder(self, name: str = "lock") -> str:
+        """Who holds the lock of a step at this moment, or another one, or "". Raises OSError."""
         try:
-            with open(self.folder / "lock", encoding="utf-8", errors="replace") as file:
+            with open(self.folder / name, encoding="utf-8", errors="replace") as file:
                 try:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:

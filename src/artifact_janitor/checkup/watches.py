@@ -1,0 +1,69 @@
+"""Whether changes can be seen as they come: what watching needs, and what there is of it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+
+from artifact_janitor.checkup import inotify
+from artifact_janitor.checkup.check import Found, Place, ok, some, warning
+from artifact_janitor.checkup.ground import is_remote
+from artifact_janitor.observe.mounts import mount_of
+
+_SPARE = 2
+"""Times the folders that are there: there will be more of them."""
+_TROUBLES = {
+    errno.ENOSPC: "no watch is left (fs.inotify.max_user_watches)",
+    errno.EMFILE: "no inotify instance is left (fs.inotify.max_user_instances)",
+    errno.ETIME: "an event was asked for, and none came",
+}
+
+
+def watches(place: Place) -> Iterator[Found]:
+    """Without a watch a folder is looked at every few seconds: nothing is missed, it costs."""
+    limits = inotify.limits()
+    if limits is None:
+        yield ok("this kernel has no inotify: folders are looked at every few seconds")
+        return
+    folders = sum(each.folders for each in place.contents.values())
+    used = inotify.used(os.geteuid())
+    free = max(limits.watches - used.watches, 0)
+    doubts = [*_short(folders, free, limits, used), *_unseen(place)]
+    yield from doubts
+    if not doubts:
+        seen = ", and events come" if place.roots else ""
+        yield ok(f"{some(folders, 'folder')}, {free} watches free{seen}")
+
+
+def _short(folders: int, free: int, limits: inotify.Limits, used: inotify.Used) -> Iterator[Found]:
+    if folders > free:
+        what = f"{some(folders, 'folder')}, and {free} watches are free for this user"
+        wanted = max(limits.watches * 2, _up(used.watches + folders * _SPARE))
+        hint = _raised("max_user_watches", wanted)
+        yield warning(f"{what}: what finds none is looked at every few seconds", hint)
+    if used.instances >= limits.instances:
+        what = f"all {limits.instances} inotify instances of this user are in use"
+        yield warning(what, _raised("max_user_instances", limits.instances * 4))
+
+
+def _up(count: int) -> int:
+    """To the next power of two."""
+    return 1 << (count - 1).bit_length()
+
+
+def _raised(name: str, value: int) -> str:
+    line = f"fs.inotify.{name}={value}"
+    return f"sysctl {line}; and for good: echo {line} > /etc/sysctl.d/60-{name}.conf"
+
+
+def _unseen(place: Place) -> Iterator[Found]:
+    """Where no event comes, though the filesystem is this host's own."""
+    for root in place.roots:
+        mount = mount_of(place.grounds[root])
+        if mount and is_remote(mount):
+            continue  # told with the filesystems
+        if refused := inotify.round_trip(place.grounds[root]):
+            what = _TROUBLES.get(refused, os.strerror(refused))
+            hint = "free some: end programs that watch files, or raise the limit with sysctl"
+            yield warning(f"{root} can't be watched: {what}", hint, root)
