@@ -67,6 +67,13 @@ class Sight:
     handover: Handover = field(default_factory=Handover)
     studies: Studies = field(default_factory=lambda: Studies((), (), 0))
 
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of studies."""
+        told = (f"{each.study}: {each.text}" for each in self.handover.said)
+        hints = (f" → {each.hint}" if each.hint else "" for each in self.handover.said)
+        return [text + hint for text, hint in zip(told, hints, strict=True)]
+
     def study(self, path: str, name: str) -> Seen | None:
         """A study by its file and its name, if it can be seen now."""
         seen = self.studies.seen

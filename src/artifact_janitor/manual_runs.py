@@ -19,7 +19,11 @@ from artifact_janitor.observe.liveness import Moment, activity
 from artifact_janitor.observe.survey import Survey
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.publishing import Offer, Published, publish
+from artifact_janitor.units import MINUTE
 from artifact_janitor.workplace import Workplace
+
+AGAIN = 10 * MINUTE
+"""How long after a look at a run that still showed life, and nobody touched since."""
 
 
 def look(settings: Settings, survey: Survey, journal: Journal | None, now: int) -> list[Step]:
@@ -33,6 +37,17 @@ def look(settings: Settings, survey: Survey, journal: Journal | None, now: int) 
         return []
     moment = Moment(base, now, grace, activity())
     return [_step(each, why) for each, why in wanted if not manual_runs.life(each, moment)]
+
+
+def next_one(settings: Settings, survey: Survey, journal: Journal | None, now: int) -> int | None:
+    """When the next of them may be over that is not published yet, in nanoseconds: a run is
+    young for a while, and one that something has open may be let go of at any time."""
+    base, folders, grace = settings.workspace, settings.folders, settings.safety.grace
+    if not manual_runs.is_wanted(base, folders):
+        return None
+    found = manual_runs.final_models(base, folders, survey.catalogue.artifacts)
+    waiting = (each.time + grace for each, _ in due(found, _tried(journal), now, grace))
+    return min((at if at > now else now + AGAIN for at in waiting), default=None)
 
 
 def _tried(journal: Journal | None) -> dict[str, str]:

@@ -9,20 +9,29 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 from artifact_janitor.errors import JanitorError, Locked
 
 STATE = ".janitor"
 HANDOVER = "handover.lock"
+DAEMON = "daemon.lock"
 PATIENCE = 10.0
 """Seconds that a step waits for another janitor's step before it gives up."""
 
+
+MOMENT = 0.5
+"""The same for the daemon's lock: whoever asks for its holder has it for a moment."""
 
 MAKE_ROOM = "the disk is full: free 2 MB on it, e.g. in ~/.cache, and run it again"
 
 
 class State:
     """``.janitor/`` of one workspace. `prepare` makes it; all else expects it."""
+
+    may_make: ClassVar[bool] = True
+    """False where it is known to be there: then a disk that was unmounted shall not get one on
+    its bare mount point."""
 
     def __init__(self, workspace: Path) -> None:
         self.workspace = workspace
@@ -37,7 +46,8 @@ class State:
         try:
             for folder in (self.folder, self.folder / "sweeps"):
                 no_link(folder)
-                folder.mkdir(mode=0o700, exist_ok=True)
+                if self.may_make or folder != self.folder:
+                    folder.mkdir(mode=0o700, exist_ok=True)
                 self.own(folder)
             for file in ("lock", HANDOVER, self.journal.name, ".gitignore"):
                 self._touch(self.folder / file)
@@ -92,6 +102,25 @@ class State:
         except FileNotFoundError:
             return ""
         return ""
+
+    def watched(self) -> int:
+        """A descriptor that holds the lock of the one daemon. Raises Locked where another one
+        has it, and JanitorError where it can't be taken."""
+        path = self.folder / DAEMON
+        try:
+            self._touch(path)
+            fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise _unusable(path, str(error.strerror), "see janitor doctor") from error
+        try:
+            _acquire(fd, MOMENT, path)
+        except Locked:
+            os.close(fd)
+            who = self.holder(DAEMON) or "a process"
+            hint = "end that one first, or look at: janitor status"
+            raise Locked(f"another daemon watches this workspace: {who}", hint, str(path)) from None
+        _sign(fd)
+        return fd
 
     @contextmanager
     def sweep(self, name: str) -> Iterator[None]:

@@ -58,9 +58,7 @@ class Look:
     @property
     def notes(self) -> list[str]:
         """What a person should know of studies."""
-        told = (f"{each.study}: {each.text}" for each in self.sight.handover.said)
-        hints = (f" → {each.hint}" if each.hint else "" for each in self.sight.handover.said)
-        return [text + hint for text, hint in zip(told, hints, strict=True)]
+        return self.sight.notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +145,19 @@ def with_studies(settings: Settings, seen: Look, kinds: Collection[str] = ()) ->
     every = (*sight.handover.steps, *manual)
     steps = (each for each in every if not kinds or each.artifact.kind in kinds)
     return replace(seen, plan=with_handover(seen.plan, steps), sight=sight)
+
+
+def look_at_manual_runs(settings: Settings) -> tuple[Look, int | None]:
+    """The same for runs by hand alone, and when the next of them may be over. Changes nothing."""
+    with reading(settings) as journal:
+        now = clock.read().wall
+        known, memory = journalled(journal, settings, now), memory_of(settings, journal, now)
+        with uncollected():
+            seen = survey(settings, known, memory)
+        steps = manual_runs.look(settings, seen, journal, now)
+        later = manual_runs.next_one(settings, seen, journal, now)
+    found = Plan("", now, (), (), ())
+    return Look(seen, with_handover(found, steps)), later
 
 
 def _write_down(settings: Settings, seen: Survey, memory: Memory) -> None:
@@ -301,6 +312,8 @@ def hand_over(
     steps: Sequence[Step],
     command: str,
     stop: Callable[[], bool] = lambda: False,
+    *,
+    by_person: bool = True,
 ) -> Report:
     """Carry out steps of a handover alone, and what became of jobs."""
     found = with_handover(Plan("", clock.read().wall, (), (), ()), steps)
@@ -310,7 +323,7 @@ def hand_over(
         if not steps:
             notes = tuple(HandingOver(place, sight, "").settle_alone())
             return Report("", found, (), started, clock.read().wall, notes=notes)
-        name = place.journal.begin(found.id, command, started, by_person=True)
+        name = place.journal.begin(found.id, command, started, by_person=by_person)
         with place.state.sweep(name):
             handing = HandingOver(place, sight, name)
             outcomes = tuple(handing.of(steps, stop))

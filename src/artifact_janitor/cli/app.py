@@ -25,11 +25,13 @@ from artifact_janitor.cli.space import du_command
 from artifact_janitor.cli.studies import studies_command
 from artifact_janitor.cli.sweeping import plan_command, run_command
 from artifact_janitor.cli.undoing import history_command, undo_command
+from artifact_janitor.cli.watching import watch_command
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "init": init_command,
     "plan": plan_command,
     "run": run_command,
+    "watch": watch_command,
     "undo": undo_command,
     "why": why_command,
     "status": status_command,

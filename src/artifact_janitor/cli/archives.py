@@ -14,7 +14,6 @@ from artifact_janitor import clock
 from artifact_janitor.apply.archive.manifest import Manifest
 from artifact_janitor.archiving import Archiving
 from artifact_janitor.cli.asking import in_workspace
-from artifact_janitor.cli.modesty import stand_back
 from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session, Tick
 from artifact_janitor.cli.sweeping import ends_after_a_step
@@ -23,6 +22,7 @@ from artifact_janitor.core.plan import Step
 from artifact_janitor.core.policy import ARCHIVE, NEVER_ARCHIVED
 from artifact_janitor.errors import ArchiveError, Refused, StepFailed, UsageError
 from artifact_janitor.execution import Options
+from artifact_janitor.modesty import stand_back
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.render import archives as render
 from artifact_janitor.render import facts

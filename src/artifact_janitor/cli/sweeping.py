@@ -19,12 +19,12 @@ from artifact_janitor.cli.following import (
     verdict,
     waiting,
 )
-from artifact_janitor.cli.modesty import stand_back
 from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
 from artifact_janitor.core.plan import OVERRIDABLE
 from artifact_janitor.errors import Locked, Refused
 from artifact_janitor.execution import Options
+from artifact_janitor.modesty import stand_back
 from artifact_janitor.render import facts, text
 from artifact_janitor.sweep import LONG, Look, Report, look, mend, run, with_studies
 

@@ -13,7 +13,7 @@ from artifact_janitor import clock
 from artifact_janitor.config.checks import problems
 from artifact_janitor.config.commented import sample
 from artifact_janitor.config.folders import NEVER_TAKEN, ROOTS
-from artifact_janitor.config.given import Given, read, read_file
+from artifact_janitor.config.given import Given, content_of, read, tables
 from artifact_janitor.config.schema import PREFIX, UNVALIDATED, PolicyTable, RetrainTable, Schema
 from artifact_janitor.core.model import Kind
 from artifact_janitor.core.policy import Best, Disk, Policy, Safety
@@ -24,7 +24,17 @@ from artifact_janitor.units import DAY, SECOND
 NEVER_REMOVED = ("study", "milestone")
 """Kinds that no policy takes anything of; what protects them is found by looking."""
 
-__all__ = ["Archive", "Folders", "Settings", "defaults", "load", "sample"]
+__all__ = [
+    "Archive",
+    "Folders",
+    "Settings",
+    "Text",
+    "defaults",
+    "load",
+    "sample",
+    "settings_of",
+    "text_of",
+]
 
 
 @dataclass(frozen=True)
@@ -91,14 +101,33 @@ class Settings:
     retrain: tuple[Retrain, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A config.toml as it was read, which may have changed since; without one `source` is None."""
+
+    source: Path | None
+    content: bytes = b""
+
+
 def load(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Settings:
     """Read config.toml: `path` (from --config), else JANITOR_CONFIG, else the one in `cwd`.
 
     The environment's settings win. Raises ConfigError with everything that is wrong.
     """
+    return settings_of(text_of(path, environ, cwd), environ, cwd)
+
+
+def text_of(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Text:
+    """The file that `load` reads. Raises ConfigError where it can't be read."""
     source = _source(path, environ, cwd)
+    return Text(source, content_of(source, _shown(source, cwd)) if source else b"")
+
+
+def settings_of(text: Text, environ: Mapping[str, str], cwd: Path) -> Settings:
+    """What a file says, whatever is in its place by now. Raises ConfigError as `load` does."""
+    source = text.source
     shown = _shown(source, cwd) if source else "environment"
-    given = read(read_file(source, shown) if source else {}, environ)
+    given = read(tables(text.content, shown) if source else {}, environ)
     workspace = (source.parent if source else cwd).resolve()
     today = clock.local(clock.read().wall / SECOND).date()
     if wrong := problems(given, workspace, today):

@@ -74,13 +74,19 @@ def _key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", name) else said(name)
 
 
-def read_file(source: Path, shown: str) -> dict[str, object]:
-    """The file's tables. Raises ConfigError with one problem, `shown` being the file's name."""
+def content_of(source: Path, shown: str) -> bytes:
+    """All of the file. Raises ConfigError with one problem, `shown` being the file's name."""
     try:
-        text = _content(source).removeprefix(b"\xef\xbb\xbf").decode()
-        return tomllib.loads(text)
+        return _content(source)
     except OSError as error:
         wrong = Problem("file", f"can't be read: {error.strerror or error}")
+        raise ConfigError(shown, [wrong]) from None
+
+
+def tables(content: bytes, shown: str) -> dict[str, object]:
+    """The file's tables. Raises ConfigError with one problem, `shown` being the file's name."""
+    try:
+        return tomllib.loads(content.removeprefix(b"\xef\xbb\xbf").decode())
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         wrong = Problem(f"line {line}", "is no UTF-8 text: save the file as UTF-8")

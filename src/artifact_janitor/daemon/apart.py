@@ -1,0 +1,150 @@
+"""A sweep in a program of its own: what it takes in memory is given back, it forks its workers
+from one thread, and no study is opened beside the daemon that reads it.
+
+On its first descriptor comes the configuration as the daemon has it, then ``stop``: end after
+the current step. Where that descriptor ends so does the daemon, and with it this. What it has
+to say goes to the second, one JSON object a line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from artifact_janitor import clock, sweep
+from artifact_janitor.config import Settings, Text, settings_of
+from artifact_janitor.errors import JanitorError
+from artifact_janitor.execution import Options
+from artifact_janitor.modesty import stand_back
+from artifact_janitor.observe.liveness import ignore_lease_breaks
+from artifact_janitor.render import daemon as render
+from artifact_janitor.state import State
+from artifact_janitor.sweep import Look, Report, Tick, mend
+
+OFTEN = 1.0
+"""Seconds between two words about how far it is."""
+STOP = b"stop\n"
+WATCH = Options(command="watch")
+"""Nobody says yes: the guards hold back what they hold back."""
+
+Told = dict[str, Any]
+
+
+def main(scope: str) -> int:
+    """Sweep, and say how it went."""
+    out = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.dup2(2, 1)  # whatever else prints shall not be taken for our words
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)  # the daemon passes on what concerns us
+    ignore_lease_breaks()
+    settings = _given()
+    State.may_make = False
+    stand_back()
+    told: Told
+    try:
+        told = SWEEPS[scope](settings, _Progress(out), _ends())
+    except JanitorError as error:
+        told = {"error": error.in_full, "code": error.code}
+    except OSError as error:
+        name = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
+        told = {"error": f"{name}{error.strerror or error}", "code": "error"}
+    out.write(json.dumps(told) + "\n")
+    out.flush()
+    return 0
+
+
+def _given() -> Settings:
+    """The settings that the daemon goes by, whatever is in the file by now."""
+    head = json.loads(sys.stdin.buffer.readline())
+    content = sys.stdin.buffer.read(head["length"])
+    source = Path(head["source"]) if head["source"] is not None else None
+    return settings_of(Text(source, content), os.environ, Path.cwd())
+
+
+def _ends() -> Callable[[], bool]:
+    """Whether the daemon asked for the end; where the daemon is gone, this ends at once."""
+    asked = threading.Event()
+
+    def listen() -> None:
+        if os.read(0, len(STOP)):
+            asked.set()
+            os.read(0, 1)
+        os._exit(1)
+
+    threading.Thread(target=listen, daemon=True).start()
+    return asked.is_set
+
+
+class _Progress:
+    """Says how far the sweep is, now and then."""
+
+    def __init__(self, out: Any) -> None:
+        self._out = out
+        self._at = -OFTEN
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if monotonic() - self._at >= OFTEN:
+            self._at = monotonic()
+            self._out.write(json.dumps({"tick": [what, done, total]}) + "\n")
+            self._out.flush()
+
+
+def _mended(settings: Settings, _tick: Tick, _stop: Callable[[], bool]) -> Told:
+    return {"found": mend(settings)}
+
+
+def _retention(settings: Settings, tick: Tick, stop: Callable[[], bool]) -> Told:
+    """All that policies ask for, and what leaves the trash."""
+    found = mend(settings)
+    seen = sweep.look(settings, clock.read().wall, tick=tick, leases=False)
+    return _carried_out(settings, seen, found, tick, stop)
+
+
+def _purge(settings: Settings, tick: Tick, stop: Callable[[], bool]) -> Told:
+    """What leaves the trash alone."""
+    return _retention(replace(settings, policies=()), tick, stop)
+
+
+def _manual(settings: Settings, tick: Tick, stop: Callable[[], bool]) -> Told:
+    """The models of runs by hand that are over."""
+    found = mend(settings)
+    seen, later = sweep.look_at_manual_runs(settings)
+    return _carried_out(settings, seen, found, tick, stop) | {"again": later}
+
+
+def _carried_out(
+    settings: Settings, seen: Look, found: list[str], tick: Tick, stop: Callable[[], bool]
+) -> Told:
+    report = sweep.run(settings, seen, WATCH, found, tick, stop)
+    return _told(report) | {"held": [*render.odd(report.outcomes), *_refused(seen)]}
+
+
+def _told(report: Report) -> Told:
+    return {
+        "did": render.swept(report),
+        "found": [*report.recovered],
+        "locked": any(each.code == "locked" for each in report.outcomes),
+    }
+
+
+def _refused(seen: Look) -> list[str]:
+    return [each.message + (f" → {each.hint}" if each.hint else "") for each in seen.plan.refused]
+
+
+SWEEPS: dict[str, Callable[[Settings, Tick, Callable[[], bool]], Told]] = {
+    "mend": _mended,
+    "retention": _retention,
+    "purge": _purge,
+    "manual": _manual,
+}
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1]))

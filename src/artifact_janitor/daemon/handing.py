@@ -1,0 +1,105 @@
+"""The thread that sweeps the handover: studies, trainings, publications. It is quick: whatever
+takes long is a job of its own, or for the other thread."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import ClassVar
+
+from artifact_janitor import clock, handing_over
+from artifact_janitor.config import Settings
+from artifact_janitor.core.study import ACTIVE, MOMENT, SETTLING
+from artifact_janitor.core.trainer import DEFAULT
+from artifact_janitor.daemon.hints import Hint, Scope
+from artifact_janitor.daemon.shared import Shared
+from artifact_janitor.daemon.turns import Turns
+from artifact_janitor.handing_over import Sight, executor_of
+from artifact_janitor.render import daemon as render
+from artifact_janitor.state import State
+from artifact_janitor.studying import Seen
+from artifact_janitor.sweep import hand_over, mend, reading
+from artifact_janitor.units import SECOND
+from artifact_janitor.workplace import workplace
+
+OFTEN = 0.25
+"""Seconds between two looks at what tells without a word: databases, and jobs that run."""
+REST = 4.0
+"""After a sweep comes a rest of so many times its own length, however often a study changes."""
+BRIEF, LONG = 0.05, 5.0
+"""The shortest and the longest rest, in seconds."""
+ONE_BY_ONE = 20.0
+"""Seconds between two looks at studies whose optimizers may be gone without a word."""
+MARGIN = 0.05
+"""Seconds after a moment that a study settles at, so that it is over by then."""
+
+
+class Handing(Turns):
+    name: ClassVar[str] = "handover"
+    scopes: ClassVar[tuple[Scope, ...]] = ("handover",)
+    patience = OFTEN
+    longest: ClassVar[float] = 900.0
+
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
+        self._jobs: dict[str, str] = {}
+        """Trainings that go on, and how they stood."""
+
+    def sweep(self, hint: Hint) -> None:
+        began, settings = monotonic(), self.shared.settings
+        self._mend(settings)
+        with reading(settings) as journal:
+            sight = handing_over.look(settings, journal, clock.read())
+        steps = sight.handover.steps
+        report = hand_over(
+            settings, sight, steps, "watch", self.shared.ending.is_set, by_person=False
+        )
+        settled = (f"{each.job.name}: {each.state}" for each in sight.handover.settled)
+        did = " · ".join(filter(None, (*settled, render.swept(report))))
+        self.shared.said.stands("handover", [*sight.notes, *render.odd(report.outcomes)])
+        self.shared.swept("handover", did)
+        self._plan_ahead(settings, sight)
+        self.shared.hints.rest("handover", min(max(REST * (monotonic() - began), BRIEF), LONG))
+        if did:
+            self.shared.hints.give("handover", "what the last sweep did")
+
+    def _mend(self, settings: Settings) -> None:
+        """What a killed janitor left of publications and trainings. Whoever carries out a long
+        step holds the lock that mending takes, so it is taken only where there is something."""
+        state = State(settings.workspace)
+        with workplace(settings) as place:
+            found = handing_over.recover(place)
+            dead = any(not each.ended and state.is_dead(each.id) for each in place.journal.sweeps())
+        for each in [*found, *(mend(settings) if dead else ())]:
+            self.shared.said.info(f"after an interruption: {each}")
+
+    def _plan_ahead(self, settings: Settings, sight: Sight) -> None:
+        """When time alone, or a job, leads to the next sweep."""
+        executor = executor_of(settings)
+        handles = [executor.find(job.token) for job in sight.handover.jobs if job.is_active]
+        self._jobs = {each.token: executor.status(each).state for each in handles if each}
+        now = clock.read().wall
+        moments = [at for each in sight.studies.seen for at in _moments(each, now)]
+        moments += [job.next_try for job in sight.handover.jobs if job.next_try > now]
+        if moments:
+            after = (min(moments) - now) / SECOND + MARGIN
+            self.shared.hints.give("handover", "it is time", after)
+
+    def between(self) -> None:
+        settings = self.shared.settings
+        executor = executor_of(settings)
+        for token, before in self._jobs.items():
+            handle = executor.find(token)
+            if handle is None or executor.status(handle).state != before:
+                self.shared.hints.give("handover", "a training")
+                self._jobs = {}
+                break
+
+
+def _moments(seen: Seen, now: int) -> list[int]:
+    """When a study may stand otherwise though nobody touches it, in nanoseconds."""
+    standing = seen.standing
+    if standing.state not in (ACTIVE, SETTLING):
+        return []
+    rules = (seen.governed or DEFAULT).rules
+    ends = [standing.since + each for each in (MOMENT, rules.quiet)]
+    return [now + int(ONE_BY_ONE * SECOND), *(each for each in ends if each > now)]

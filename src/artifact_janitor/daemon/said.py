@@ -1,0 +1,43 @@
+"""What the daemon says: a thing that goes on is said once, and once more when it is over."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+
+Log = Callable[[str, str], None]
+"""Takes a level, "INFO", "WARNING" or "ERROR", and a line."""
+
+
+class Said:
+    """What stands, by topic: the troubles and notes that were said and are not over."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self._stands: dict[str, tuple[str, ...]] = {}
+        self._turn = threading.Lock()
+
+    def info(self, text: str) -> None:
+        self.log("INFO", text)
+
+    def stands(self, topic: str, texts: Iterable[str], level: str = "WARNING") -> None:
+        """All that is to be said of `topic` now; what was said before is not said again."""
+        with self._turn:
+            new, before = tuple(dict.fromkeys(texts)), self._stands.pop(topic, ())
+            if new:
+                self._stands[topic] = new
+        for each in new:
+            if each not in before:
+                self.log(level, each)
+
+    def over(self, topic: str, text: str) -> None:
+        """`text` where something was said of `topic` before."""
+        with self._turn:
+            before = self._stands.pop(topic, ())
+        if before:
+            self.log("INFO", text)
+
+    def all(self) -> list[str]:
+        """Everything that stands."""
+        with self._turn:
+            return [each for texts in self._stands.values() for each in texts]

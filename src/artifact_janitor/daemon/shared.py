@@ -1,0 +1,70 @@
+"""What the daemon's threads share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from artifact_janitor import clock
+from artifact_janitor.config import Settings, Text, settings_of, text_of
+from artifact_janitor.daemon.hints import Hints
+from artifact_janitor.daemon.presence import Presence
+from artifact_janitor.daemon.said import Said
+
+NOTHING = "nothing to do"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the settings come from, the same each time they are read."""
+
+    path: Path | None
+    environ: Mapping[str, str]
+    cwd: Path
+
+    def read(self) -> Config:
+        """Raises ConfigError with everything that is wrong."""
+        text = text_of(self.path, self.environ, self.cwd)
+        return Config(settings_of(text, self.environ, self.cwd), text)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings in force, and the text that they were read from."""
+
+    settings: Settings
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The last sweep: when it was, in nanoseconds, over what, and what it did."""
+
+    at: int = 0
+    scope: str = ""
+    did: str = ""
+
+
+@dataclass
+class Shared:
+    """One daemon at work. Threads read `config` once for each sweep: a reload replaces it."""
+
+    source: Source
+    config: Config
+    presence: Presence
+    said: Said
+    hints: Hints = field(default_factory=Hints)
+    ending: threading.Event = field(default_factory=threading.Event)
+    last: Last = field(default_factory=Last)
+
+    @property
+    def settings(self) -> Settings:
+        return self.config.settings
+
+    def swept(self, scope: str, did: str) -> None:
+        """One line for a sweep that changed something, and none for any other."""
+        self.last = Last(clock.read().wall, scope, did or NOTHING)
+        if did:
+            self.said.info(f"{scope}: {did}")

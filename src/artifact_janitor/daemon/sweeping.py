@@ -1,0 +1,126 @@
+"""The thread that has everything else carried out: retention, purges, runs by hand, and what
+else may take long. Each sweep is a program of its own, see `apart`."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from time import monotonic
+from typing import Any, ClassVar
+
+from artifact_janitor import clock
+from artifact_janitor.daemon import apart
+from artifact_janitor.daemon.hints import Hint, Scope
+from artifact_janitor.daemon.shared import Config
+from artifact_janitor.daemon.turns import Turns
+from artifact_janitor.errors import JanitorError, Locked
+from artifact_janitor.units import SECOND
+
+AGAIN = 60.0
+"""Seconds after which a sweep that met another janitor at work is tried again."""
+MOMENT = 1.0
+"""Seconds between two looks whether the end was asked for."""
+
+
+class Sweeping(Turns):
+    name: ClassVar[str] = "sweeps"
+    scopes: ClassVar[tuple[Scope, ...]] = (
+        "mend",
+        "retention",
+        "purge",
+        "manual",
+        "gitignore",
+        "verify",
+    )
+    longest: ClassVar[float] = 60.0
+    doing = ""
+    """What is being done at this moment, and how far it is."""
+
+    def sweep(self, hint: Hint) -> None:
+        self.doing = hint.scope
+        try:
+            told = self._apart(hint.scope, self.shared.config)
+        finally:
+            self.doing = ""
+        if error := told.get("error"):
+            raise Locked(error) if told["code"] == "locked" else JanitorError(error)
+        for each in told.get("found", ()):
+            self.shared.said.info(f"after an interruption: {each}")
+        self.shared.said.stands(hint.scope, [f"{hint.scope}: {x}" for x in told.get("held", ())])
+        self.shared.swept(hint.scope, told.get("did", ""))
+        if told.get("locked"):
+            self.shared.hints.give(hint.scope, hint.why, AGAIN)
+        if at := told.get("again"):
+            after = max((at - clock.read().wall) / SECOND, 1.0)
+            self.shared.hints.give(hint.scope, "it is time", after)
+
+    def _apart(self, scope: Scope, config: Config) -> dict[str, Any]:
+        """Have it done. Raises JanitorError where it ended without a word."""
+        command = [sys.executable, "-P", "-m", apart.__name__, scope]
+        with subprocess.Popen(
+            command,
+            cwd=config.settings.workspace,
+            env=dict(self.shared.source.environ),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the daemon
+        ) as begun:
+            told: dict[str, Any] = {}
+            with suppress(BrokenPipeError):
+                _give(begun, config)
+            for line in self._heard(begun):
+                said = json.loads(line)
+                if "tick" in said:
+                    self.doing = f"{scope}, {_far(*said['tick'])}"
+                else:
+                    told = said
+        if told:
+            return told
+        raise JanitorError(f"it ended without a word ({_how(begun.returncode)})")
+
+    def _heard(self, begun: subprocess.Popen[bytes]) -> Iterator[bytes]:
+        """Its lines, as they come. The end is passed on once."""
+        assert begun.stdout is not None
+        rest, is_told = b"", False
+        with selectors.DefaultSelector() as ready:
+            ready.register(begun.stdout, selectors.EVENT_READ)
+            while True:
+                self.alive_at = monotonic()
+                if self.shared.ending.is_set() and not is_told:
+                    is_told = True
+                    _stop(begun)
+                if not ready.select(MOMENT / 4):
+                    continue
+                piece = os.read(begun.stdout.fileno(), 1 << 16)
+                if not piece:
+                    return
+                *lines, rest = (rest + piece).split(b"\n")
+                yield from lines
+
+
+def _give(begun: subprocess.Popen[bytes], config: Config) -> None:
+    assert begun.stdin is not None
+    text = config.text
+    source = None if text.source is None else str(text.source)
+    head = json.dumps({"source": source, "length": len(text.content)})
+    begun.stdin.write(head.encode() + b"\n" + text.content)
+    begun.stdin.flush()
+
+
+def _stop(begun: subprocess.Popen[bytes]) -> None:
+    assert begun.stdin is not None
+    with suppress(OSError):
+        os.write(begun.stdin.fileno(), apart.STOP)
+
+
+def _far(what: str, done: int, total: int) -> str:
+    return f"{what} {done} of {total}" if total else what
+
+
+def _how(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
