@@ -49,6 +49,14 @@ def read(state: State) -> dict[str, Any] | None:
     return told | {"rss": rss(told.get("pid", 0)) or told.get("rss", 0)}
 
 
+def written(state: State) -> int:
+    """When the daemon last told of itself, in nanoseconds; 0 where it did not yet."""
+    try:
+        return os.lstat(state.folder / NAME).st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _told(path: Path) -> dict[str, Any]:
     try:
         with os.fdopen(open_regular(path), "rb") as file:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 
-from artifact_janitor.checkup import archives, around, databases, ground, own, watches
+from artifact_janitor.checkup import archives, around, databases, ground, own, running, watches
 from artifact_janitor.checkup.check import Found, Level, Place, problem, warning
 from artifact_janitor.config import Settings
 from artifact_janitor.errors import JanitorError, JournalError, Problem
@@ -24,6 +24,7 @@ CHECKS: tuple[tuple[str, Callable[[Place], Iterator[Found]]], ...] = (
     ("disk", ground.disk),
     ("journal", own.journal),
     ("lock", own.lock),
+    ("daemon", running.daemon),
     ("trash", own.trash),
     ("archives", archives.store),
     ("studies", databases.studies),

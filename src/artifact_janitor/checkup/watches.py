@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from artifact_janitor.checkup import inotify
 from artifact_janitor.checkup.check import Found, Place, ok, some, warning
@@ -13,6 +14,8 @@ from artifact_janitor.observe.mounts import mount_of
 
 _SPARE = 2
 """Times the folders that are there: there will be more of them."""
+LATE = 60.0
+"""Seconds; the daemon sends a canary every ten."""
 _TROUBLES = {
     errno.ENOSPC: "no watch is left (fs.inotify.max_user_watches)",
     errno.EMFILE: "no inotify instance is left (fs.inotify.max_user_instances)",
@@ -28,15 +31,50 @@ def watches(place: Place) -> Iterator[Found]:
         return
     folders = sum(each.folders for each in place.contents.values())
     used = inotify.used(os.geteuid())
-    free = max(limits.watches - used.watches, 0)
-    doubts = [*_short(folders, free, limits, used), *_unseen(place)]
+    told = place.daemon or {}
+    if told.get("watch"):
+        doubts = [*_polled(told["watch"], limits), *_lost(told)]
+    else:
+        doubts = [*_short(folders, limits, used), *_unseen(place)]
     yield from doubts
     if not doubts:
-        seen = ", and events come" if place.roots else ""
-        yield ok(f"{some(folders, 'folder')}, {free} watches free{seen}")
+        free = max(limits.watches - used.watches, 0)
+        yield ok(f"{some(folders, 'folder')}, {free} watches free{_seen(place, told)}")
 
 
-def _short(folders: int, free: int, limits: inotify.Limits, used: inotify.Used) -> Iterator[Found]:
+def _seen(place: Place, told: Mapping[str, Any]) -> str:
+    age = _canary(told)
+    if age is not None:
+        overflows = told.get("overflows", 0)
+        more = f", {some(overflows, 'overflow')} made good" if overflows else ""
+        return f"; the daemon saw its canary {age:.0f} s ago{more}"
+    return ", and events come" if place.roots and not told.get("watch") else ""
+
+
+def _canary(told: Mapping[str, Any]) -> float | None:
+    age = (told.get("canary") or {}).get("age_s")
+    return age if isinstance(age, (int, float)) else None
+
+
+def _polled(watched: Sequence[Mapping[str, Any]], limits: inotify.Limits) -> Iterator[Found]:
+    """As the daemon says it; of filesystems of other hosts it is told with these."""
+    for each in watched:
+        mount = mount_of(os.path.realpath(each["path"]))
+        if each["mode"] == "polling" and not (mount and is_remote(mount)):
+            hint = _raised("max_user_watches", 2 * limits.watches)
+            yield warning(f"{each['name']} is polled: {each['why']}", hint, each["name"])
+
+
+def _lost(told: Mapping[str, Any]) -> Iterator[Found]:
+    """Everything that was written before the canary has been seen when that has been."""
+    age = _canary(told)
+    if age is not None and age > LATE:
+        what = f"the daemon last saw its canary {age:.0f} s before it told of itself"
+        yield warning(f"{what}: it is behind with what happens", "janitor status; see its log")
+
+
+def _short(folders: int, limits: inotify.Limits, used: inotify.Used) -> Iterator[Found]:
+    free = max(limits.watches - used.watches, 0)
     if folders > free:
         what = f"{some(folders, 'folder')}, and {free} watches are free for this user"
         wanted = max(limits.watches * 2, _up(used.watches + folders * _SPARE))
