@@ -10,8 +10,8 @@ from artifact_janitor.checkup.check import Found, Place, ok, some, warning
 from artifact_janitor.core.model import is_within
 from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.errors import StepFailed
+from artifact_janitor.mounts import mount_of
 from artifact_janitor.observe import git
-from artifact_janitor.observe.mounts import mount_of
 from artifact_janitor.restoring import Kept, archives
 from artifact_janitor.units import DAY, format_duration, format_size
 from artifact_janitor.workplace import store_of

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from artifact_janitor import reserve
 from artifact_janitor.checkup.check import Found, Place, ok, problem, some, warning
+from artifact_janitor.mounts import Mount, mount_of
 from artifact_janitor.observe.liveness import lease
-from artifact_janitor.observe.mounts import Mount, mount_of
 from artifact_janitor.state import MAKE_ROOM, STATE
 from artifact_janitor.units import SECOND, format_duration, format_size, format_when
 from artifact_janitor.workplace import store_of

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from artifact_janitor import mounts
 from artifact_janitor.core.model import Filesystem
-from artifact_janitor.observe import mounts
 from artifact_janitor.state import STATE
 
 

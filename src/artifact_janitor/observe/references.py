@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 
 from artifact_janitor.core.model import CACHES, Artifact, Evidence, ancestors, is_within
+from artifact_janitor.mounts import mount_points
 from artifact_janitor.observe.measure import mounts_below
-from artifact_janitor.observe.mounts import mount_points
 from artifact_janitor.observe.reading import head
 from artifact_janitor.state import STATE
 

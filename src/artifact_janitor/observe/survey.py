@@ -28,10 +28,10 @@ from artifact_janitor.core.model import (
     is_within,
 )
 from artifact_janitor.core.policy import Policy
+from artifact_janitor.mounts import mount_points
 from artifact_janitor.observe import git, hydra, kinds, mlflow, tree, wandb, workers
 from artifact_janitor.observe.kinds import Unit
 from artifact_janitor.observe.measure import HardLinks, mounted, mounts_below
-from artifact_janitor.observe.mounts import mount_points
 from artifact_janitor.observe.references import (
     Index,
     References,
