@@ -10,8 +10,8 @@ from artifact_janitor import clock as clocks
 from artifact_janitor.checkup.check import Found, Place, ok, problem, some, warning
 from artifact_janitor.checkup.ground import future, is_remote
 from artifact_janitor.core.model import is_within
+from artifact_janitor.mounts import mount_of
 from artifact_janitor.observe import git, wandb_outside
-from artifact_janitor.observe.mounts import mount_of
 from artifact_janitor.state import STATE
 from artifact_janitor.units import format_size
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from artifact_janitor import wal
 from artifact_janitor.checkup.check import Found, Place, ok, problem, some
 from artifact_janitor.checkup.ground import is_remote
+from artifact_janitor.mounts import mount_of
 from artifact_janitor.observe import optuna_files
-from artifact_janitor.observe.mounts import mount_of
 from artifact_janitor.observe.reading import head
 from artifact_janitor.observe.sqlite import MAGIC
 

@@ -10,7 +10,7 @@ from typing import Any
 from artifact_janitor.checkup import inotify
 from artifact_janitor.checkup.check import Found, Place, ok, some, warning
 from artifact_janitor.checkup.ground import is_remote
-from artifact_janitor.observe.mounts import mount_of
+from artifact_janitor.mounts import mount_of
 
 _SPARE = 2
 """Times the folders that are there: there will be more of them."""
