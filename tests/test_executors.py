@@ -178,7 +178,7 @@ def test_what_a_trainer_leaves_behind_is_ended_before_its_last_word(
     spec = job(jobs.jobs, f"{lingers}; {RESULT}", term=0.2)
     if not (pid := os.fork()):
         monkeypatch.setattr(runner, "LINGER", 0.2)
-        local._write(spec.folder / "job.json", local._described(spec))
+        local.write(spec.folder / "job.json", local._described(spec))
         os._exit(runner.main(spec.folder, None))
     os.waitpid(pid, 0)
     assert jobs.status(Handle(spec.token, spec.folder)).state == "SUCCEEDED"
@@ -242,7 +242,7 @@ def test_a_log_without_end(jobs: Local, monkeypatch: pytest.MonkeyPatch) -> None
     spec = job(jobs.jobs, f"{noise}import time; open('pid', 'w'); time.sleep(1); {RESULT}")
     if not (pid := os.fork()):
         monkeypatch.setattr(runner, "LONGEST_LOG", 1 << 20)
-        local._write(spec.folder / "job.json", local._described(spec))
+        local.write(spec.folder / "job.json", local._described(spec))
         os._exit(runner.main(spec.folder, None))
     os.waitpid(pid, 0)
     handle = Handle(spec.token, spec.folder)

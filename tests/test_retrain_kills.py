@@ -187,7 +187,7 @@ TRAINER = f"open('trained', 'a').write('x'); import time; time.sleep(0.3); {RESU
 def prepared(root: Path, name: str) -> Handle:
     """A job that a janitor wrote down in full, and did not begin."""
     spec = jobs.job(root / name, TRAINER)
-    local._write(spec.folder / "job.json", local._described(spec))
+    local.write(spec.folder / "job.json", local._described(spec))
     return Handle(spec.token, spec.folder)
 
 

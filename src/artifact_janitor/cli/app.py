@@ -20,6 +20,7 @@ from artifact_janitor.cli.doctoring import doctor_command
 from artifact_janitor.cli.options import remembers_options, takes_options
 from artifact_janitor.cli.pinning import pin_command, unpin_command
 from artifact_janitor.cli.retraining import retrain_command
+from artifact_janitor.cli.servicing import service_command
 from artifact_janitor.cli.showing import demo_command
 from artifact_janitor.cli.space import du_command
 from artifact_janitor.cli.studies import studies_command
@@ -46,6 +47,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "restore": restore_command,
     "verify": verify_command,
     "doctor": doctor_command,
+    "service": service_command,
     "demo": demo_command,
 }
 

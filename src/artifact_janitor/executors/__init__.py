@@ -29,6 +29,8 @@ LOG = "log.txt"
 EXIT = "exit.json"
 LOCK = "lock"
 CANCEL = "cancel"
+ENVIRONMENT = "environment.json"
+"""What a trainer shall see, until its runner has read it."""
 
 COOKIE = "ARTIFACT_JANITOR_JOB"
 """The variable by which whatever a training started is known: its job's `cookie_of`."""

@@ -38,11 +38,16 @@ from artifact_janitor.regular import open_regular
 
 OURS = "JANITOR_"
 """What the variables begin with that steer a janitor, and no training."""
+UNITS = "ARTIFACT_JANITOR_UNITS"
+"""Set in the units that `janitor service install` writes: whose systemd trainings are given to."""
+_SERVICE = {UNITS, "INVOCATION_ID", "JOURNAL_STREAM", "NOTIFY_SOCKET", "SYSTEMD_EXEC_PID"}
+_SERVICE |= {"WATCHDOG_PID", "WATCHDOG_USEC"}
+"""What systemd tells a service about itself. A training is none of its own."""
 CHUNK = 64 << 10
 """Bytes of a log that are read at once."""
 LARGEST = 1 << 20
 """Bytes of a small file that a job leaves; a larger one is none of ours."""
-_START = 60.0
+START = 60.0
 """Seconds that a runner may take to stand on its own."""
 _AGAIN = 0.02
 """Seconds between two tries."""
@@ -59,15 +64,36 @@ class Local:
         handle = Handle(spec.token, spec.folder)
         try:
             if not (spec.folder / JOB).exists():
-                _write(spec.folder / JOB, _described(spec))
+                write(spec.folder / JOB, _described(spec))
             lock = _locked(spec.folder)
             if lock is not None:
                 with os.fdopen(lock):
                     if not runner.was_begun(spec.folder, lock):
-                        _begin(spec, lock)
+                        self._begin(spec, lock)
         except (OSError, subprocess.SubprocessError) as error:
-            raise StepFailed(f"the job can't be started: {_said(error)}") from error
+            raise StepFailed(f"the job can't be started: {said(error)}") from error
         return handle
+
+    def _begin(self, spec: Spec, lock: int) -> None:
+        """The runner inherits the lock, so that it is held without a gap."""
+        owner = spec.folder.stat()
+        with open_log(spec.folder) as log:
+            _given(log.fileno(), spec.folder)
+            done = subprocess.run(
+                [*runner_of(spec.folder), str(lock)],
+                cwd="/",
+                env=environment(os.environ, owner.st_uid),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(lock,),
+                start_new_session=True,
+                timeout=START,
+                check=False,
+                **identity(owner),
+            )
+        if done.returncode:
+            raise StepFailed(f"the job can't be started: see {spec.folder / LOG}")
 
     def resume(self, handle: Handle) -> None:
         """Submit again what a killed janitor may not have begun."""
@@ -77,14 +103,14 @@ class Local:
         """Its last word counts, then the lock; what has neither, and once began, is lost."""
         if (word := _last_word(handle)) is not None:
             return word
-        begun = _begun(handle.folder)
-        if begun is None:
+        was = begun(handle.folder)
+        if was is None:
             return Status("RUNNING")
         if (word := _last_word(handle)) is not None:  # it was said between the two looks
             return word
         if (handle.folder / CANCEL).exists():
             return Status("CANCELLED")
-        if not begun:
+        if not was:
             return Status("PENDING")
         return Status("LOST", why="it ended without a word: was the machine restarted?")
 
@@ -104,17 +130,17 @@ class Local:
             flags = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
             os.close(os.open(handle.folder / CANCEL, flags, 0o600))
         except OSError as error:
-            raise StepFailed(f"the job can't be cancelled: {_said(error)}") from error
+            raise StepFailed(f"the job can't be cancelled: {said(error)}") from error
 
     def bury(self, handle: Handle) -> None:
         """End what is left of a job whose runner is gone, before the next one for its key."""
-        until = time.monotonic() + _START
+        until = time.monotonic() + START
         try:
             cookie = cookie_of(handle.folder)
         except OSError:
             return  # its folder went, and that only once it was over
         while survivors.marked(cookie):
-            if _begun(handle.folder) is None:
+            if begun(handle.folder) is None:
                 return  # its runner sees to them
             survivors.end(cookie, signal.SIGKILL)
             if time.monotonic() > until:
@@ -160,27 +186,9 @@ def _locked(folder: Path) -> int | None:
     return None
 
 
-def _begin(spec: Spec, lock: int) -> None:
-    """The runner inherits the lock, so that it is held without a gap."""
-    owner = spec.folder.stat()
-    command = [sys.executable, "-P", "-m", "artifact_janitor.executors.runner", str(spec.folder)]
-    with open_log(spec.folder) as log:
-        _given(log.fileno(), spec.folder)
-        done = subprocess.run(
-            [*command, str(lock)],
-            cwd="/",
-            env=environment(os.environ, owner.st_uid),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            pass_fds=(lock,),
-            start_new_session=True,
-            timeout=_START,
-            check=False,
-            **identity(owner),
-        )
-    if done.returncode:
-        raise StepFailed(f"the job can't be started: see {spec.folder / LOG}")
+def runner_of(folder: Path) -> list[str]:
+    """The program that sees a job to its end; nothing is imported from where it starts."""
+    return [sys.executable, "-P", "-m", "artifact_janitor.executors.runner", str(folder)]
 
 
 def open_log(folder: Path) -> Any:
@@ -208,8 +216,13 @@ def identity(owner: os.stat_result) -> dict[str, Any]:
 
 
 def environment(environ: Mapping[str, str], uid: int) -> dict[str, str]:
-    """That of whoever calls, without what steers the janitor; with the home of the owner."""
-    found = {name: value for name, value in environ.items() if not name.startswith(OURS)}
+    """That of whoever calls, without what steers the janitor or tells of its service; with the
+    home of the owner."""
+    found = {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(OURS) and name not in _SERVICE
+    }
     if uid != os.geteuid():
         with suppress(KeyError):
             entry = pwd.getpwuid(uid)
@@ -217,7 +230,7 @@ def environment(environ: Mapping[str, str], uid: int) -> dict[str, str]:
     return found
 
 
-def _begun(folder: Path) -> bool | None:
+def begun(folder: Path) -> bool | None:
     """Whether a runner ever was at work here; None while one is."""
     try:
         fd = open_regular(folder / LOCK)
@@ -283,7 +296,7 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-def _write(path: Path, content: Mapping[str, object]) -> None:
+def write(path: Path, content: Mapping[str, object]) -> None:
     """All of it or nothing, and durable."""
     draft = path.with_name(f"{path.name}.new")
     draft.unlink(missing_ok=True)
@@ -301,7 +314,7 @@ def _write(path: Path, content: Mapping[str, object]) -> None:
         os.close(folder)
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.ENOENT):
         return f"{error.strerror}: {error.filename}"
     return str(error)

@@ -23,7 +23,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from artifact_janitor.executors import CANCEL, COOKIE, EXIT, JOB, LOCK, LOG, cookie_of, survivors
+from artifact_janitor import notify
+from artifact_janitor.executors import (
+    CANCEL,
+    COOKIE,
+    ENVIRONMENT,
+    EXIT,
+    JOB,
+    LOCK,
+    LOG,
+    cookie_of,
+    survivors,
+)
 
 POLL = 0.1
 """Seconds between two looks at the training."""
@@ -31,6 +42,8 @@ LINGER = 10.0
 """Seconds that what a trainer left behind may go on after its end, before it is ended too."""
 LONGEST_LOG = 64 << 20
 """Bytes of the log that are kept: the first half of these, and the last."""
+_AGAIN = 0.02
+"""Seconds between two tries to get the lock."""
 _PAD = 4096
 """Bytes that wait for the last word, which must find room on a full disk."""
 _SUBREAPER, _DEATHSIG = 36, 1
@@ -40,7 +53,7 @@ _LIBC: Any = ctypes.CDLL(None, use_errno=True)
 
 def main(folder: Path, lock: int | None) -> int:
     """Run the job in `folder`. An open, locked descriptor says that a janitor began us, which
-    waits until we stand on our own."""
+    waits until we stand on our own; else it may be systemd, which waits as well."""
     fd = _opened(folder) if lock is None else lock
     if not _is_ours(fd) or was_begun(folder, fd):
         return 0
@@ -50,6 +63,8 @@ def main(folder: Path, lock: int | None) -> int:
     os.set_inheritable(fd, False)
     os.ftruncate(fd, 0)
     os.pwrite(fd, f"pid {os.getpid()}\n".encode(), 0)
+    notify.ready(f"training {folder.name}")
+    _take_environment(folder / ENVIRONMENT)
     _LIBC.prctl(_SUBREAPER, 1, 0, 0, 0)
     with _last_word(folder) as say:
         say(_Training(folder, job).ended())
@@ -69,11 +84,25 @@ def _opened(folder: Path) -> int:
 
 
 def _is_ours(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    """Whether we hold the lock now. Whoever asks for a job's status holds it for a moment."""
+    for _ in range(10):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_AGAIN)
+        else:
+            return True
+    return False
+
+
+def _take_environment(file: Path) -> None:
+    """What the janitor left for us, where nobody hands it to us on the way. It may hold secrets,
+    so it is there no longer than needed."""
+    with contextlib.suppress(FileNotFoundError):
+        found = json.loads(file.read_text("ascii"))
+        file.unlink()
+        os.environ.clear()
+        os.environ.update(found)
 
 
 def _alone() -> bool:

@@ -1,0 +1,56 @@
+"""``janitor service``."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from artifact_janitor.cli.options import Asked
+from artifact_janitor.cli.session import Session
+from artifact_janitor.render.service import done_lines, of_done, of_standings, standing_lines
+from artifact_janitor.service import asking, installing
+from artifact_janitor.service.place import Whose
+
+ACTIONS = ("install", "uninstall", "status")
+
+
+def _action(text: str) -> str:
+    if text not in ACTIONS:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(ACTIONS)}")
+    return text
+
+
+def service_command(
+    asked: Asked,
+    action: Annotated[
+        str,
+        typer.Argument(
+            metavar="install|uninstall|status",
+            callback=_action,
+            help="Write the units and start them; stop and remove them; or say how they stand.",
+        ),
+    ],
+    user: Annotated[
+        bool,
+        typer.Option("--user", help="Your own systemd, not the machine's. Implied but for root."),
+    ] = False,
+    timer: Annotated[
+        bool, typer.Option("--timer", help="Install a sweep each night, and no daemon.")
+    ] = False,
+) -> int:
+    """The janitor as a service of systemd's, for this workspace."""
+    session = Session("service", asked)
+    whose: Whose = "user" if user or os.geteuid() != 0 else "system"
+    if action == "status":
+        found = installing.standing(session.settings, whose)
+        runs = asking.runs(whose)
+        session.answer(of_standings(whose, runs, found), standing_lines(whose, runs, found))
+        return 0
+    if action == "install":
+        done = installing.install(session.settings, whose, timer=timer)
+    else:
+        done = installing.uninstall(session.settings, whose)
+    session.answer(of_done(action, done), done_lines(action, done))
+    return 0
