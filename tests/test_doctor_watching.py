@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from artifact_janitor import clock
+import artifact_janitor
+from artifact_janitor import clock, daemon_file
 from artifact_janitor.checkup import inotify
+from artifact_janitor.state import State
 from tests.real.account import ORDINARY
-from tests.real.retraining import place
-from tests.real.small import Small, small
+from tests.real.retraining import place, until
+from tests.real.small import FREE, Small, small
 from tests.real.snapshot import difference, snapshot
 from tests.test_doctor import RUN, doctor, trouble
 from tests.test_filesystems import needs_root
@@ -176,3 +180,140 @@ def test_a_store_that_takes_nothing(work: Small) -> None:
     store.chmod(0o755)
     said = trouble(work, "permissions", uid=ORDINARY)
     assert f"{store} can't be written to by {ORDINARY}: nothing is archived" in said
+
+
+# ---------------------------------------------------------------- the daemon
+
+
+@contextmanager
+def watching(work: Small, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A daemon that is at work, and has said so."""
+    line = [sys.executable, *(words or ("-m", "artifact_janitor")), "watch"]
+    with subprocess.Popen(line, cwd=work.root, stderr=subprocess.DEVNULL) as process:
+        until(lambda: "pid" in (daemon_file.read(State(work.root)) or {}))
+        until(lambda: daemon_file.written(State(work.root)))
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_daemon_and_none(work: Small) -> None:
+    assert "none runs" in of(work, "daemon")
+    with watching(work) as process:
+        said = of(work, "daemon")
+        assert said.startswith(f"pid {process.pid} for ")
+        assert said.endswith(" MB")
+        assert of(work, "lock") == "free"
+        process.kill()
+        process.wait()
+        assert "none runs" in of(work, "daemon"), "what it told of itself is still there"
+
+
+def test_a_daemon_that_keeps_an_older_configuration(work: Small) -> None:
+    with watching(work) as process:
+        work.configure("[safety]\ngrace = 'soon'\n")
+        process.send_signal(signal.SIGHUP)
+        until(lambda: (daemon_file.read(State(work.root)) or {}).get("config_error"))
+        said = trouble(work, "daemon", 1)
+        assert "goes by an older configuration, as this one can't be used" in said
+        assert "safety.grace" in said
+        assert f"mend config.toml, then: kill -HUP {process.pid}" in said
+        assert "its last sweeps say" not in said, "it is said once"
+
+
+def test_a_daemon_of_another_version(work: Small) -> None:
+    program = "import sys, artifact_janitor; artifact_janitor.__version__ = '0.0.1'; "
+    program += "from artifact_janitor.cli.main import answer; answer(sys.argv[1:])"
+    with watching(work, "-c", program) as process:
+        said = trouble(work, "daemon")
+        assert f"runs version 0.0.1, and {artifact_janitor.__version__} is installed" in said
+        assert f"kill {process.pid}; janitor watch" in said
+
+
+def test_a_daemon_that_tells_nothing_any_more(work: Small) -> None:
+    with watching(work) as process:
+        process.send_signal(signal.SIGSTOP)
+        told = work.root / ".janitor" / "daemon.json"
+        os.utime(told, (time.time() - 3600,) * 2)
+        assert "has told nothing of itself for 60 min: does it hang?" in trouble(work, "daemon")
+
+
+def test_what_a_daemon_tells_of_its_watches_counts(work: Small, few: tuple[str, ...]) -> None:
+    """In a namespace with three watches; who asks has as many as he likes."""
+    script = f'sysctl -qw {WATCHES}=3 && exec "$0" "$@"'
+    line = [*few, script, sys.executable, "-m", "artifact_janitor", "watch"]
+    with subprocess.Popen(line, cwd=work.root, stderr=subprocess.DEVNULL) as process:
+        try:
+            until(lambda: (daemon_file.read(State(work.root)) or {}).get("watch"))
+            until(lambda: "polled" in str(doctor(work)["watches"]))
+            said = trouble(work, "watches")
+            assert "outputs is polled: no watch to be had" in said
+            assert f"→ sysctl {WATCHES}=" in said
+        finally:
+            process.kill()
+
+
+# ---------------------------------------------------------------- units
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    """Units of one's own account; no systemd of it runs here."""
+    return {"XDG_CONFIG_HOME": str(tmp_path / "conf"), "XDG_RUNTIME_DIR": str(tmp_path / "run")}
+
+
+@pytest.fixture
+def installed(work: Small, home: dict[str, str]) -> Path:
+    assert "none installed" in doctor(work, env=home.items())["units"][0]["what"]
+    assert work.janitor("service", "install", "--user", env=home.items()).code == 0
+    (unit,) = Path(home["XDG_CONFIG_HOME"]).glob("systemd/user/janitor@*.service")
+    return unit
+
+
+def test_units_where_no_systemd_runs(work: Small, home: dict[str, str], installed: Path) -> None:
+    (row,) = doctor(work, env=home.items())["units"]
+    assert row["state"] == "ok"
+    assert row["what"] == f"{installed.name}: installed; no systemd runs here"
+    work.configure(f"{FREE}\n[archive]\nstore = '{work.root.parent}/archives'\n")
+    said = trouble(work, "units", env=home.items())
+    assert "is not as it would be written now" in said
+    assert "→ janitor service install --user" in said
+    installed.write_text(installed.read_text() + "Environment=A=1\n")
+    said = trouble(work, "units", env=home.items())
+    assert f"{installed.name} was edited since it was written" in said
+    assert f"systemctl --user edit {installed.name}" in said
+
+
+@pytest.mark.parametrize(
+    ("stands", "code", "said"),
+    [
+        (("active", "enabled"), 0, ""),
+        (
+            ("failed", "enabled"),
+            1,
+            "failed: watchdog → journalctl --user -e -u {0}; then systemctl",
+        ),
+        (("inactive", "enabled"), 0, "doesn't run → systemctl --user start {0}"),
+        (("active", "disabled"), 0, "with the machine → systemctl --user enable {0}"),
+    ],
+)
+def test_units_by_what_systemd_says(
+    work: Small, home: dict[str, str], stands: tuple[str, str], code: int, said: str
+) -> None:
+    """A stand-in for systemctl: none runs in a test; what it prints is in systemctl(1)."""
+    stand_in = Path(home["XDG_CONFIG_HOME"]) / "systemctl"
+    stand_in.parent.mkdir()
+    told = "ActiveState={}\\nUnitFileState={}\\nResult=watchdog\\n".format(*stands)
+    stand_in.write_text(f"#!/bin/sh\nprintf '{told}'\n")
+    stand_in.chmod(0o755)
+    Path(home["XDG_RUNTIME_DIR"], "systemd").mkdir(parents=True)
+    Path(home["XDG_RUNTIME_DIR"], "systemd/private").touch()
+    env = home | {"PATH": f"{stand_in.parent}:{os.environ['PATH']}"}
+    assert work.janitor("service", "install", "--user", env=env.items()).code == 0
+    name = "janitor@project.service"
+    if said:
+        assert said.format(name) in trouble(work, "units", code, env=env.items())
+    else:
+        (row,) = doctor(work, env=env.items())["units"]
+        assert (row["state"], row["what"]) == ("ok", f"{name}: active, enabled")
