@@ -24,8 +24,8 @@ from artifact_janitor.config.schema import (
     PREFIX,
     UNVALIDATED,
     Schema,
-    Table,
 )
+from artifact_janitor.config.table import Table
 
 HERE = Path(__file__).parent / "reference"
 WIDTH = 96

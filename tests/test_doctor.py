@@ -113,8 +113,8 @@ def test_a_config_with_mistakes_is_told_and_the_rest_is_looked_at(work: Small) -
 
 
 def test_a_note_of_the_config(work: Small) -> None:
-    work.configure(FREE + "[schedule]\nretention = '0 3 * * *'\n")
-    assert "[schedule]" in trouble(work, "config")
+    work.configure(FREE + "[[policy]]\nkind = 'study'\nkeep_last = 1\n")
+    assert "no study is ever removed" in trouble(work, "config")
 
 
 @pytest.mark.parametrize("part", ["step_by_state", "step", "clock", "memory"])

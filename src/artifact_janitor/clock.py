@@ -69,3 +69,16 @@ def is_kept() -> bool | None:
 def local(seconds: float) -> datetime:
     """An aware datetime in the time zone of whoever runs this."""
     return datetime.fromtimestamp(seconds).astimezone()
+
+
+def offset(seconds: int) -> int:
+    """How many seconds local time is ahead of UTC at a moment, in the zone of this machine.
+
+    Raises OverflowError or OSError for a moment beyond the calendar.
+    """
+    return time.localtime(seconds).tm_gmtoff
+
+
+def follow_zone() -> None:
+    """Take in that the machine was moved to another zone since this process began."""
+    time.tzset()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,22 @@ def written(state: State) -> int:
         return os.lstat(state.folder / NAME).st_mtime_ns
     except OSError:
         return 0
+
+
+def digest(content: bytes) -> str:
+    """Tells one text of a configuration from another."""
+    return sha256(content).hexdigest()
+
+
+def is_unread(told: Mapping[str, Any] | None, source: Path | None) -> bool:
+    """Whether the daemon goes by another text than what is in the configuration now."""
+    known = (told or {}).get("config_sha256")
+    if not isinstance(known, str) or source is None:
+        return False
+    try:
+        return digest(source.read_bytes()) != known
+    except OSError:
+        return False
 
 
 def _told(path: Path) -> dict[str, Any]:

@@ -171,6 +171,8 @@ class HandingOver:
     sweep: str
     notes: list[str] = field(default_factory=list)
     """What a person should know of results, and of MLflow."""
+    tells: bool = True
+    """False leaves the results, which take seconds, to a sweep that nobody waits for."""
 
     @property
     def executor(self) -> Executor:
@@ -209,7 +211,7 @@ class HandingOver:
         """Write the results of what was published or rejected, and tell MLflow: one janitor at a
         time. Who is killed before leaves it to the next."""
         jobs = self.place.journal.jobs
-        if not jobs.untold():
+        if not self.tells or not jobs.untold():
             return
         with self.place.state.sweep(TELLING):
             for job in jobs.untold():

@@ -32,7 +32,7 @@ from artifact_janitor.errors import (
 from artifact_janitor.journal import Archived, Intent, Journal, Move
 from artifact_janitor.recovery import BY_RESTORE, RESTORING, recover
 from artifact_janitor.state import STATE
-from artifact_janitor.workplace import Workplace, store_of
+from artifact_janitor.workplace import Workplace, store_of, workplace
 
 Tick = Callable[[str, int, int], None]
 """What is being done, how many bytes are done, of how many."""
@@ -85,6 +85,23 @@ def _kept(store: Store, name: str, index: Archived | None) -> Kept:
             return Kept(name, store, size, index, Manifest(files.manifest).head)
     except (ArchiveError, StepFailed) as error:
         return Kept(name, store, size, index, trouble=error.message)
+
+
+def read_longest_ago(every: Iterable[Kept]) -> list[Kept]:
+    """The order in which archives are verified: what was read in full longest ago comes first."""
+    return sorted(every, key=lambda each: each.index.checked if each.index else 0)
+
+
+def trouble_of(settings: Settings, kept: Kept, tick: Tick) -> str:
+    """Read an archive in full: "" where it is sound, which is written down."""
+    try:
+        verify(kept, tick)
+    except (ArchiveError, StepFailed) as error:
+        return error.message
+    if kept.index:
+        with workplace(settings) as place:
+            place.journal.checked(kept.index.step, clock.read().wall)
+    return ""
 
 
 def named(settings: Settings, journal: Journal | None, text: str) -> Kept:

@@ -315,17 +315,18 @@ def hand_over(
     *,
     by_person: bool = True,
 ) -> Report:
-    """Carry out steps of a handover alone, and what became of jobs."""
+    """Carry out steps of a handover alone, and what became of jobs. Where no person asked for
+    it, results are left to whoever is called next with no steps."""
     found = with_handover(Plan("", clock.read().wall, (), (), ()), steps)
     with workplace(settings) as place:
         started = clock.read().wall
         remember(settings, sight.studies)
         if not steps:
-            notes = tuple(HandingOver(place, sight, "").settle_alone())
+            notes = tuple(HandingOver(place, sight, "", tells=by_person).settle_alone())
             return Report("", found, (), started, clock.read().wall, notes=notes)
         name = place.journal.begin(found.id, command, started, by_person=by_person)
         with place.state.sweep(name):
-            handing = HandingOver(place, sight, name)
+            handing = HandingOver(place, sight, name, tells=by_person)
             outcomes = tuple(handing.of(steps, stop))
             place.finish(name)
     notes = tuple(handing.notes)

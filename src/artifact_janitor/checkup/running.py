@@ -19,7 +19,7 @@ def daemon(place: Place) -> Iterator[Found]:
     if told is None:
         yield ok("none runs: janitor watch looks all the time, janitor run once")
         return
-    doubts = [*_of_program(place, told), *_of_config(told), *_of_sweeps(told)]
+    doubts = [*_of_program(place, told), *_of_config(place, told), *_of_sweeps(told)]
     yield from doubts
     if not doubts:
         since = told.get("since") or place.now
@@ -39,11 +39,13 @@ def _of_program(place: Place, told: Mapping[str, Any]) -> Iterator[Found]:
         yield warning(f"{what}: does it hang?", again)
 
 
-def _of_config(told: Mapping[str, Any]) -> Iterator[Found]:
+def _of_config(place: Place, told: Mapping[str, Any]) -> Iterator[Found]:
+    hint = _typed(told, "reload", "kill -HUP {pid}")
     if error := told.get("config_error"):
         what = f"it goes by an older configuration, as this one can't be used: {error}"
-        hint = _typed(told, "reload", "kill -HUP {pid}")
         yield warning(what, f"mend {told.get('config') or 'config.toml'}, then: {hint}")
+    elif daemon_file.is_unread(told, place.settings.source):
+        yield warning("it goes by an older configuration, and has not read this one", hint)
 
 
 def _of_sweeps(told: Mapping[str, Any]) -> Iterator[Found]:

@@ -15,18 +15,18 @@ from artifact_janitor.apply.archive.manifest import Manifest
 from artifact_janitor.archiving import Archiving
 from artifact_janitor.cli.asking import in_workspace
 from artifact_janitor.cli.options import Asked
-from artifact_janitor.cli.session import Session, Tick
+from artifact_janitor.cli.session import Session
 from artifact_janitor.cli.sweeping import ends_after_a_step
 from artifact_janitor.core.model import Artifact, is_within
 from artifact_janitor.core.plan import Step
 from artifact_janitor.core.policy import ARCHIVE, NEVER_ARCHIVED
-from artifact_janitor.errors import ArchiveError, Refused, StepFailed, UsageError
+from artifact_janitor.errors import ArchiveError, Refused, UsageError
 from artifact_janitor.execution import Options
 from artifact_janitor.modesty import stand_back
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.render import archives as render
 from artifact_janitor.render import facts
-from artifact_janitor.restoring import Kept, archives, named, restore, verify
+from artifact_janitor.restoring import Kept, archives, named, read_longest_ago, restore, trouble_of
 from artifact_janitor.sweep import Look, look, mend, reading
 from artifact_janitor.workplace import Workplace, workplace
 
@@ -211,23 +211,12 @@ def verify_command(
             every = [named(session.settings, journal, name)]
         else:
             every = archives(session.settings, journal)
-    every.sort(key=lambda each: each.index.checked if each.index else 0)
     with session.progress() as tick:
-        found = [(each, _trouble(session, each, tick)) for each in every]
+        found = [
+            (each, trouble_of(session.settings, each, tick)) for each in read_longest_ago(every)
+        ]
     bad = [(kept, why) for kept, why in found if why]
     errors = [facts.error("archive", f"{kept.name}: {why}") for kept, why in bad]
     rows = [render.of_kept(kept) | {"trouble": why} for kept, why in found]
     session.answer({"archives": rows}, render.verified_lines(found), errors)
     return 3 if bad else 0
-
-
-def _trouble(session: Session, kept: Kept, tick: Tick) -> str:
-    """ "" where an archive is sound, which is written down."""
-    try:
-        verify(kept, tick)
-    except (ArchiveError, StepFailed) as error:
-        return error.message
-    if kept.index:
-        with workplace(session.settings) as place:
-            place.journal.checked(kept.index.step, clock.read().wall)
-    return ""

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from artifact_janitor import clock
+from artifact_janitor import clock, daemon_file
 from artifact_janitor.apply.archive.store import ARCHIVE
 from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
@@ -19,6 +19,7 @@ from artifact_janitor.handing_over import standings
 from artifact_janitor.journal import Step
 from artifact_janitor.render import present
 from artifact_janitor.render.present import Status
+from artifact_janitor.state import State
 from artifact_janitor.studying import study_all
 from artifact_janitor.sweep import Look, journalled, look, reading
 
@@ -109,7 +110,22 @@ def status_command(asked: Asked) -> int:
         studies = study_all(settings, journal, clock.read())
         jobs = standings(settings, journal)
     disk = shutil.disk_usage(settings.workspace)
-    found = Status(settings, now, disk.total, disk.free, known, sweeps, studies, indexed, jobs)
+    told = daemon_file.read(State(settings.workspace))
+    is_unread = daemon_file.is_unread(told, settings.source)
+    unread = settings.source.name if settings.source and is_unread else ""
+    found = Status(
+        settings,
+        now,
+        disk.total,
+        disk.free,
+        known,
+        sweeps,
+        studies,
+        indexed,
+        jobs,
+        told,
+        unread,
+    )
     notes = session.notes()
     session.answer(present.of_status(found, notes), present.status_lines(found, notes))
     return 0

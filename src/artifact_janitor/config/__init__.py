@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from itertools import chain
 from pathlib import Path
 from typing import cast
@@ -17,6 +17,7 @@ from artifact_janitor.config.given import Given, content_of, read, tables
 from artifact_janitor.config.schema import PREFIX, UNVALIDATED, PolicyTable, RetrainTable, Schema
 from artifact_janitor.core.model import Kind
 from artifact_janitor.core.policy import Best, Disk, Policy, Safety
+from artifact_janitor.core.schedule import Schedule
 from artifact_janitor.core.trainer import Retrain
 from artifact_janitor.errors import ConfigError, Problem
 from artifact_janitor.units import DAY, SECOND
@@ -99,6 +100,7 @@ class Settings:
     archive: Archive
     notes: tuple[str, ...]
     retrain: tuple[Retrain, ...] = ()
+    schedule: Schedule = field(default_factory=Schedule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,7 @@ def _settings(given: Given, workspace: Path, source: Path | None) -> Settings:
         disk=Disk(**schema.disk.model_dump()),
         archive=Archive(**schema.archive.model_dump()),
         retrain=tuple(_retrain(row) for row in schema.retrain),
+        schedule=Schedule(**schema.schedule.model_dump()),
         notes=tuple(_notes(schema, given)),
     )
 

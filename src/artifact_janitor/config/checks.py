@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from artifact_janitor.config.folders import ROOTS, folder_problems, named, store_problems
 from artifact_janitor.config.given import Given, Place
 from artifact_janitor.config.said import said
+from artifact_janitor.config.schedule import ScheduleTable
 from artifact_janitor.config.schema import (
     ArchiveTable,
     BestTable,
@@ -26,11 +27,11 @@ from artifact_janitor.config.schema import (
     RetrainTable,
     SafetyTable,
     Schema,
-    Table,
     day,
     glob,
     meant,
 )
+from artifact_janitor.config.table import Table
 from artifact_janitor.core.compressing import COMPRESS, COMPRESSIBLE
 from artifact_janitor.core.model import KINDS, is_within
 from artifact_janitor.core.policy import ARCHIVE, NEVER_ARCHIVED
@@ -44,6 +45,7 @@ TABLES: dict[str, type[Table]] = {
     "archive": ArchiveTable,
     "policy": PolicyTable,
     "retrain": RetrainTable,
+    "schedule": ScheduleTable,
 }
 MISSING = {
     "kind": 'what the policy governs, kind = "hydra-run"',

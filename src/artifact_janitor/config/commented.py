@@ -9,6 +9,7 @@ from textwrap import fill
 
 from pydantic.fields import FieldInfo
 
+from artifact_janitor.config.schedule import ScheduleTable
 from artifact_janitor.config.schema import (
     ArchiveTable,
     DiskTable,
@@ -16,8 +17,8 @@ from artifact_janitor.config.schema import (
     PolicyTable,
     RetrainTable,
     SafetyTable,
-    Table,
 )
+from artifact_janitor.config.table import Table
 
 WIDTH = 88
 INTRODUCTION = """\
@@ -67,6 +68,7 @@ def sample() -> str:
         WANDB + "\n".join(_keys(PolicyTable, WANDB_KEYS)) + "\n\n" + EXAMPLES,
         _table("#[[retrain]]", RetrainTable, FUNCTION_KEYS),
         "#[[retrain]]\n" + "\n".join(_keys(RetrainTable, FUNCTION_KEYS)) + "\n",
+        _table("[schedule]", ScheduleTable),
     )
     return "\n\n".join((head, *tables))
 

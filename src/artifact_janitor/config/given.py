@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from artifact_janitor.config.said import said
-from artifact_janitor.config.schema import PREFIX, UNVALIDATED, Schema, Table, meant
+from artifact_janitor.config.schema import PREFIX, UNVALIDATED, Schema, meant
+from artifact_janitor.config.table import Table
 from artifact_janitor.errors import ConfigError, Problem
 
 LARGEST = 1_000_000

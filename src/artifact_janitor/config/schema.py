@@ -13,9 +13,9 @@ import re
 import warnings
 from datetime import date, datetime
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import BeforeValidator, Field, PlainValidator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -25,6 +25,8 @@ from pydantic_settings import (
 
 from artifact_janitor.config import trainer_values
 from artifact_janitor.config.said import MOST, said
+from artifact_janitor.config.schedule import ScheduleTable
+from artifact_janitor.config.table import Table, setting
 from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.model import KINDS
 from artifact_janitor.core.policy import ARCHIVE, pattern
@@ -38,7 +40,7 @@ LONGEST_NAME = 200
 """Letters in the name of a metric."""
 
 THEN = ("trash", SLIM, ARCHIVE, COMPRESS)
-UNVALIDATED = ("gitignore", "schedule")
+UNVALIDATED = ("gitignore",)
 """Tables of later versions: to leave them aside removes nothing."""
 
 
@@ -251,23 +253,11 @@ def _some_time(value: object) -> int:
     return length
 
 
-def setting(default: Any, meaning: str, example: object = None) -> Any:
-    """A key: its default and an example as written in the file, and what it means."""
-    examples = [default if example is None else example]
-    if default is None:
-        return Field(None, description=meaning, examples=examples)
-    return Field(default, validate_default=True, description=meaning, examples=examples)
-
-
 Duration = Annotated[int, PlainValidator(_duration)]
 Count = Annotated[int | None, PlainValidator(_count)]
 Size = Annotated[int | None, PlainValidator(_size)]
 Folder = Annotated[tuple[str, ...], PlainValidator(one_folder)]
 Folders = Annotated[tuple[str, ...], PlainValidator(some_folders)]
-
-
-class Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class FolderTable(Table):
@@ -492,7 +482,7 @@ class Schema(BaseSettings):
     disk: DiskTable = DiskTable()
     policy: list[PolicyTable] = []
     gitignore: dict[str, object] = {}
-    schedule: dict[str, object] = {}
+    schedule: ScheduleTable = ScheduleTable()
     archive: ArchiveTable = ArchiveTable()
     retrain: list[RetrainTable] = []
 

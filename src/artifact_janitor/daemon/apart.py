@@ -19,13 +19,15 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from artifact_janitor import clock, sweep
+from artifact_janitor import clock, handing_over, sweep
 from artifact_janitor.config import Settings, Text, settings_of
 from artifact_janitor.errors import JanitorError
 from artifact_janitor.execution import Options
 from artifact_janitor.modesty import stand_back
 from artifact_janitor.observe.liveness import ignore_lease_breaks
 from artifact_janitor.render import daemon as render
+from artifact_janitor.render.words import shown
+from artifact_janitor.restoring import archives, read_longest_ago, trouble_of
 from artifact_janitor.state import State
 from artifact_janitor.sweep import Look, Report, Tick, mend
 
@@ -120,6 +122,27 @@ def _manual(settings: Settings, tick: Tick, stop: Callable[[], bool]) -> Told:
     return _carried_out(settings, seen, found, tick, stop) | {"again": later}
 
 
+def _results(settings: Settings, _tick: Tick, stop: Callable[[], bool]) -> Told:
+    """What becomes known of models that were published, or rejected."""
+    with sweep.reading(settings) as journal:
+        names = {shown(job.name) for job in journal.jobs.untold()} if journal else set()
+        sight = handing_over.look(settings, journal, clock.read())
+    report = sweep.hand_over(settings, sight, (), WATCH.command, stop)
+    return {"did": ", ".join(sorted(names)), "notes": [*report.notes]}
+
+
+def _verify(settings: Settings, tick: Tick, stop: Callable[[], bool]) -> Told:
+    """Archives are read back."""
+    with sweep.reading(settings) as journal:
+        every = archives(settings, journal)
+    held, left = [], read_longest_ago(every)
+    while left and not stop():
+        each = left.pop(0)
+        if why := trouble_of(settings, each, tick):
+            held.append(f"{shown(each.name)}: {why} → janitor verify")
+    return {"held": held, "left": len(left)}
+
+
 def _carried_out(
     settings: Settings, seen: Look, found: list[str], tick: Tick, stop: Callable[[], bool]
 ) -> Told:
@@ -143,7 +166,9 @@ SWEEPS: dict[str, Callable[[Settings, Tick, Callable[[], bool]], Told]] = {
     "mend": _mended,
     "retention": _retention,
     "purge": _purge,
+    "results": _results,
     "manual": _manual,
+    "verify": _verify,
 }
 
 if __name__ == "__main__":

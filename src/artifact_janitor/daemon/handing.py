@@ -10,7 +10,7 @@ from artifact_janitor import clock, handing_over
 from artifact_janitor.config import Settings
 from artifact_janitor.core.study import ACTIVE, MOMENT, SETTLING
 from artifact_janitor.core.trainer import DEFAULT
-from artifact_janitor.daemon.hints import Hint, Scope
+from artifact_janitor.daemon.hints import Hint
 from artifact_janitor.daemon.shared import Shared
 from artifact_janitor.daemon.turns import Turns
 from artifact_janitor.handing_over import Sight, executor_of
@@ -19,6 +19,7 @@ from artifact_janitor.state import State
 from artifact_janitor.studying import Seen
 from artifact_janitor.sweep import hand_over, mend, reading
 from artifact_janitor.units import SECOND
+from artifact_janitor.watch.studies import StudyPolls
 from artifact_janitor.workplace import workplace
 
 OFTEN = 0.25
@@ -34,30 +35,28 @@ MARGIN = 0.05
 
 
 class Handing(Turns):
-    name: ClassVar[str] = "handover"
-    scopes: ClassVar[tuple[Scope, ...]] = ("handover",)
     patience = OFTEN
     longest: ClassVar[float] = 900.0
 
     def __init__(self, shared: Shared) -> None:
-        super().__init__(shared)
+        super().__init__(shared, "studies", ("handover",))
         self._jobs: dict[str, str] = {}
         """Trainings that go on, and how they stood."""
+        self._polls = StudyPolls()
 
     def sweep(self, hint: Hint) -> None:
         began, settings = monotonic(), self.shared.settings
         self._mend(settings)
         with reading(settings) as journal:
             sight = handing_over.look(settings, journal, clock.read())
-        steps = sight.handover.steps
-        report = hand_over(
-            settings, sight, steps, "watch", self.shared.ending.is_set, by_person=False
-        )
+        steps, stop = sight.handover.steps, self.shared.ending.is_set
+        report = hand_over(settings, sight, steps, "watch", stop, by_person=False)
         settled = (f"{each.job.name}: {each.state}" for each in sight.handover.settled)
         did = " · ".join(filter(None, (*settled, render.swept(report))))
         self.shared.said.stands("handover", [*sight.notes, *render.odd(report.outcomes)])
         self.shared.swept("handover", did)
         self._plan_ahead(settings, sight)
+        self._ask_for_results(settings)
         self.shared.hints.rest("handover", min(max(REST * (monotonic() - began), BRIEF), LONG))
         if did:
             self.shared.hints.give("handover", "what the last sweep did")
@@ -74,6 +73,9 @@ class Handing(Turns):
 
     def _plan_ahead(self, settings: Settings, sight: Sight) -> None:
         """When time alone, or a job, leads to the next sweep."""
+        files = {each.standing.study.path for each in sight.studies.seen}
+        files |= {each.path for each in sight.studies.broken}
+        self._polls.update(settings.workspace / each for each in files)
         executor = executor_of(settings)
         handles = [executor.find(job.token) for job in sight.handover.jobs if job.is_active]
         self._jobs = {each.token: executor.status(each).state for each in handles if each}
@@ -84,9 +86,15 @@ class Handing(Turns):
             after = (min(moments) - now) / SECOND + MARGIN
             self.shared.hints.give("handover", "it is time", after)
 
+    def _ask_for_results(self, settings: Settings) -> None:
+        with reading(settings) as journal:
+            if journal and journal.jobs.untold():
+                self.shared.hints.give("results", "a model")
+
     def between(self) -> None:
-        settings = self.shared.settings
-        executor = executor_of(settings)
+        if changed := self._polls.changed():
+            self.shared.hints.give("handover", f"{min(changed)} changed")
+        executor = executor_of(self.shared.settings)
         for token, before in self._jobs.items():
             handle = executor.find(token)
             if handle is None or executor.status(handle).state != before:

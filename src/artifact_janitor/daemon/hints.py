@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Literal
 
-Scope = Literal["mend", "handover", "manual", "retention", "purge", "gitignore", "verify", "resync"]
+Scope = Literal[
+    "mend", "handover", "results", "manual", "retention", "purge", "gitignore", "verify", "resync"
+]
 LONGEST_REST = 60.0
 """Seconds after the last of many sweeps that failed until the next one is tried."""
 
@@ -52,6 +54,10 @@ class Hints:
                     return None
                 self._changed.wait(min(until, *map(self._at, scopes)) - now)
         return None
+
+    def is_due(self, scopes: Sequence[Scope]) -> bool:
+        with self._changed:
+            return any(self._at(each) <= monotonic() for each in scopes)
 
     def _at(self, scope: Scope) -> float:
         if scope not in self._due:

@@ -1,30 +1,31 @@
-"""The daemon: one thread hands studies over, one has everything else done, and this one looks
-after both, after signals, and after the workspace itself."""
+"""The daemon: one thread hands studies over, two have everything else done, and this one looks
+after them, after signals, and after the workspace itself."""
 
 from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
-from time import monotonic
-from typing import Any
+from collections.abc import Sequence
 
-from artifact_janitor import __version__, clock, daemon_file
+from artifact_janitor import notify
 from artifact_janitor.daemon.handing import Handing
+from artifact_janitor.daemon.hints import Scope
 from artifact_janitor.daemon.presence import Ease, Presence
+from artifact_janitor.daemon.room import LowDisk
 from artifact_janitor.daemon.said import Log, Said
 from artifact_janitor.daemon.shared import Shared, Source
 from artifact_janitor.daemon.signals import END, RELOAD, Signals, signals
-from artifact_janitor.daemon.sweeping import Sweeping
+from artifact_janitor.daemon.sources import Sources
+from artifact_janitor.daemon.sweeping import LONG, SHORT, Sweeping
+from artifact_janitor.daemon.telling import Telling
 from artifact_janitor.errors import ConfigError, JanitorError
 from artifact_janitor.observe.liveness import ignore_lease_breaks
 from artifact_janitor.state import State
 
 TURN = 1.0
 """Seconds between two looks at everything."""
-TOLD = 60.0
-"""Seconds after which it tells of itself though nothing changed."""
-POLL = 2.0
+AT_START: tuple[Scope, ...] = ("mend", "handover")
+"""What may be due besides what the schedule missed; the watcher says more once it saw it all."""
 
 
 def watch(source: Source, log: Log) -> int:
@@ -38,141 +39,166 @@ def watch(source: Source, log: Log) -> int:
     presence.hold()
     State.may_make = False
     os.chdir("/")  # so that the workspace's disk can be unmounted
+    shared = Shared(source, config, presence, Said(log))
+    telling = Telling(shared)
     try:
-        with signals() as told:
-            _Loop(Shared(source, config, presence, Said(log)), told).run()
+        with signals() as heard:
+            _Loop(shared, heard, telling).run()
     finally:
-        with suppress(OSError):
-            (state.folder / daemon_file.NAME).unlink(missing_ok=True)
+        telling.withdraw()
         presence.let_go()
     return 0
 
 
 class _Loop:
-    def __init__(self, shared: Shared, told: Signals) -> None:
+    def __init__(self, shared: Shared, heard: Signals, telling: Telling) -> None:
         self.shared = shared
-        self.signals = told
-        self.handing = Handing(shared)
-        self.sweeping = Sweeping(shared)
+        self.heard = heard
+        self.telling = telling
+        self.sweeping = [
+            Sweeping(shared, "long sweeps", LONG),
+            Sweeping(shared, "short sweeps", SHORT),
+        ]
+        self.threads = [Handing(shared), *self.sweeping]
         self.ease = Ease(shared.presence.state)
-        self.since = clock.read()
-        self.config_error = ""
-        self._written: tuple[float, dict[str, Any]] = (0.0, {})
+        self.low = LowDisk()
+        self.sources: Sources | None = None
+        self.is_on_terminal = os.isatty(sys.stdin.fileno()) if sys.stdin else False
 
     def run(self) -> None:
         self.shared.said.info(f"watches {self.shared.settings.workspace}")
-        self._begin()
-        for each in (self.handing, self.sweeping):
+        self._begin(AT_START)
+        for each in self.threads:
             each.start()
+        notify.ready(self.telling.status)
         while not self.shared.ending.is_set():
-            for number in self.signals.wait(TURN):
-                self._heard(number)
-            self._look_around()
+            for number in self.heard.wait(TURN):
+                self._hear(number)
+            self._turn()
         self._end()
 
-    def _begin(self) -> None:
-        """Everything that may be due."""
-        for scope in ("mend", "handover", "manual"):
-            self.shared.hints.give(scope, "start")
+    # ---------------------------------------------------------------- signals
 
-    def _heard(self, number: int) -> None:
-        if number in END:
-            doing = self.sweeping.doing
-            step = f" after the current step ({doing}); once more ends it at once" if doing else ""
-            self.shared.said.info(f"ends{step}")
+    def _hear(self, number: int) -> None:
+        if number in END or (number == RELOAD and self._is_hung_up()):
+            doing = self._doing()
+            text = "ends"
+            if doing:
+                text += f" after the current step ({doing}); a second signal ends it at once"
+            self.shared.said.info(text)
+            notify.stopping(text)
             self.shared.ending.set()
             self.shared.hints.end()
         elif number == RELOAD:
+            notify.reloading()
             self.reload()
+            notify.ready(self.telling.status)
+
+    def _is_hung_up(self) -> bool:
+        """The terminal that it was started on was closed."""
+        return self.is_on_terminal and not os.isatty(sys.stdin.fileno())
 
     def reload(self) -> None:
         """The new configuration, if it can be used; else the one before stays."""
+        shared = self.shared
         try:
-            config = self.shared.source.read()
+            config = shared.source.read()
         except ConfigError as error:
-            problems = [f"{each.where}: {each.what}" for each in error.problems]
-            self.config_error = "; ".join(problems)
-            text = f"{error.message}; the configuration before stays: {self.config_error}"
-            self.shared.said.stands("config", [text], "ERROR")
+            problems = "; ".join(f"{each.where}: {each.what}" for each in error.problems)
+            self.telling.config_error = f"{error.message}: {problems}"
+            text = f"{error.message}; the configuration before stays in force: {problems}"
+            shared.said.stands("config", [text], "ERROR")
             return
-        self.config_error = ""
-        self.shared.config = config
-        self.shared.said.over("config", "the configuration is sound again")
-        self.shared.said.info("read the configuration")
-        self._begin()
+        self.telling.config_error = ""
+        shared.said.over("config", "the configuration can be used again")
+        shared.said.info("read the configuration")
+        shared.config = config
+        self._begin(AT_START[1:])
+
+    # ---------------------------------------------------------------- all that comes with time
+
+    def _turn(self) -> None:
+        """Whatever goes wrong here is said, and tried again."""
+        try:
+            self._look_around()
+            self._retell()
+        except (JanitorError, OSError) as error:
+            self.shared.said.stands("loop", [str(error)], "ERROR")
+        else:
+            self.shared.said.over("loop", "works again")
 
     def _look_around(self) -> None:
         presence = self.shared.presence
         if presence.is_here():
             self.ease.look(self.shared.hints.relax)
-            self.shared.hints.give("handover", "poll", POLL)
-        elif presence.lock is not None and not presence.is_bare():
-            self._left()
+            if self.sources is None:
+                self._open_sources()
+            if self.low.asks(self.shared.settings):
+                self.shared.hints.give("retention", "the disk is filling up")
         elif presence.is_bare() or presence.is_back():
-            self._returned()
-        self._tell()
+            self._return()
+        elif presence.lock is not None:
+            self._leave()
 
-    def _left(self) -> None:
+    def _begin(self, scopes: Sequence[Scope]) -> None:
+        """With this configuration: what changes, what is scheduled, and what may be due."""
+        self._stop_sources()
+        for scope in scopes:
+            self.shared.hints.give(scope, "start")
+        self._open_sources()
+
+    def _open_sources(self) -> None:
+        """Where that fails it is tried again with every turn."""
+        try:
+            sources = Sources(self.shared)
+        except (JanitorError, OSError) as error:
+            why = error.in_full if isinstance(error, JanitorError) else str(error)
+            self.shared.said.stands("sources", [f"changes are not seen: {why}"], "ERROR")
+            return
+        self.shared.said.over("sources", "changes are seen again")
+        sources.start()
+        self.sources = self.telling.sources = sources
+
+    def _stop_sources(self) -> None:
+        if self.sources is not None:
+            self.sources.stop()
+        self.sources = self.telling.sources = None
+
+    def _leave(self) -> None:
         """Its disk was unmounted, or it was moved away."""
         where = self.shared.settings.workspace
         self.shared.presence.let_go()
         self.shared.hints.clear()
+        self._stop_sources()
         what = f"{where} is gone: was its disk unmounted? Nothing is done until it is back"
         self.shared.said.stands("workspace", [what], "ERROR")
 
-    def _returned(self) -> None:
+    def _return(self) -> None:
         presence = self.shared.presence
         try:
             if presence.is_bare():
-                self.shared.said.info(f"{presence.state.folder} was removed: begins anew")
-                presence.let_go()
-                presence.state.prepare()
+                self.shared.said.info(f"{presence.state.folder} was removed: it is made anew")
+                presence.make()
             presence.hold()
         except (JanitorError, OSError) as error:
             self.shared.said.stands("workspace", [str(error)], "ERROR")
             return
         self.shared.said.over("workspace", f"{self.shared.settings.workspace} is back")
+        self.shared.hints.give("mend", "it is back")
         self.reload()
 
-    def _tell(self) -> None:
-        """What status and doctor read."""
-        told = self._told()
-        at, before = self._written
-        if told == before and monotonic() - at < TOLD:
-            return
-        self._written = monotonic(), told
-        if self.shared.presence.is_here():
-            with suppress(OSError, JanitorError):
-                whole = told | {"rss": daemon_file.rss(os.getpid())}
-                daemon_file.write(self.shared.presence.state, whole)
+    def _retell(self) -> None:
+        self.telling.doing = self._doing().partition(",")[0]
+        self.telling.turn()
+        if all(each.is_well() for each in self.threads):
+            self.telling.live()
 
-    def _told(self) -> dict[str, Any]:
-        last, source = self.shared.last, self.shared.config.text.source
-        return {
-            "pid": os.getpid(),
-            "boot": self.since.boot,
-            "since": self.since.wall,
-            "version": __version__,
-            "config": source.name if source else "",
-            "config_error": self.config_error,
-            "last": {"at": last.at, "scope": last.scope, "did": last.did},
-            "doing": self.sweeping.doing.partition(",")[0],
-            "stands": self.shared.said.all(),
-            "next": [],
-            "watch": [],
-            "canary": {"age_s": None},
-            "overflows": 0,
-            "unit": "",
-        }
+    def _doing(self) -> str:
+        """What is carried out at this moment: the longest of it."""
+        return next((each.doing for each in self.sweeping if each.doing), "")
 
     def _end(self) -> None:
-        self.handing.thread.join()
-        self.sweeping.thread.join()
+        self._stop_sources()
+        for each in self.threads:
+            each.thread.join()
         self.shared.said.info("ended")
-
-
-def to_stderr(level: str, text: str) -> None:
-    """A log line, as long as there is no other log."""
-    prefix = "" if level == "INFO" else f"{level.lower()}: "
-    sys.stderr.write(f"{prefix}{text}\n")
-    sys.stderr.flush()

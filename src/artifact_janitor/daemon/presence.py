@@ -45,6 +45,15 @@ class Presence:
         same = self._held is not None and os.path.samestat(there, self._held)
         return same and not os.path.lexists(self.state.folder / DAEMON)
 
+    def make(self) -> None:
+        """The janitor's own folder, anew. Raises JanitorError."""
+        self.let_go()
+        State.may_make = True
+        try:
+            self.state.prepare()
+        finally:
+            State.may_make = False
+
     def is_back(self) -> bool:
         """Whether a workspace is there that a daemon watched before."""
         return self.lock is None and os.path.lexists(self.state.folder / DAEMON)

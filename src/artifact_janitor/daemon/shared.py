@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from artifact_janitor.config import Settings, Text, settings_of, text_of
 from artifact_janitor.daemon.hints import Hints
 from artifact_janitor.daemon.presence import Presence
 from artifact_janitor.daemon.said import Said
+from artifact_janitor.errors import JanitorError
+from artifact_janitor.workplace import workplace
 
 NOTHING = "nothing to do"
 
@@ -62,6 +65,12 @@ class Shared:
     @property
     def settings(self) -> Settings:
         return self.config.settings
+
+    def ran(self, job: str, at: int) -> None:
+        """A job of the schedule was done that began then: what was due before is not missing.
+        Where that can't be written down it runs once more, after the next start."""
+        with suppress(JanitorError, OSError), workplace(self.settings) as place:
+            place.journal.schedule.ran(job, at)
 
     def swept(self, scope: str, did: str) -> None:
         """One line for a sweep that changed something, and none for any other."""

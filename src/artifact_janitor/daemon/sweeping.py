@@ -1,5 +1,5 @@
-"""The thread that has everything else carried out: retention, purges, runs by hand, and what
-else may take long. Each sweep is a program of its own, see `apart`."""
+"""The threads that have everything else carried out: retention, purges, runs by hand, results.
+Each sweep is a program of its own, see `apart`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from artifact_janitor import clock
 from artifact_janitor.daemon import apart
 from artifact_janitor.daemon.hints import Hint, Scope
 from artifact_janitor.daemon.shared import Config
+from artifact_janitor.daemon.sources import JOBS
 from artifact_janitor.daemon.turns import Turns
 from artifact_janitor.errors import JanitorError, Locked
 from artifact_janitor.units import SECOND
@@ -27,22 +28,19 @@ MOMENT = 1.0
 """Seconds between two looks whether the end was asked for."""
 
 
+LONG: tuple[Scope, ...] = ("mend", "retention", "purge", "verify")
+"""What may take hours."""
+SHORT: tuple[Scope, ...] = ("results", "manual", "gitignore")
+"""What takes seconds, and is done beside that."""
+
+
 class Sweeping(Turns):
-    name: ClassVar[str] = "sweeps"
-    scopes: ClassVar[tuple[Scope, ...]] = (
-        "mend",
-        "retention",
-        "purge",
-        "manual",
-        "gitignore",
-        "verify",
-    )
     longest: ClassVar[float] = 60.0
     doing = ""
     """What is being done at this moment, and how far it is."""
 
     def sweep(self, hint: Hint) -> None:
-        self.doing = hint.scope
+        self.doing, began = hint.scope, clock.read().wall
         try:
             told = self._apart(hint.scope, self.shared.config)
         finally:
@@ -51,10 +49,16 @@ class Sweeping(Turns):
             raise Locked(error) if told["code"] == "locked" else JanitorError(error)
         for each in told.get("found", ()):
             self.shared.said.info(f"after an interruption: {each}")
+        for each in told.get("notes", ()):
+            self.shared.said.info(f"{hint.scope}: {each}")
         self.shared.said.stands(hint.scope, [f"{hint.scope}: {x}" for x in told.get("held", ())])
         self.shared.swept(hint.scope, told.get("did", ""))
         if told.get("locked"):
             self.shared.hints.give(hint.scope, hint.why, AGAIN)
+        elif told.get("left"):
+            self.shared.hints.give(hint.scope, "the rest of it")
+        elif hint.scope in JOBS and not self.shared.ending.is_set():
+            self.shared.ran(hint.scope, began)
         if at := told.get("again"):
             after = max((at - clock.read().wall) / SECOND, 1.0)
             self.shared.hints.give(hint.scope, "it is time", after)
@@ -73,7 +77,7 @@ class Sweeping(Turns):
             told: dict[str, Any] = {}
             with suppress(BrokenPipeError):
                 _give(begun, config)
-            for line in self._heard(begun):
+            for line in self._heard(begun, scope):
                 said = json.loads(line)
                 if "tick" in said:
                     self.doing = f"{scope}, {_far(*said['tick'])}"
@@ -83,7 +87,7 @@ class Sweeping(Turns):
             return told
         raise JanitorError(f"it ended without a word ({_how(begun.returncode)})")
 
-    def _heard(self, begun: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    def _heard(self, begun: subprocess.Popen[bytes], scope: Scope) -> Iterator[bytes]:
         """Its lines, as they come. The end is passed on once."""
         assert begun.stdout is not None
         rest, is_told = b"", False
@@ -91,7 +95,7 @@ class Sweeping(Turns):
             ready.register(begun.stdout, selectors.EVENT_READ)
             while True:
                 self.alive_at = monotonic()
-                if self.shared.ending.is_set() and not is_told:
+                if not is_told and (self.shared.ending.is_set() or self._gives_way(scope)):
                     is_told = True
                     _stop(begun)
                 if not ready.select(MOMENT / 4):
@@ -101,6 +105,10 @@ class Sweeping(Turns):
                     return
                 *lines, rest = (rest + piece).split(b"\n")
                 yield from lines
+
+    def _gives_way(self, scope: Scope) -> bool:
+        """Whether something that makes room waits for what only reads, for hours maybe."""
+        return scope == "verify" and self.shared.hints.is_due(("retention", "purge"))
 
 
 def _give(begun: subprocess.Popen[bytes], config: Config) -> None:

@@ -1,4 +1,4 @@
-"""A thread that takes one hint after another, and outlives whatever goes wrong in a sweep."""
+"""Threads that take one hint after another, and outlive whatever goes wrong in a sweep."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from typing import ClassVar
 
 from artifact_janitor.daemon.hints import Hint, Scope
 from artifact_janitor.daemon.shared import Shared
-from artifact_janitor.errors import JanitorError
+from artifact_janitor.errors import JanitorError, Locked
 
 
 class Turns:
-    """What both threads have in common."""
+    """What these threads have in common. It takes hints of `scopes`, the first of them first."""
 
-    name: ClassVar[str]
-    scopes: ClassVar[tuple[Scope, ...]]
-    """What it sweeps; what stands first goes first."""
     patience = 1.0
     """Seconds that it waits for a hint before it looks after other things."""
     longest: ClassVar[float]
     """Seconds of one sweep after which it counts as hung."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, name: str, scopes: tuple[Scope, ...]) -> None:
         self.shared = shared
-        self.thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self.name = name
+        self.scopes = scopes
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.alive_at = monotonic()
 
     def start(self) -> None:
@@ -57,6 +56,8 @@ class Turns:
                 self.between()
             else:
                 self.sweep(hint)
+        except Locked as error:
+            self._failed(hint, topic, error.message, "WARNING")
         except (JanitorError, OSError) as error:
             self._failed(hint, topic, _in_full(error))
         except Exception as error:  # noqa: BLE001 - the next sweep may fare better
@@ -68,13 +69,13 @@ class Turns:
                 self.shared.hints.worked(hint.scope)
             self.shared.said.over(f"error in {topic}", f"{topic}: works again")
 
-    def _failed(self, hint: Hint | None, topic: str, why: str) -> None:
+    def _failed(self, hint: Hint | None, topic: str, why: str, level: str = "ERROR") -> None:
         """Said once, as long as it is the same; a workspace that went is told elsewhere."""
         if not self.shared.presence.is_here():
             return
         if hint is not None:
             self.shared.hints.failed(hint)
-        self.shared.said.stands(f"error in {topic}", [f"{topic}: {why}"], "ERROR")
+        self.shared.said.stands(f"error in {topic}", [f"{topic}: {why}"], level)
 
 
 def _in_full(error: JanitorError | OSError) -> str:

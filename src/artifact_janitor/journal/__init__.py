@@ -28,6 +28,7 @@ from artifact_janitor.journal.file import (
     WITH_CONFIGS,
     WITH_JOBS,
     WITH_PUBLICATIONS,
+    WITH_SCHEDULE,
     WITH_STUDIES,
     connect,
     damaged,
@@ -47,6 +48,7 @@ from artifact_janitor.journal.records import (
     Step,
     Sweep,
 )
+from artifact_janitor.journal.schedule import RunsOfJobs
 from artifact_janitor.reserve import Reserve
 
 __all__ = [
@@ -370,6 +372,11 @@ class Journal:
     def publications(self) -> Publications:
         """What was published."""
         return Publications(self._rows, is_there=self.version >= WITH_PUBLICATIONS)
+
+    @property
+    def schedule(self) -> RunsOfJobs:
+        """When the jobs of the daemon ran."""
+        return RunsOfJobs(self._rows, self._writing, is_there=self.version >= WITH_SCHEDULE)
 
     # archives
 

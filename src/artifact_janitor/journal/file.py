@@ -13,6 +13,7 @@ from artifact_janitor import wal
 from artifact_janitor.errors import JournalError
 from artifact_janitor.journal.jobs import JOBS
 from artifact_janitor.journal.publications import PUBLICATIONS
+from artifact_janitor.journal.schedule import SCHEDULE
 from artifact_janitor.regular import open_regular
 from artifact_janitor.reserve import is_short
 from artifact_janitor.state import MAKE_ROOM, no_link
@@ -71,7 +72,7 @@ CREATE TABLE study (
 """
 """What the last look at each study of Optuna's saw."""
 
-FORMATS = (FIRST, CONFIGS, ARCHIVES, STUDIES, JOBS, PUBLICATIONS)
+FORMATS = (FIRST, CONFIGS, ARCHIVES, STUDIES, JOBS, PUBLICATIONS, SCHEDULE)
 """What makes format 1 of an empty file, format 2 of format 1, and so on."""
 VERSION = len(FORMATS)
 WITH_CONFIGS = 1 + FORMATS.index(CONFIGS)
@@ -84,6 +85,8 @@ WITH_STUDIES = 1 + FORMATS.index(STUDIES)
 """The first format that remembers studies."""
 WITH_PUBLICATIONS = 1 + FORMATS.index(PUBLICATIONS)
 """The first format that knows publications."""
+WITH_SCHEDULE = 1 + FORMATS.index(SCHEDULE)
+"""The first format that knows when the jobs of the daemon ran."""
 
 
 @contextmanager

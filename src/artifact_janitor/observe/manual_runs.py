@@ -31,6 +31,10 @@ _LARGEST = 64 << 10
 """Bytes of a configuration, or of numbers, that go into a sidecar."""
 
 
+def is_final_model(name: str) -> bool:
+    return bool(_FINAL.fullmatch(name))
+
+
 def is_wanted(base: Path, folders: Folders) -> bool:
     """Whether there is a folder for the models of manual runs; a link is none."""
     return stat.S_ISDIR(_mode(base / folders.models[0] / MANUAL))

@@ -17,7 +17,7 @@ from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.handing_over import Standing
 from artifact_janitor.journal import Archived, Sweep
 from artifact_janitor.journal import Step as Done
-from artifact_janitor.render import jobs
+from artifact_janitor.render import daemon, jobs
 from artifact_janitor.render.facts import of_evidence
 from artifact_janitor.render.past import moment, of_sweep, sweep_lines
 from artifact_janitor.render.room import of_rooms, standing
@@ -173,6 +173,10 @@ class Status:
     archives: Sequence[Archived] = ()
     """Those in the index."""
     jobs: Sequence[Standing] = ()
+    daemon: daemon.Told | None = None
+    """What the daemon tells of itself; None where there is none."""
+    unread: str = ""
+    """The configuration's name, where the daemon goes by another text of it."""
 
     @property
     def rooms(self) -> tuple[Room, ...]:
@@ -184,6 +188,7 @@ def of_status(status: Status, notes: Sequence[str]) -> dict[str, Any]:
     first = min((each.at for each in trash), default=None)
     return {
         "workspace": str(status.settings.workspace),
+        "daemon": daemon.of_daemon(status.daemon, status.unread),
         "disk": {"bytes": status.disk, "free": status.free},
         "trash": {
             "units": len(trash),
@@ -214,6 +219,7 @@ def status_lines(status: Status, notes: Sequence[str]) -> Iterator[Text]:
     yield line(
         (shown(settings.workspace.name), "bold"),
         f" · {len(settings.policies)} policies" if settings.policies else " · no policies",
+        f" · {daemon.head(status.daemon, status.now)}",
     )
     disk = f"{format_size(status.disk)}, {format_size(status.free)} free"
     archive = f" · archive {_archive(status)}" if status.archives else ""
@@ -232,7 +238,11 @@ def status_lines(status: Status, notes: Sequence[str]) -> Iterator[Text]:
             yield Text.assemble(f"{'' if number else 'sweeps':<10} ", row)
     if not rows:
         yield _labelled("sweeps", "none yet")
-    for each in (*(refusal.message for refusal in status.known.refusals), *notes):
+    for label, text in daemon.rows(status.daemon, status.now):
+        yield _labelled(label, text)
+    told = daemon.attention(status.daemon, status.unread)
+    refused = (refusal.message for refusal in status.known.refusals)
+    for each in dict.fromkeys((*refused, *notes, *told)):
         yield Text.assemble(("attention  ", "yellow"), shown(each))
     yield line("Next: ", ("janitor plan", "bold"))
 

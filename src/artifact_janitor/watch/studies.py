@@ -1,0 +1,87 @@
+"""Which files of studies were written to since the last poll: by their times, and unopened.
+
+A commit to a SQLite database writes to the database, or to the log beside it (WAL); with a
+rollback journal that file is removed, cut, or overwritten with it. Optuna's journal grows. So
+inode, size, mtime and ctime of these files tell that something may have happened, and nothing
+more is asked of them. A connection that is held for ``PRAGMA data_version`` would say the same
+and cost more: it keeps a writer that ends from removing its ``-wal`` and ``-shm``, shows up
+among those who have the study open, keeps the room of a deleted one, and loses its lock as
+soon as something else in this process opens and closes the file.
+
+A file system counts time in ticks, and one that comes twice within a tick is seen once: so a
+file that changed is told of once more when it has been still for a while.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+BESIDE = ("-wal", "-journal")
+"""Endings of the files beside a database that are written to as well."""
+
+STILL = 2.0
+"""Seconds: the coarsest tick of a file system (FAT)."""
+
+_Mark = tuple[int, int, int, int] | int
+"""Inode, size, mtime and ctime of a file; or the number of the error where it has none."""
+
+
+@dataclass(slots=True)
+class _Known:
+    marks: tuple[_Mark, ...] | None = None
+    """None: it was never looked at."""
+    unsure_until: float | None = None
+    """It changed, and a change in the same tick may have been missed."""
+
+
+class StudyPolls:
+    """Study files, each a SQLite database or a journal of Optuna's (``.log``).
+
+    Used from one thread. Nothing is opened or held, so nothing is to be given back.
+    """
+
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+        self._known: dict[Path, _Known] = {}
+        self._now = now
+
+    def update(self, paths: Iterable[Path]) -> None:
+        """These are the files from now on. One that is new counts as changed: whoever found it
+        may have read it before it was asked for here."""
+        self._known = {path: self._known.get(path) or _Known() for path in paths}
+
+    def changed(self) -> frozenset[Path]:
+        """Those that may have changed since the last call: written to, replaced, gone, back."""
+        now = self._now()
+        return frozenset(path for path, known in self._known.items() if _is_news(path, known, now))
+
+    def close(self) -> None:
+        self._known.clear()
+
+
+def _is_news(path: Path, known: _Known, now: float) -> bool:
+    marks = _marks(path)
+    if marks != known.marks:
+        known.marks, known.unsure_until = marks, now + STILL
+        return True
+    if known.unsure_until is not None and now >= known.unsure_until:
+        known.unsure_until = None
+        return True
+    return False
+
+
+def _marks(path: Path) -> tuple[_Mark, ...]:
+    place = os.fspath(path)
+    ends = ("",) if place.endswith(".log") else ("", *BESIDE)
+    return tuple(_mark(place + end) for end in ends)
+
+
+def _mark(place: str) -> _Mark:
+    try:
+        status = os.lstat(place)
+    except OSError as error:
+        return error.errno or 1
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -1,0 +1,220 @@
+"""The daemon, as a person starts it: what it does by itself, and what it leaves alone."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.real import models, retraining
+from tests.real.retraining import STUDY, better, place, trained, trains, until
+from tests.real.small import FREE, Small, done, small, still
+from tests.real.snapshot import difference, snapshot
+from tests.real.watching import Watching, watching
+
+MODEL = "models/hpo_derived/eurusd/final_model_mlp.pth"
+FULL = '[disk]\nkeep_free = "999PB"\n'
+"""So that retention begins at once, and not at three in the morning."""
+TRASHING = FREE + FULL
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Iterator[Small]:
+    """In a folder with a name that shells and careless programs trip over."""
+    root = tmp_path / os.fsdecode(b"a b\xff{out}$(x)")
+    root.mkdir()
+    work = small(root, "")
+    yield work
+    retraining.quiet(work)
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True
+
+
+def test_a_study_becomes_a_model_once_and_all_is_said_once(work: Small) -> None:
+    """Without a policy: real Optuna's last trial, a training, and its result."""
+    place(work)
+    trains(work, more='quiet = "1h"\n')
+    os.utime(work.root / STUDY)
+    before = sorted(os.listdir(work.root / "hpo_studies"))
+    with watching(work) as daemon:
+        daemon.until(lambda: daemon.told()["last"]["scope"])
+        better(work, 0.8)
+        daemon.until(f"publish {MODEL}")
+        daemon.until("results: eurusd/mlp")
+        up = work.janitor("status").facts["daemon"]
+        assert (up["pid"], up["stands"], up["config_changed"]) == (daemon.pid, [], False)
+        assert 0 < up["rss"] < 60e6, up
+        assert {each["job"] for each in up["next"]} >= {"retention", "purge"}
+        assert {each["name"] for each in up["watch"]} == {"hpo_studies", "multirun", "training"}
+        assert f"(pid {daemon.pid}, " in work.said("status").splitlines()[0]
+        assert daemon.end() == 0
+        said = daemon.said()
+    assert work.there(MODEL)
+    assert len(trained(work)) == 1
+    assert sorted(os.listdir(work.root / "hpo_studies")) == before
+    assert [sum(word in line for line in said) for word in ("retrain", "publish")] == [1, 1], said
+    assert not work.there(".janitor/daemon.json")
+    assert work.janitor("status").facts["daemon"] is None
+
+
+def test_the_model_of_a_run_by_hand(work: Small) -> None:
+    """Its training is over already: nothing keeps it waiting."""
+    work.configure('[safety]\ngrace = "0s"\n')
+    (work.root / "models/manual_runs").mkdir(parents=True)
+    with watching(work) as daemon:
+        run = work.root / "training/runs/mine"
+        run.mkdir(parents=True)
+        shutil.copy(models.built() / "plain" / models.FINAL, run / models.FINAL)
+        daemon.until(f"publish models/manual_runs/mine/{models.FINAL}")
+    assert work.there(f"models/manual_runs/mine/{models.FINAL}")
+
+
+def test_retention_by_itself_and_a_guard_that_is_said_once(work: Small) -> None:
+    """What the guard holds back stays, in the log and in status, and nothing is repeated."""
+    work.configure(FREE.replace("max_share = 1.0", "max_share = 0.1") + FULL)
+    runs = [work.hydra(30 + n, f"outputs/a/{n}") for n in range(12)]
+    log = str(work.write("logs/old.log", days=30).relative_to(work.root))
+    before = snapshot(work.root)
+    with watching(work) as daemon:
+        daemon.until(f"trash {log}")
+        daemon.until("max_share")
+        daemon.send(signal.SIGHUP)
+        daemon.until("read the configuration")
+        daemon.until(lambda: daemon.told()["doing"] == "" and not daemon.children())
+        assert work.there(*runs)
+        assert not work.there(log)
+        stands = work.janitor("status").facts["daemon"]["stands"]
+        assert any("max_share" in each for each in stands), stands
+        assert not daemon.says("max_share", times=2), daemon.said()
+        assert work.janitor("undo").code == 0
+        assert daemon.end() == 0
+    assert difference(still(before), still(snapshot(work.root))) == []
+    assert work.leftovers() == []
+
+
+def test_beside_it_a_person_does_the_same(work: Small) -> None:
+    """Each unit goes once, whoever was first; and a second daemon says who is there."""
+    work.configure(TRASHING)
+    runs = [work.hydra(30 + n, f"outputs/a/{n}") for n in range(40)]
+    with watching(work) as daemon:
+        answer = work.janitor("run", "--yes")
+        assert answer.code in (0, 5), str(answer)
+        daemon.until(lambda: not any(map(work.there, runs)))
+        second = work.janitor("watch")
+        assert second.code == 2
+        said = work.said("watch")
+        assert f"another daemon watches this workspace: pid {daemon.pid}" in said or said == ""
+        assert work.start("watch").wait() == 5
+        daemon.until(lambda: daemon.told()["doing"] == "")
+        assert daemon.end() == 0
+    mine = done(answer)
+    assert mine <= {*runs}
+    assert work.janitor("undo", "--last", "9").code == 0
+    assert work.there(*runs)
+
+
+def test_a_new_configuration(work: Small) -> None:
+    """A bad one is told and not used, a good one is."""
+    place(work)
+    with watching(work) as daemon:
+        work.configure("[safety]\ngrace = 7\n")
+        daemon.until("config.toml changed; to have it read: kill -HUP")
+        daemon.send(signal.SIGHUP)
+        daemon.until("safety.grace")
+        daemon.until(lambda: "safety.grace" in daemon.told()["config_error"])
+        trains(work)
+        changed = work.janitor("status").facts["daemon"]
+        assert changed["config_changed"]
+        assert "safety.grace" in changed["config_error"]
+        assert f"kill -HUP {daemon.pid}" in work.said("status")
+        assert not daemon.says("retrain")
+        daemon.send(signal.SIGHUP)
+        daemon.until(f"publish {MODEL}")
+        after = work.janitor("status").facts["daemon"]
+        assert (after["config_changed"], after["config_error"]) == (False, "")
+        assert daemon.end(signal.SIGINT) == 0
+
+
+def stopped_in_a_sweep(daemon: Watching) -> int:
+    """What carries out its sweep, stopped in the middle of that."""
+    sweeps = daemon.work.root / ".janitor/sweeps"
+    while not os.listdir(sweeps):
+        assert daemon.begun.poll() is None
+    (child,) = daemon.children()
+    os.kill(child, signal.SIGSTOP)
+    return child
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_an_end_in_the_middle_of_archives(work: Small, number: signal.Signals) -> None:
+    """The first signal ends it after the step, and that is said at once; the second, and a kill,
+    end it at once, and the sweep with it. What was begun is finished or rolled back."""
+    work.configure(TRASHING.replace('"7d"\n', '"7d"\nthen = "archive"\n', 1))
+    runs = [work.hydra(30 + n, f"outputs/a/{n}") for n in range(6)]
+    before = snapshot(work.root)
+    with watching(work) as daemon:
+        child = stopped_in_a_sweep(daemon)
+        daemon.send(number)
+        if number == signal.SIGTERM:
+            daemon.until("ends after the current step (retention")
+            os.kill(child, signal.SIGCONT)
+            assert daemon.begun.wait(60) == 0
+        else:
+            assert daemon.begun.wait(60) == -number
+            os.kill(child, signal.SIGCONT)
+        until(lambda: is_gone(child))
+    assert any(map(work.there, runs))
+    assert work.janitor("status").facts["daemon"] is None
+    with watching(work) as daemon:
+        daemon.until(lambda: not any(map(work.there, runs)))
+        child = stopped_in_a_sweep(daemon) if os.listdir(work.root / ".janitor/sweeps") else 0
+        daemon.send(signal.SIGTERM)
+        if child:
+            daemon.until("ends after")
+            assert daemon.end(signal.SIGTERM) == -signal.SIGTERM
+            os.kill(child, signal.SIGCONT)
+            until(lambda: is_gone(child))
+    assert work.janitor("undo", "--last", "9").code == 0
+    assert difference(still(before), still(snapshot(work.root))) == []
+
+
+def test_its_own_folder_is_removed(work: Small) -> None:
+    """It is made anew: what was in the trash is gone, and what comes is done."""
+    trains(work)
+    with watching(work) as daemon:
+        daemon.until(lambda: not daemon.children())
+        shutil.rmtree(work.root / ".janitor")
+        daemon.until("was removed: it is made anew")
+        daemon.until(lambda: daemon.told().get("pid") == daemon.pid)
+        place(work)
+        daemon.until(f"publish {MODEL}")
+        assert work.start("watch").wait() == 5
+
+
+def test_a_terminal_that_is_closed_ends_it(work: Small) -> None:
+    ours, theirs = pty.openpty()
+
+    def on_terminal() -> None:
+        fcntl.ioctl(0, 0x540E, 0)  # TIOCSCTTY
+
+    with watching(work, stdin=theirs, preexec_fn=on_terminal) as daemon:
+        os.close(theirs)
+        os.close(ours)
+        assert daemon.begun.wait(60) == 0
+        assert daemon.says("ended")
+
+
+def test_it_takes_no_options_that_mean_nothing(work: Small) -> None:
+    for args in (["--json"], ["--only", "log"]):
+        assert work.start("watch", *args).wait() == 2
