@@ -10,10 +10,16 @@ import ctypes
 import errno
 import os
 import select
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_LIMITS = Path("/proc/sys/fs/inotify")
+_LIMITS = {
+    "watches": ("fs/inotify/max_user_watches", "user/max_inotify_watches"),
+    "instances": ("fs/inotify/max_user_instances", "user/max_inotify_instances"),
+}
+"""Below /proc/sys: for the machine, and for a user namespace, as containers have; the smaller
+counts. See namespaces(7)."""
 _ENDS_AT_ONCE = 0x80000000  # IN_ONESHOT
 _OPEN = 0x00000020
 _PATIENCE = 2.0
@@ -21,11 +27,17 @@ _PATIENCE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """``name`` as sysctl has it."""
+
+    value: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
-    watches: int
-    instances: int
-    queue: int
-    """Events that may wait; those beyond are lost, which is said."""
+    watches: Limit
+    instances: Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +50,19 @@ class Used:
 
 def limits() -> Limits | None:
     """None off Linux, and where the kernel has no inotify."""
-    try:
-        names = ("max_user_watches", "max_user_instances", "max_queued_events")
-        return Limits(*(int((_LIMITS / name).read_text("ascii")) for name in names))
-    except (OSError, ValueError):
-        return None
+    watches, instances = (_smallest(paths) for paths in _LIMITS.values())
+    return Limits(watches, instances) if watches and instances else None
+
+
+def _smallest(paths: Sequence[str]) -> Limit | None:
+    found = []
+    for path in paths:
+        try:
+            value = int(Path("/proc/sys", path).read_text("ascii"))
+        except (OSError, ValueError):
+            continue
+        found.append(Limit(value, path.replace("/", ".")))
+    return min(found, key=lambda each: each.value, default=None)
 
 
 def used(uid: int) -> Used:

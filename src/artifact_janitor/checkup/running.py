@@ -49,9 +49,8 @@ def _of_config(place: Place, told: Mapping[str, Any]) -> Iterator[Found]:
 
 
 def _of_sweeps(told: Mapping[str, Any]) -> Iterator[Found]:
-    """What it found odd, as far as that goes on."""
-    error = told.get("config_error")
-    if stands := [each for each in told.get("stands", ()) if not error or error not in each]:
+    """What it found odd, as far as that goes on; of its configuration it is told above."""
+    if (stands := [*told.get("stands", ())]) and not told.get("config_error"):
         more = f" (and {some(len(stands) - 1, 'thing')} more)" if len(stands) > 1 else ""
         yield warning(f"its last sweeps say: {stands[0]}{more}", "janitor status")
 

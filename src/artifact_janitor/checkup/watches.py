@@ -17,8 +17,8 @@ _SPARE = 2
 LATE = 60.0
 """Seconds; the daemon sends a canary every ten."""
 _TROUBLES = {
-    errno.ENOSPC: "no watch is left (fs.inotify.max_user_watches)",
-    errno.EMFILE: "no inotify instance is left (fs.inotify.max_user_instances)",
+    errno.ENOSPC: "no watch is left",
+    errno.EMFILE: "no inotify instance is left",
     errno.ETIME: "an event was asked for, and none came",
 }
 
@@ -38,7 +38,7 @@ def watches(place: Place) -> Iterator[Found]:
         doubts = [*_short(folders, limits, used), *_unseen(place)]
     yield from doubts
     if not doubts:
-        free = max(limits.watches - used.watches, 0)
+        free = max(limits.watches.value - used.watches, 0)
         yield ok(f"{some(folders, 'folder')}, {free} watches free{_seen(place, told)}")
 
 
@@ -61,7 +61,7 @@ def _polled(watched: Sequence[Mapping[str, Any]], limits: inotify.Limits) -> Ite
     for each in watched:
         mount = mount_of(os.path.realpath(each["path"]))
         if each["mode"] == "polling" and not (mount and is_remote(mount)):
-            hint = _raised("max_user_watches", 2 * limits.watches)
+            hint = _raised(limits.watches, 0)
             yield warning(f"{each['name']} is polled: {each['why']}", hint, each["name"])
 
 
@@ -74,15 +74,14 @@ def _lost(told: Mapping[str, Any]) -> Iterator[Found]:
 
 
 def _short(folders: int, limits: inotify.Limits, used: inotify.Used) -> Iterator[Found]:
-    free = max(limits.watches - used.watches, 0)
+    free = max(limits.watches.value - used.watches, 0)
     if folders > free:
         what = f"{some(folders, 'folder')}, and {free} watches are free for this user"
-        wanted = max(limits.watches * 2, _up(used.watches + folders * _SPARE))
-        hint = _raised("max_user_watches", wanted)
+        hint = _raised(limits.watches, _up(used.watches + folders * _SPARE))
         yield warning(f"{what}: what finds none is looked at every few seconds", hint)
-    if used.instances >= limits.instances:
-        what = f"all {limits.instances} inotify instances of this user are in use"
-        yield warning(what, _raised("max_user_instances", limits.instances * 4))
+    if used.instances >= limits.instances.value:
+        what = f"all {limits.instances.value} inotify instances of this user are in use"
+        yield warning(what, _raised(limits.instances, used.instances * 4))
 
 
 def _up(count: int) -> int:
@@ -90,9 +89,9 @@ def _up(count: int) -> int:
     return 1 << (count - 1).bit_length()
 
 
-def _raised(name: str, value: int) -> str:
-    line = f"fs.inotify.{name}={value}"
-    return f"sysctl {line}; and for good: echo {line} > /etc/sysctl.d/60-{name}.conf"
+def _raised(limit: inotify.Limit, least: int) -> str:
+    line = f"{limit.name}={max(2 * limit.value, least)}"
+    return f"sysctl {line}; and for good: echo {line} > /etc/sysctl.d/60-{limit.name}.conf"
 
 
 def _unseen(place: Place) -> Iterator[Found]:
