@@ -186,6 +186,19 @@ def test_a_full_disk_is_no_reason_not_to_hold_the_lock(
         pass
 
 
+def test_what_a_dead_sweep_left_goes_and_what_lives_stays(work: Small) -> None:
+    """Whoever was taken for dead a moment ago may have been followed by one of the same name."""
+    state.State(work.root).prepare()
+    mine = state.State(work.root)
+    with mine.sweep("telling"):
+        state.State(work.root).forget("telling")
+        assert mine.held() == ["telling"]
+    (mine.folder / "sweeps" / "telling").touch()
+    mine.forget("telling")
+    mine.forget("telling")
+    assert mine.held() == []
+
+
 def test_a_dead_sweep_is_known_by_its_free_lock(work: Small) -> None:
     ours = state.State(work.root)
     ours.prepare()

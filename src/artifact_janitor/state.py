@@ -7,7 +7,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -162,7 +162,19 @@ class State:
         return os.listdir(self.folder / "sweeps")
 
     def forget(self, name: str) -> None:
-        (self.folder / "sweeps" / name).unlink(missing_ok=True)
+        """Take away what a dead sweep left. Under its lock: whoever opens one of the same name
+        at this moment has it, or makes it anew."""
+        path = self.folder / "sweeps" / name
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return  # there is none, or nobody can tell
+        try:
+            with suppress(BlockingIOError):
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink(missing_ok=True)
+        finally:
+            os.close(fd)
 
 
 def no_link(path: Path) -> None:

@@ -31,6 +31,20 @@ def acts(days: float, seed: int) -> list[Act]:
     return sorted(each for each in found if each.at < days * 24 - 6)
 
 
+def one_day() -> list[Act]:
+    """The least that has something of everything that may go wrong; torch is too slow for it."""
+    return [
+        Act(0, "hydra", (0.1, 20_000, 1)),
+        Act(1, "hydra", (0.5, 5000, 30)),
+        Act(1, "study", ("both", 4, 8, "wal", 0.0)),
+        Act(2, "study", ("both", 4, 8, "wal", 0.0)),
+        Act(3, "study", ("left", 6, 0, "delete", 0.7)),
+        Act(4, "log", (0,)),
+        Act(12, "hold", ("mmap", 24)),
+        Act(20, "by hand"),
+    ]
+
+
 def _of_day(day: int, chance: random.Random) -> Iterator[Act]:
     """A day's work: experiments, a sweep, tracked runs, a training, two studies, a log."""
 

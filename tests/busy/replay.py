@@ -31,7 +31,7 @@ from tests.busy.ledger import Ledger, account, books, twice
 from tests.busy.people import Act, People, Program, acts
 from tests.busy.programs import FILES
 from tests.busy.watched import Daemon
-from tests.real.account import clean_environment
+from tests.real.account import SOURCE, clean_environment
 from tests.real.small import Small
 from tests.real.wandb_stub import WandbStub
 
@@ -265,7 +265,7 @@ class Replay:
             "files": places,
             "steps": steps,
             "kills": self.daemon.kills,
-            "memory KiB, open files, threads: warm, late, most": self.daemon.growth(),
+            "daemon": self.daemon.growth(),
         }
         return Found(wrong, figures)
 
@@ -304,12 +304,13 @@ def project(root: Path, env: dict[str, str], trainings: int) -> Small:
     return work
 
 
-def replayed(place: Path, days: float, rate: int, kills: int = 0, seed: int = 1) -> Found:
+def replayed(
+    place: Path, plan: list[Act], days: float, rate: int, kills: int = 0, seed: int = 1
+) -> Found:
     """In a folder that is empty. Raises NoCompiler."""
-    clean = clean_environment(place / "home")
+    clean = clean_environment(place / "home") | {"PYTHONPATH": str(SOURCE)}
     for folder in ("home", "notes", "project"):
         (place / folder).mkdir()
-    plan = acts(days, seed)
     work = project(place / "project", clean, 4 * sum(each.what == "study" for each in plan) + 4)
     with WandbStub() as stub:
         fast = calendar(rate, place)
@@ -338,7 +339,9 @@ def main() -> int:
     asked = parser.parse_args()
     place = Path(tempfile.mkdtemp(prefix="busy-", dir=asked.where))
     print(f"in {place}", flush=True)
-    found = replayed(place, asked.days, asked.rate, asked.kills, asked.seed)
+    found = replayed(
+        place, acts(asked.days, asked.seed), asked.days, asked.rate, asked.kills, asked.seed
+    )
     for name, value in found.figures.items():
         print(f"{name}: {dict(value) if isinstance(value, dict) else value}")
     for name, each in found.wrong.items():

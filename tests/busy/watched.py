@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+PATIENCE = 600.0
+"""Seconds that it may take to end: a step may be long, and the machine busy."""
 WARM = 0.3
 """The share of a replay after which figures should stay what they are."""
 
@@ -96,7 +98,7 @@ class Daemon:
             return -1
         self.process.terminate()
         try:
-            return self.process.wait(timeout=60)
+            return self.process.wait(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
