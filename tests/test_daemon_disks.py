@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.real import retraining
 from tests.real.disks import disk, needs_root, small_disk
-from tests.real.retraining import STUDY, place, trains
+from tests.real.retraining import TRAINER, WAITS, place, trains
 from tests.real.small import Small, small
 from tests.real.watching import watching
 
-MODEL = "models/hpo_derived/eurusd/final_model_mlp.pth"
 pytestmark = needs_root
 
 
@@ -25,7 +26,7 @@ def mount(*words: str) -> None:
 
 def project(root: Path) -> Small:
     work = small(root, "")
-    trains(work)
+    trains(work, TRAINER + WAITS)
     return work
 
 
@@ -45,7 +46,7 @@ def test_a_disk_that_is_unmounted_and_comes_back(tmp_path: Path) -> None:
             mount(image, str(spot))
             daemon.until("is back")
             place(work)
-            daemon.until(f"publish {MODEL}")
+            daemon.until("retrain eurusd/mlp")
             assert not daemon.says("is gone", times=2), daemon.said()
             assert daemon.end() == 0
         retraining.quiet(work)
@@ -56,24 +57,37 @@ def test_a_disk_that_is_read_only_for_a_while(tmp_path: Path) -> None:
         work = project(spot)
         with watching(work) as daemon:
             daemon.until(lambda: daemon.told()["last"]["scope"] and not daemon.children())
-            place(work)
-            os.unlink(work.root / STUDY)
             mount("-o", "remount,ro", str(spot))
-            daemon.until("Read-only file system")
+            daemon.until("is read-only: nothing can be done on it")
+            daemon.send(signal.SIGHUP)
+            daemon.until("error: handover: ")
+            assert work.janitor("status").facts["daemon"]["pid"] == daemon.pid
             mount("-o", "remount,rw", str(spot))
+            daemon.until("works again")
             place(work)
-            daemon.until(f"publish {MODEL}")
+            daemon.until("retrain eurusd/mlp")
             assert daemon.end() == 0
         retraining.quiet(work)
 
 
 def test_a_disk_that_is_full_for_a_while(tmp_path: Path) -> None:
+    """What can't be prepared is said once, and done when there is room again."""
     with small_disk(tmp_path / "disk", "size=64m") as spot:
         work = project(spot)
         with watching(work) as daemon:
             daemon.until(lambda: daemon.told()["last"]["scope"] and not daemon.children())
-            place(work)
-            daemon.until(f"publish {MODEL}")
+            study = place(work)
+            os.rename(study, f"{study}.later")
+            with (work.root / "filler").open("wb") as file, suppress(OSError):
+                while True:
+                    file.write(bytes(1 << 20))
+                    file.flush()
+            os.rename(f"{study}.later", study)
+            daemon.until("disk is full: free some room")
+            (work.root / "filler").unlink()
+            daemon.until("retrain eurusd/mlp")
+            assert daemon.end() == 0
+            assert not daemon.says("disk is full: free some room", times=2), daemon.said()
         retraining.quiet(work)
 
 

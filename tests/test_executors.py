@@ -11,20 +11,45 @@ from pathlib import Path
 
 import pytest
 
-from artifact_janitor.executors import COOKIE, LOG, Handle, cookie_of, local, runner, survivors
+from artifact_janitor.errors import StepFailed
+from artifact_janitor.executors import (
+    COOKIE,
+    ENVIRONMENT,
+    JOB,
+    LOG,
+    Handle,
+    cookie_of,
+    local,
+    runner,
+    survivors,
+    systemd,
+)
 from artifact_janitor.executors.local import Local
+from artifact_janitor.service import asking
 from tests.real.jobs import RESULT, buried, job, runner_of, settled, until
 
 SLEEPS = "import time; open('pid', 'a').write('x'); time.sleep(600)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEPS}"
 
 
-@pytest.fixture
-def jobs(tmp_path: Path) -> Local:
-    """In a folder whose name is neither short nor text."""
-    folder = tmp_path / os.fsdecode(b"work space \xff\n'$(x)") / "jobs"
+WHOSE: systemd.Whose = "user" if os.geteuid() else "system"
+ENGINES = ["local", *(["systemd"] if asking.runs(WHOSE) else [])]
+
+
+@pytest.fixture(params=ENGINES)
+def jobs(request: pytest.FixtureRequest, tmp_path: Path) -> Local:
+    """In a folder whose name is neither short nor text. systemd knows names that are text alone;
+    it is there where test_service_boot.py runs this in a machine."""
+    is_local = request.param == "local"
+    folder = (
+        tmp_path
+        / os.fsdecode(b"work space \xff\n'$(x)" if is_local else b"w s %n\n'$HOME")
+        / "jobs"
+    )
     folder.mkdir(parents=True)
-    return Local(folder)
+    if is_local:
+        return Local(folder)
+    return systemd.Systemd(folder, WHOSE)
 
 
 def running(jobs: Local, program: str, **how: float) -> Handle:
@@ -205,7 +230,8 @@ def test_a_runner_that_is_killed_takes_its_trainer_along(jobs: Local) -> None:
     handle = running(jobs, f"{grandchild}; import time; time.sleep(600)")
     os.kill(runner_of(handle), signal.SIGKILL)
     assert settled(jobs, handle).state == "LOST"
-    until(lambda: len(survivors.marked(cookie_of(handle.folder))) == 1)
+    if not isinstance(jobs, systemd.Systemd):  # which ends it by itself
+        until(lambda: len(survivors.marked(cookie_of(handle.folder))) == 1)
     jobs.bury(handle)
     assert survivors.marked(cookie_of(handle.folder)) == []
     assert jobs.status(handle).state == "LOST"
@@ -266,7 +292,8 @@ def test_root_trains_as_the_owner(jobs: Local, tmp_path: Path) -> None:
         for name in ("", *files):
             os.chown(os.path.join(folder, name), 12345, 12345)
     owner = spec.folder.stat()
-    assert local.identity(owner) == {"user": 12345, "group": 12345, "extra_groups": []}
+    named = {"user": 12345, "group": 12345}
+    assert local.identity(owner).items() >= named.items()
     argv = ["/bin/sh", "-c", "id -u > out/result.json"]
     command = local.Spec(spec.token, spec.folder, argv, spec.cwd, 60.0, 1.0)
     try:
@@ -276,3 +303,52 @@ def test_root_trains_as_the_owner(jobs: Local, tmp_path: Path) -> None:
     assert settled(jobs, handle).state == "SUCCEEDED"
     assert (spec.folder / "out" / "result.json").read_text() == "12345\n"
     assert {each.stat().st_uid for each in spec.folder.iterdir()} == {12345}
+
+
+# ------------------------------------------------------------ units of systemd's alone
+
+
+def test_a_unit_that_can_not_be_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said, nothing of the environment stays, and the job waits to be begun."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path}/none")
+    jobs = systemd.Systemd(tmp_path / "jobs", "user")
+    spec = job(jobs.jobs, RESULT)
+    with pytest.raises(StepFailed, match="the job can't be started"):
+        jobs.submit(spec)
+    assert not (spec.folder / ENVIRONMENT).exists()
+    assert jobs.status(Handle(spec.token, spec.folder)).state == "PENDING"
+    local.Local(jobs.jobs).resume(Handle(spec.token, spec.folder))
+    assert settled(jobs, Handle(spec.token, spec.folder)).state == "SUCCEEDED"
+
+
+def test_it_is_said_what_became_of_one_that_is_lost(jobs: Local) -> None:
+    handle = running(jobs, SLEEPS)
+    os.kill(runner_of(handle), signal.SIGKILL)
+    lost = settled(jobs, handle)
+    if not isinstance(jobs, systemd.Systemd):
+        assert "it ended without a word" in lost.why
+        return
+    assert lost.why == "a signal ended its runner"
+    unit = systemd.unit_of(handle.folder)
+    until(lambda: asking.state(jobs.whose, unit)["ActiveState"] == "failed")
+    jobs.bury(handle)
+    assert asking.state(jobs.whose, unit)["ActiveState"] == "inactive"
+
+
+def test_the_environment_of_a_training_is_nobodys_to_read(
+    jobs: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd tells everybody what a unit was given."""
+    monkeypatch.setenv("SECRET", "s3cr3t-of-mine")
+    handle = running(jobs, SLEEPS)
+    with buried(jobs, handle):
+        assert not (handle.folder / ENVIRONMENT).exists()
+        assert "s3cr3t" not in (handle.folder / JOB).read_text()
+        if isinstance(jobs, systemd.Systemd):
+            shown = subprocess.run(
+                ["systemctl", f"--{jobs.whose}", "show", systemd.unit_of(handle.folder)],
+                capture_output=True,
+            )
+            assert b"Training" in shown.stdout
+            assert b"s3cr3t" not in shown.stdout

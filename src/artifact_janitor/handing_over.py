@@ -33,7 +33,7 @@ from artifact_janitor.core.model import is_within
 from artifact_janitor.core.plan import RETRAIN, Step
 from artifact_janitor.core.wanted import DERIVED, Asked, Known, wanted
 from artifact_janitor.errors import Locked, StepFailed, StepSkipped
-from artifact_janitor.executors import Executor, Handle
+from artifact_janitor.executors import Executor, Handle, systemd
 from artifact_janitor.executors.local import Local
 from artifact_janitor.journal import Intent, Journal
 from artifact_janitor.observe import jobs as observed
@@ -89,7 +89,10 @@ class Standing:
 
 
 def executor_of(settings: Settings) -> Executor:
-    return Local(settings.workspace / JOBS)
+    """A service gives trainings to systemd, so that its restart ends none; all else begins them
+    itself, and both know those of the other."""
+    jobs, whose = settings.workspace / JOBS, systemd.asked_for(os.environ)
+    return systemd.Systemd(jobs, whose) if whose else Local(jobs)
 
 
 def look(

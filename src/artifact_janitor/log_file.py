@@ -85,13 +85,9 @@ class LogFile:
     def _write(self, text: bytes) -> None:
         """What a full disk cut off doesn't swallow the next line."""
         rest = self._torn + text
-        self._torn = b""
         while rest:
-            try:
-                count = os.write(self._fd, rest)
-            except OSError:
-                self._torn = b"\n" if len(rest) < len(text) else b""
-                raise
+            count = os.write(self._fd, rest)
+            self._torn = b"" if rest[:count].endswith(b"\n") else b"\n"
             rest = rest[count:]
 
 

@@ -48,21 +48,25 @@ _SHORTEST = 6
 """Characters: a shorter value is no secret, but a word that may be said."""
 
 
-def set_up(environ: Mapping[str, str], *, color: bool = True, file: Path | None = None) -> Log:
+def set_up(
+    environ: Mapping[str, str], *, color: bool = True, quiet: bool = False, file: Path | None = None
+) -> Log:
     """Say things from now on, also those of libraries that matter, and those of threads that
-    fail. Raises UsageError where `file` can't be written."""
+    fail; `quiet`: to the file alone, but for warnings and errors. Raises UsageError where `file`
+    can't be written."""
     to_file = LogFile(file, _complain) if file else None
     hide = _masker(environ)
     logger.remove()
     logger.configure(patcher=lambda record: _make_safe(record, hide))
-    add = partial(logger.add, level="INFO", backtrace=False, diagnose=False)
+    add = partial(logger.add, backtrace=False, diagnose=False)
+    level = "WARNING" if quiet else "INFO"
     if is_journal(sys.stderr, environ):
-        add(_to_journal, format="{message}")
+        add(_to_journal, format="{message}", level=level)
     else:
         styled = color and "NO_COLOR" not in environ and sys.stderr.isatty()
-        add(sys.stderr, format=_template, colorize=styled)
+        add(sys.stderr, format=_template, colorize=styled, level=level)
     if to_file:
-        add(to_file, format=_line_of_file)
+        add(to_file, format=_line_of_file, level="INFO")
     _listen()
     return logger.log
 
@@ -106,10 +110,11 @@ def _masker(environ: Mapping[str, str]) -> Callable[[str], str]:
 
 
 def _secrets(environ: Mapping[str, str]) -> Iterator[str]:
-    """Values of variables that are called like secrets; the path of a file with keys is none."""
+    """Values of variables that are called like secrets, as they are and as Python shows them;
+    the path of a file with keys is none."""
     for name, value in environ.items():
         if _SECRET.search(name) and len(value) >= _SHORTEST and not os.path.exists(value):
-            yield value
+            yield from (value, repr(value)[1:-1])
 
 
 # ---------------------------------------------------------------- where it is said

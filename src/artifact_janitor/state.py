@@ -109,17 +109,15 @@ class State:
         path = self.folder / DAEMON
         try:
             self._touch(path)
-            fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError as error:
-            raise _unusable(path, str(error.strerror), "see janitor doctor") from error
-        try:
-            _acquire(fd, MOMENT, path)
+            fd = _locked_for_good(path)
         except Locked:
-            os.close(fd)
             who = self.holder(DAEMON) or "a process"
             hint = "end that one first, or look at: janitor status"
             raise Locked(f"another daemon watches this workspace: {who}", hint, str(path)) from None
-        _sign(fd)
+        except OSError as error:
+            raise _unusable(path, str(error.strerror), "see janitor doctor") from error
+        with open(path, "r+", encoding="utf-8") as file:
+            _sign(file.fileno())
         return fd
 
     @contextmanager
@@ -194,6 +192,26 @@ def _acquire(fd: int, patience: float, path: Path) -> None:
             if time.monotonic() > deadline:
                 raise _held(path) from None
             time.sleep(0.05)
+
+
+def _locked_for_good(path: Path) -> int:
+    """A descriptor with the lock: one that only reads keeps nobody from making the filesystem
+    read-only, but where NFS wants one that writes. Raises Locked and OSError."""
+    for mode in (os.O_RDONLY, os.O_RDWR):
+        fd = os.open(path, mode | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            _acquire(fd, MOMENT, path)
+        except BaseException as error:
+            os.close(fd)
+            if mode != os.O_RDONLY or not _wants_to_write(error):
+                raise
+        else:
+            return fd
+    raise AssertionError
+
+
+def _wants_to_write(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno == errno.EBADF
 
 
 def _sign(fd: int) -> None:

@@ -213,7 +213,7 @@ class Small:
     def leftovers(self) -> list[str]:
         """What lies in the janitor's folder beyond its journal, lock and trash."""
         known = {".gitignore", "journal.db", "journal.db-wal", "journal.db-shm", "lock"}
-        known |= {"handover.lock"}
+        known |= {"handover.lock", "daemon.lock"}
         own, folders = self.root / ".janitor", {"trash", "leaving", "sweeps", "reserve"}
         if not own.exists():
             return []

@@ -17,14 +17,14 @@ from artifact_janitor.render.doctor import check_lines, of_checks, problems
 def doctor_command(asked: Asked) -> int:
     """Everything that could bite: what was found, and what mends it. Changes nothing."""
     session = Session("doctor", asked)
-    settings, mistakes = _settings(session)
+    settings, mistakes = settings_or_defaults(session)
     checks = checkup(settings, clock.read().wall, os.environ, mistakes)
     found = problems(checks)
     session.answer(of_checks(checks), check_lines(checks), found)
     return 1 if found else 0
 
 
-def _settings(session: Session) -> tuple[Settings, tuple[Problem, ...]]:
+def settings_or_defaults(session: Session) -> tuple[Settings, tuple[Problem, ...]]:
     """The defaults, and what is wrong, where the configuration can't be used."""
     try:
         return session.settings, ()

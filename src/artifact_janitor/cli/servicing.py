@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from artifact_janitor.cli.doctoring import settings_or_defaults
 from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
 from artifact_janitor.render.service import done_lines, of_done, of_standings, standing_lines
@@ -43,14 +44,15 @@ def service_command(
     """The janitor as a service of systemd's, for this workspace."""
     session = Session("service", asked)
     whose: Whose = "user" if user or os.geteuid() != 0 else "system"
+    settings = session.settings if action == "install" else settings_or_defaults(session)[0]
     if action == "status":
-        found = installing.standing(session.settings, whose)
+        found = installing.standing(settings, whose)
         runs = asking.runs(whose)
         session.answer(of_standings(whose, runs, found), standing_lines(whose, runs, found))
         return 0
     if action == "install":
-        done = installing.install(session.settings, whose, timer=timer)
+        done = installing.install(settings, whose, timer=timer)
     else:
-        done = installing.uninstall(session.settings, whose)
+        done = installing.uninstall(settings, whose)
     session.answer(of_done(action, done), done_lines(action, done))
     return 0

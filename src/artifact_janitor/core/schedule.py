@@ -13,6 +13,7 @@ Moments are nanoseconds since the epoch, local time is told by an `Offset`.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
@@ -35,6 +36,8 @@ minute than the one that was asked for."""
 
 _EPOCH = datetime(1970, 1, 1)
 _DAY = DAY // SECOND
+_SINGLE = re.compile(r"\b(\w+)-\1/\d+")
+"""A range of one, in steps: that one, where cronsim would count on from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def problem(expression: str) -> str:
     """What is wrong with an expression, or ""."""
     parts = expression.split()
     if len(parts) != 5:
-        return f"it has {len(parts)} fields, not 5"
+        return f"it has {len(parts)} field{'s' * (len(parts) != 1)}, not 5"
     try:
         if next(CronSim(expression, _EPOCH), None) is None:
             return "there is no such day"
@@ -122,7 +125,8 @@ def _whenever(expression: str, after: int, offset: Offset) -> int | None:
 
 def _walls(expression: str, wall: int) -> Iterator[int]:
     """What the clock says each time, from the one after `wall` on, in seconds of local time."""
-    for found in CronSim(expression, _EPOCH + timedelta(seconds=wall)):
+    plain = _SINGLE.sub(r"\1", expression)
+    for found in CronSim(plain, _EPOCH + timedelta(seconds=wall)):
         yield (found - _EPOCH) // timedelta(seconds=1)
 
 

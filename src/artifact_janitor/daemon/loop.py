@@ -130,7 +130,7 @@ class _Loop:
     def _look_around(self) -> None:
         presence = self.shared.presence
         if presence.is_here():
-            self.ease.look(self.shared.hints.relax)
+            self.shared.said.stands("disk", self.ease.look(self.shared.hints.relax))
             if self.sources is None:
                 self._open_sources()
             if self.low.asks(self.shared.settings):

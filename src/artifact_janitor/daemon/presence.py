@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from artifact_janitor.reserve import is_short
 from artifact_janitor.state import DAEMON, State
 
+READ_ONLY = "the workspace's filesystem is read-only: nothing can be done on it"
+FULL = "the workspace's disk is full: free some room; what is in the trash, say: janitor status"
+
 
 @dataclass
 class Presence:
@@ -70,18 +73,20 @@ class Ease:
 
     def __init__(self, state: State) -> None:
         self._folder = state.folder
-        self._was = (False, False)
+        self._was: frozenset[str] = frozenset()
 
-    def look(self, better: Callable[[], None]) -> None:
-        """Calls `better` where one of them is over since the last look."""
+    def look(self, better: Callable[[], None]) -> list[str]:
+        """What is in the way now. Calls `better` where something is no more."""
         now = self._now()
-        if any(before and not after for before, after in zip(self._was, now, strict=True)):
+        if self._was - now:
             better()
         self._was = now
+        return sorted(now)
 
-    def _now(self) -> tuple[bool, bool]:
+    def _now(self) -> frozenset[str]:
         try:
             flags = os.statvfs(self._folder).f_flag
         except OSError:
             return self._was
-        return bool(flags & os.ST_RDONLY), is_short(self._folder)
+        found = {READ_ONLY: bool(flags & os.ST_RDONLY), FULL: is_short(self._folder)}
+        return frozenset(text for text, is_so in found.items() if is_so)

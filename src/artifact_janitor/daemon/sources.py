@@ -37,9 +37,9 @@ class Sources:
         self._shared = shared
         self._settings = shared.settings
         self._studies = [*self._places(HANDED)]
-        own = shared.presence.state.folder
+        self._canary = shared.presence.state.folder / CANARY
         roots = [Root(path, name) for path, name in self._places(WATCHED)]
-        self._watcher = Watcher(roots, self._is_settled, self._changed, canary=own / CANARY)
+        self._watcher = Watcher(roots, self._is_settled, self._changed, canary=self._canary)
         self._clockwork = self._scheduled()
 
     def start(self) -> None:
@@ -49,6 +49,8 @@ class Sources:
     def stop(self) -> None:
         self._clockwork.stop()
         self._watcher.stop()
+        with suppress(OSError):
+            self._canary.unlink(missing_ok=True)
 
     def next(self) -> list[tuple[str, int]]:
         """What the schedule does next, and when, in nanoseconds."""

@@ -35,6 +35,7 @@ SHORT: tuple[Scope, ...] = ("results", "manual", "gitignore")
 
 
 class Sweeping(Turns):
+    patience = 15.0
     longest: ClassVar[float] = 60.0
     doing = ""
     """What is being done at this moment, and how far it is."""

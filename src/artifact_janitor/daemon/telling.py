@@ -13,6 +13,7 @@ from artifact_janitor.config import Text
 from artifact_janitor.daemon.shared import Shared
 from artifact_janitor.daemon.sources import Sources
 from artifact_janitor.errors import JanitorError
+from artifact_janitor.watch import Counters
 
 OFTEN = 60.0
 """Seconds after which it is written though nothing changed but ages."""
@@ -26,7 +27,7 @@ class Telling:
         self._watchdog = notify.watchdog_s()
         self._lived = float("-inf")
         self._written = float("-inf")
-        self._before: dict[str, Any] = {}
+        self._before: tuple[object, ...] = ()
         self._known: tuple[tuple[int, ...], Text] | None = None
         """The configuration's file when it was last looked at, and what is in force."""
         self.sources: Sources | None = None
@@ -50,16 +51,15 @@ class Telling:
     def turn(self) -> None:
         """Write what changed. On a full disk, or one that can't be written to, it is left."""
         self._look_at_config()
-        told = self._told()
-        is_news = told != self._before
-        if not is_news and monotonic() - self._written < OFTEN:
+        news = self._news()
+        if news == self._before and monotonic() - self._written < OFTEN:
             return
-        if is_news:
+        if news != self._before:
             notify.status(self.status)
-        self._written, self._before = monotonic(), told
+        self._written, self._before = monotonic(), news
         if self._shared.presence.is_here():
             with suppress(OSError, JanitorError):
-                daemon_file.write(self._shared.presence.state, told | self._ages())
+                daemon_file.write(self._shared.presence.state, self._told())
 
     def withdraw(self) -> None:
         """It ends."""
@@ -81,9 +81,16 @@ class Telling:
         told = [f"{source.name} changed; to have it read: {how}"] if changed else []
         self._shared.said.stands("unread", told)
 
+    def _news(self) -> tuple[object, ...]:
+        """Another one whenever there is something to tell."""
+        watched = self.sources.watched() if self.sources else ()
+        now = (self._shared.last, self._shared.config.text, self.doing, self.config_error)
+        return (*now, *self._shared.said.all(), *((each.path, each.mode) for each in watched))
+
     def _told(self) -> dict[str, Any]:
         last, text, sources = self._shared.last, self._shared.config.text, self.sources
         watched = sources.watched() if sources else ()
+        counters = sources.counters() if sources else Counters()
         return {
             "pid": os.getpid(),
             "boot": self._since.boot,
@@ -102,12 +109,10 @@ class Telling:
                 | {"why": each.why, "folders": each.folders}
                 for each in watched
             ],
-            "overflows": sources.counters().overflows if sources else 0,
+            "overflows": counters.overflows,
+            "canary": {"age_s": counters.canary_age},
+            "rss": daemon_file.rss(os.getpid()),
         }
-
-    def _ages(self) -> dict[str, Any]:
-        age = self.sources.counters().canary_age if self.sources else None
-        return {"rss": daemon_file.rss(os.getpid()), "canary": {"age_s": age}}
 
 
 def _mark(path: Path) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,13 @@ _FATES = {
     "exit-code": "its runner failed",
 }
 """What systemd calls the end of a unit (``Result=``), in words."""
+
+
+def asked_for(environ: Mapping[str, str]) -> Whose | None:
+    """Whose systemd our own unit says that trainings are given to; None where it says nothing,
+    or we are in none."""
+    found = environ.get(UNITS)
+    return "system" if found == "system" else "user" if found == "user" else None
 
 
 class Systemd(Local):
@@ -102,6 +110,7 @@ def _words(spec: Spec) -> list[str]:
         *(f"--uid={owner}",) * (owner != os.geteuid()),
         "--working-directory=/",
         *("--property=OOMPolicy=continue", f"--property=RuntimeMaxSec={longest:.0f}s"),
+        f"--property=TimeoutStopSec={spec.term:.0f}s",
         *("--", program, *(word.replace("$", "$$") for word in words)),
     ]
 

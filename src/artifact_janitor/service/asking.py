@@ -10,8 +10,8 @@ from pathlib import Path
 from artifact_janitor.errors import JanitorError
 from artifact_janitor.service.place import Whose
 
-PATIENCE = 300.0
-"""Seconds that systemd may take to start or stop a service: as long as the unit allows."""
+PATIENCE = 180.0
+"""Seconds that systemd may take to start or stop a service; its unit allows it less."""
 _ASKED = (
     *("ActiveState", "SubState", "UnitFileState", "MainPID", "StatusText", "Result"),
     *("ActiveEnterTimestamp", "InactiveEnterTimestamp", "NextElapseUSecRealtime"),

@@ -131,8 +131,10 @@ def texts(settings: Settings, whose: Whose, *, timer: bool) -> dict[str, str]:
 
 
 def name_of(workspace: Path, whose: Whose) -> str:
-    """The unit's own part of its name: the workspace's, as far as it can be, and made different
-    where another workspace has it already."""
+    """The unit's own part of its name: the one it has; else the workspace's, as far as it can be,
+    and made different where another workspace has it already."""
+    if (has := next(_own(workspace, whose), None)) is not None:
+        return has[1]
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", workspace.name).strip("-.")[:_LONGEST] or "workspace"
     mark = hashlib.sha256(os.fsencode(workspace)).hexdigest()[:8]
     if plain == workspace.name and _is_free(plain, workspace, whose):
@@ -149,19 +151,31 @@ def _is_free(name: str, workspace: Path, whose: Whose) -> bool:
 
 def mine(settings: Settings, whose: Whose) -> list[Standing]:
     """The units of this workspace, by what their seals say, whatever they are called."""
-    folder, found = asking.folder(whose), []
-    names = sorted(os.listdir(folder)) if folder.is_dir() else []
-    for name in filter(_MINE.fullmatch, names):
-        seal = _seal(folder / name)
-        if seal and seal.workspace == str(settings.workspace):
-            now = _texts_or_none(settings, whose, timer=name.startswith(f"{SWEEP}@"))
-            outdated = not seal.edited and now.get(name) != _text(folder / name)
-            found.append(Standing(name, folder / name, whose, seal.edited, outdated))
+    found = []
+    for file, _, seal in _own(settings.workspace, whose):
+        now = _texts_or_none(settings, whose, timer=file.name.startswith(f"{SWEEP}@"))
+        differs = bool(now) and _fixed(now.get(file.name)) != _fixed(_text(file))
+        outdated = differs and not seal.edited
+        found.append(Standing(file.name, file, whose, seal.edited, outdated))
     return found
 
 
+def _fixed(text: str | None) -> str:
+    """What doesn't change from shell to shell: all but the search path, and the seal over it."""
+    return re.sub(r'^(Environment="PATH=|Written=).*\n', "", text or "", flags=re.MULTILINE)
+
+
+def _own(workspace: Path, whose: Whose) -> Iterator[tuple[Path, str, unit.Sealed]]:
+    """The units that bear a workspace's seal, each with its own part of its name."""
+    folder = asking.folder(whose)
+    for name in sorted(os.listdir(folder)) if folder.is_dir() else []:
+        match, seal = _MINE.fullmatch(name), _seal(folder / name)
+        if match and seal and seal.workspace == str(workspace):
+            yield folder / name, match["name"], seal
+
+
 def _texts_or_none(settings: Settings, whose: Whose, *, timer: bool) -> dict[str, str]:
-    """Nothing where none could be written now: without a config.toml, say."""
+    """Nothing where none could be written now: without a config.toml, or with a bad one."""
     try:
         return texts(settings, whose, timer=timer) if settings.source else {}
     except (UsageError, OSError):

@@ -93,7 +93,7 @@ def values(
     base, places = str(settings.workspace), writable(settings)
     needed = [*places, *_code()]
     found = {
-        "Description": [f"Artifact Janitor in {escaped(base)}"],
+        "Description": [f"Artifact Janitor ({escaped(base)})"],  # no backslash at the end
         "RequiresMountsFor": [" ".join(map(quoted, dict.fromkeys(needed)))],
         "ExecStart": [" ".join(map(quoted, command(settings, words)))],
         "Environment": _environment(owner, whose, os.environ),

@@ -2,11 +2,13 @@
 
 A commit to a SQLite database writes to the database, or to the log beside it (WAL); with a
 rollback journal that file is removed, cut, or overwritten with it. Optuna's journal grows. So
-inode, size, mtime and ctime of these files tell that something may have happened, and nothing
-more is asked of them. A connection that is held for ``PRAGMA data_version`` would say the same
-and cost more: it keeps a writer that ends from removing its ``-wal`` and ``-shm``, shows up
-among those who have the study open, keeps the room of a deleted one, and loses its lock as
-soon as something else in this process opens and closes the file.
+inode, size and mtime of these files tell that something may have happened, and nothing more is
+asked of them. Not ctime: as root, SQLite sets the owner of a journal that it only reads.
+
+A connection that is held for ``PRAGMA data_version`` would say the same and cost more: it keeps
+a writer that ends from removing its ``-wal`` and ``-shm``, shows up among those who have the
+study open, keeps the room of a deleted one, and loses its lock as soon as something else in
+this process opens and closes the file.
 
 A file system counts time in ticks, and one that comes twice within a tick is seen once: so a
 file that changed is told of once more when it has been still for a while.
@@ -26,8 +28,8 @@ BESIDE = ("-wal", "-journal")
 STILL = 2.0
 """Seconds: the coarsest tick of a file system (FAT)."""
 
-_Mark = tuple[int, int, int, int] | int
-"""Inode, size, mtime and ctime of a file; or the number of the error where it has none."""
+_Mark = tuple[int, int, int] | int
+"""Inode, size and mtime of a file; or the number of the error where it has none."""
 
 
 @dataclass(slots=True)
@@ -84,4 +86,4 @@ def _mark(place: str) -> _Mark:
         status = os.lstat(place)
     except OSError as error:
         return error.errno or 1
-    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns

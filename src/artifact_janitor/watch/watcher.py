@@ -18,6 +18,7 @@ from artifact_janitor.watch.settling import Settling, together
 from artifact_janitor.watch.told import Change, Counters, Root, WatchedRoot
 from artifact_janitor.watch.tree import Folder
 
+IS_LINUX = sys.platform.startswith("linux")
 TOO_MANY = 5000
 """Folders in one change: beyond it, to name them costs more than to look at everything."""
 SHARE = 0.0015
@@ -276,8 +277,7 @@ class Watcher:
         """A source of hints, a new one where there was one before."""
         self._source.stop()
         try:
-            is_linux = sys.platform.startswith("linux")
-            self._source = Inotify(self._drained) if is_linux else Elsewhere(self._marked)
+            self._source = Inotify(self._drained) if IS_LINUX else Elsewhere(self._marked)
         except OSError:
             self._source = Source()  # no instance left; the next full look tries again
         for look in self._looks:
