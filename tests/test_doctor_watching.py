@@ -25,6 +25,7 @@ from tests.real.snapshot import difference, snapshot
 from tests.test_doctor import RUN, doctor, trouble
 from tests.test_filesystems import needs_root
 
+SWEEP = "multirun/day/run"
 WATCHES, INSTANCES = "user.max_inotify_watches", "user.max_inotify_instances"
 """Of a user namespace; those of fs.inotify are the whole machine's."""
 
@@ -34,6 +35,7 @@ def work(tmp_path: Path) -> Small:
     (tmp_path / "project").mkdir()
     found = small(tmp_path / "project")
     found.hydra(30, RUN)
+    found.hydra(30, SWEEP)
     found.journal().close()
     return found
 
@@ -50,29 +52,30 @@ def of(work: Small, name: str) -> str:
 
 def test_folders_against_watches(work: Small) -> None:
     """The run's folder and its configuration's, below a day and the root."""
-    before = snapshot(work.root / "outputs")
-    assert of(work, "watches").startswith("4 folders, ")
+    before = snapshot(work.root / "multirun")
+    assert of(work, "watches").startswith("4 folders to watch, ")
     assert of(work, "watches").endswith("watches free, and events come")
-    assert difference(before, snapshot(work.root / "outputs")) == []
+    assert difference(before, snapshot(work.root / "multirun")) == []
 
 
 def test_watches_that_are_used_are_counted(work: Small) -> None:
-    held = inotify.used(os.geteuid())
     watching = """
 import ctypes, sys
 libc = ctypes.CDLL(None)
 fd = libc.inotify_init1(0)
 for folder in sys.argv[1:]:
     assert libc.inotify_add_watch(fd, folder.encode(), 0x20) > 0
-print(flush=True)
+print(fd, flush=True)
 sys.stdin.read()
 """
     line = [sys.executable, "-c", watching, "/", "/tmp", str(work.root)]
     with subprocess.Popen(line, stdin=-1, stdout=-1) as other:
         assert other.stdout
-        other.stdout.readline()
-        now = inotify.used(os.geteuid())
-        assert now.watches >= held.watches + 3 or now.instances > held.instances
+        fd = int(other.stdout.readline())
+        assert inotify._watches(Path(f"/proc/{other.pid}/fd/{fd}")) == 3
+        found = inotify.used(os.geteuid())
+        assert (found.watches >= 3, found.instances >= 1) == (True, True)
+        assert inotify.used(ORDINARY) == inotify.Used(0, 0), "it is another user's"
         other.communicate(b"")
 
 
@@ -99,19 +102,19 @@ def in_namespace(work: Small, few: tuple[str, ...], *limits: str) -> str:
 
 def test_fewer_watches_than_folders(work: Small, few: tuple[str, ...]) -> None:
     said = in_namespace(work, few, f"{WATCHES}=3")
-    assert "warning watches 4 folders, and 3 watches are free for this user" in said
+    assert "warning watches 4 folders to watch, and 3 watches are free for this user" in said
     assert f"→ sysctl {WATCHES}=8; and for good: echo" in said
 
 
 def test_no_watch_at_all(work: Small, few: tuple[str, ...]) -> None:
     said = in_namespace(work, few, f"{WATCHES}=0")
-    assert "outputs can't be watched: no watch is left" in said
+    assert "multirun can't be watched: no watch is left" in said
 
 
 def test_no_instance_at_all(work: Small, few: tuple[str, ...]) -> None:
     said = in_namespace(work, few, f"{INSTANCES}=0")
     assert "all 0 inotify instances of this user are in use" in said
-    assert "outputs can't be watched: no inotify instance is left" in said
+    assert "multirun can't be watched: no inotify instance is left" in said
 
 
 # ---------------------------------------------------------------- filesystems of other hosts
@@ -248,7 +251,7 @@ def test_what_a_daemon_tells_of_its_watches_counts(work: Small, few: tuple[str, 
             until(lambda: (daemon_file.read(State(work.root)) or {}).get("watch"))
             until(lambda: "polled" in str(doctor(work)["watches"]))
             said = trouble(work, "watches")
-            assert "outputs is polled: no watch to be had" in said
+            assert "multirun is polled: no watch to be had" in said
             assert f"→ sysctl {WATCHES}=" in said
         finally:
             process.kill()

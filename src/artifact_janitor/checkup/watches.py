@@ -10,6 +10,7 @@ from typing import Any
 from artifact_janitor.checkup import inotify
 from artifact_janitor.checkup.check import Found, Place, ok, some, warning
 from artifact_janitor.checkup.ground import is_remote
+from artifact_janitor.config.folders import WATCHED
 from artifact_janitor.mounts import mount_of
 
 _SPARE = 2
@@ -29,7 +30,7 @@ def watches(place: Place) -> Iterator[Found]:
     if limits is None:
         yield ok("this kernel has no inotify: folders are looked at every few seconds")
         return
-    folders = sum(each.folders for each in place.contents.values())
+    folders = sum(place.contents[each].folders for each in _roots(place) if each in place.contents)
     used = inotify.used(os.geteuid())
     told = place.daemon or {}
     if told.get("watch"):
@@ -39,7 +40,13 @@ def watches(place: Place) -> Iterator[Found]:
     yield from doubts
     if not doubts:
         free = max(limits.watches.value - used.watches, 0)
-        yield ok(f"{some(folders, 'folder')}, {free} watches free{_seen(place, told)}")
+        yield ok(f"{some(folders, 'folder')} to watch, {free} watches free{_seen(place, told)}")
+
+
+def _roots(place: Place) -> list[str]:
+    """The folders that the daemon watches, as far as they are there."""
+    named = [root for key in WATCHED for root in getattr(place.settings.folders, key)]
+    return [each for each in named if os.path.isdir(os.path.join(place.base, each))]
 
 
 def _seen(place: Place, told: Mapping[str, Any]) -> str:
@@ -48,7 +55,7 @@ def _seen(place: Place, told: Mapping[str, Any]) -> str:
         overflows = told.get("overflows", 0)
         more = f", {some(overflows, 'overflow')} made good" if overflows else ""
         return f"; the daemon saw its canary {age:.0f} s ago{more}"
-    return ", and events come" if place.roots and not told.get("watch") else ""
+    return ", and events come" if _roots(place) and not told.get("watch") else ""
 
 
 def _canary(told: Mapping[str, Any]) -> float | None:
@@ -76,7 +83,7 @@ def _lost(told: Mapping[str, Any]) -> Iterator[Found]:
 def _short(folders: int, limits: inotify.Limits, used: inotify.Used) -> Iterator[Found]:
     free = max(limits.watches.value - used.watches, 0)
     if folders > free:
-        what = f"{some(folders, 'folder')}, and {free} watches are free for this user"
+        what = f"{some(folders, 'folder')} to watch, and {free} watches are free for this user"
         hint = _raised(limits.watches, _up(used.watches + folders * _SPARE))
         yield warning(f"{what}: what finds none is looked at every few seconds", hint)
     if used.instances >= limits.instances.value:
@@ -96,11 +103,12 @@ def _raised(limit: inotify.Limit, least: int) -> str:
 
 def _unseen(place: Place) -> Iterator[Found]:
     """Where no event comes, though the filesystem is this host's own."""
-    for root in place.roots:
-        mount = mount_of(place.grounds[root])
+    for root in _roots(place):
+        real = os.path.realpath(os.path.join(place.base, root))
+        mount = mount_of(real)
         if mount and is_remote(mount):
             continue  # told with the filesystems
-        if refused := inotify.round_trip(place.grounds[root]):
+        if refused := inotify.round_trip(real):
             what = _TROUBLES.get(refused, os.strerror(refused))
             hint = "free some: end programs that watch files, or raise the limit with sysctl"
             yield warning(f"{root} can't be watched: {what}", hint, root)
