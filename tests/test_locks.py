@@ -8,16 +8,17 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from multiprocessing import get_context
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
-from artifact_janitor import state
+from artifact_janitor import clock, handing_over, state
 from artifact_janitor.daemon.apart import WATCH
 from artifact_janitor.errors import Locked
 from artifact_janitor.handing_over import TELLING
 from artifact_janitor.recovery import recover
+from artifact_janitor.sweep import hand_over
 from artifact_janitor.workplace import workplace
 from tests.real.retraining import over, place, quiet, trains
 from tests.real.small import Running, Small, small, still
@@ -205,20 +206,23 @@ def test_what_a_dead_sweep_left_goes_and_what_lives_stays(work: Small) -> None:
 
 
 def test_a_sweep_of_the_daemon_waits_for_nobodys_plots(work: Small) -> None:
-    """Somebody writes the results of another study, which may take minutes."""
+    """Somebody writes the results of a study, which may take minutes."""
     place(work)
     trains(work)
     assert work.janitor("run", "--yes").code == 0
     over(work)
+    with closing(work.journal()) as journal:
+        sight = handing_over.look(work.settings, journal, clock.read())
+    hand_over(work.settings, sight, sight.handover.steps, "watch", by_person=False)
+    with closing(work.journal()) as journal:
+        assert len(journal.jobs.untold()) == 1, "its model is in its place"
     with state.State(work.root).sweep(TELLING):
-        sweeping = Thread(target=lambda: work.run(command="watch", tells=False), daemon=True)
+        options = {"command": WATCH.command, "tells": WATCH.tells}
+        sweeping = get_context("fork").Process(target=work.run, kwargs=options)
         sweeping.start()
         sweeping.join(60)
-        assert not sweeping.is_alive()
-    assert work.there("models/hpo_derived/eurusd/final_model_mlp.pth")
-    with closing(work.journal()) as journal:
-        assert len(journal.jobs.untold()) == 1, "they are left to whoever is asked for them"
-    assert WATCH.tells is False
+        sweeping.kill()
+        assert sweeping.exitcode == 0
     quiet(work)
 
 
