@@ -223,6 +223,11 @@ def test_a_sweep_of_the_daemon_waits_for_nobodys_plots(work: Small) -> None:
         sweeping.join(60)
         sweeping.kill()
         assert sweeping.exitcode == 0
+        by_hand = work.start("run", "--yes", "--json", first=impatient).answer()
+        assert by_hand.code == 0
+        assert "another janitor writes the results of studies" in str(by_hand.said)
+    with closing(work.journal()) as journal:
+        assert len(journal.jobs.untold()) == 1, "that one is asked for it, and nobody waited"
     quiet(work)
 
 

@@ -212,14 +212,19 @@ class HandingOver:
 
     def tell(self) -> None:
         """Write the results of what was published or rejected, and tell MLflow: one janitor at a
-        time. Who is killed before leaves it to the next."""
+        time. Who is killed before leaves it to the next; so does who would have to wait for long,
+        as plots of many studies may take many minutes."""
         jobs = self.place.journal.jobs
         if not self.tells or not jobs.untold():
             return
-        with self.place.state.sweep(TELLING):
-            for job in jobs.untold():
-                self.notes.extend(self._report(job))
-                jobs.tell(job.id)
+        try:
+            with self.place.state.sweep(TELLING):
+                while untold := jobs.untold():
+                    for job in untold:
+                        self.notes.extend(self._report(job))
+                        jobs.tell(job.id)
+        except Locked:
+            self.notes.append("another janitor writes the results of studies at this moment")
 
     def settle(self) -> None:
         """What became of jobs, if nobody wrote it down meanwhile. A training that nobody wants

@@ -122,7 +122,8 @@ class State:
 
     @contextmanager
     def sweep(self, name: str) -> Iterator[None]:
-        """Hold a sweep open: as long as we live, nobody takes it for a dead one."""
+        """Hold a sweep open: as long as we live, nobody takes it for a dead one. Raises Locked
+        after `PATIENCE` seconds where another janitor has one of this name open."""
         path = self.folder / "sweeps" / name
         fd = self._hold(path)
         try:
@@ -138,7 +139,11 @@ class State:
                 fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             except OSError as error:
                 raise _unusable(path, str(error.strerror), MAKE_ROOM) from error
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            try:
+                _acquire(fd, PATIENCE, path)
+            except Locked:
+                os.close(fd)
+                raise
             if path.exists() and os.path.samestat(path.stat(), os.fstat(fd)):
                 self.own(path)
                 return fd
