@@ -27,7 +27,7 @@ def well(place: Path, *how: object) -> Found:
 
 
 def test_a_day_with_three_kills(tmp_path: Path) -> None:
-    found = well(tmp_path, one_day(), 2, 9600, 3)
+    found = well(tmp_path, one_day(), 1, 4800, 3)
     assert found.figures["trainings"]["published"] >= 2
     assert sum(found.figures["kills"].values()) == 3
 

@@ -35,13 +35,13 @@ def one_day() -> list[Act]:
     """The least that has something of everything that may go wrong; torch is too slow for it."""
     return [
         Act(0, "hydra", (0.1, 20_000, 1)),
-        Act(1, "hydra", (0.5, 5000, 30)),
+        Act(1, "hydra", (0.5, 5000, 16)),
         Act(1, "study", ("both", 4, 8, "wal", 0.0)),
         Act(2, "study", ("both", 4, 8, "wal", 0.0)),
         Act(3, "study", ("left", 6, 0, "delete", 0.7)),
         Act(4, "log", (0,)),
-        Act(12, "hold", ("mmap", 24)),
-        Act(20, "by hand"),
+        Act(8, "hold", ("mmap", 12)),
+        Act(14, "by hand"),
     ]
 
 

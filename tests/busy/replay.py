@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +32,7 @@ from tests.busy.ledger import Ledger, account, books, twice
 from tests.busy.people import Act, People, Program, acts
 from tests.busy.programs import FILES
 from tests.busy.watched import Daemon
+from tests.real import models
 from tests.real.account import SOURCE, clean_environment
 from tests.real.small import Small
 from tests.real.wandb_stub import WandbStub
@@ -94,6 +96,8 @@ for number in range(int(sys.argv[1])):
     torch.save(whole, f"pool/{number:03}.pth")
 """
 """Models that the trainers hand over, each another one."""
+SPARE = ("plain", "other", "trained", "scaled", "rich", "shared")
+"""Those that other tests made already; torch takes seconds to start."""
 
 
 @dataclass
@@ -297,8 +301,12 @@ def project(root: Path, env: dict[str, str], trainings: int) -> Small:
         (root / path).write_text(text)
     for folder in ("hpo_studies", "models/manual_runs", "pool"):
         (root / folder).mkdir(parents=True)
-    line = [sys.executable, "-c", POOL, str(trainings)]
-    subprocess.run(line, cwd=root, env=env, check=True)
+    if trainings <= len(SPARE):
+        for name in SPARE:
+            shutil.copy(models.built() / name / models.FINAL, root / "pool" / f"{name}.pth")
+    else:
+        line = [sys.executable, "-c", POOL, str(trainings)]
+        subprocess.run(line, cwd=root, env=env, check=True)
     work = Small(root)
     work.configure(CONFIG.replace("PYTHON", sys.executable))
     return work
@@ -311,7 +319,7 @@ def replayed(
     clean = clean_environment(place / "home") | {"PYTHONPATH": str(SOURCE)}
     for folder in ("home", "notes", "project"):
         (place / folder).mkdir()
-    work = project(place / "project", clean, 4 * sum(each.what == "study" for each in plan) + 4)
+    work = project(place / "project", clean, 2 * sum(each.what == "study" for each in plan))
     with WandbStub() as stub:
         fast = calendar(rate, place)
         quiet = {"WANDB_ERROR_REPORTING": "false", "OMP_NUM_THREADS": "1"}
