@@ -77,12 +77,12 @@ def test_a_disk_that_is_full_for_a_while(tmp_path: Path) -> None:
         with watching(work) as daemon:
             daemon.until(lambda: daemon.told()["last"]["scope"] and not daemon.children())
             study = place(work)
-            os.rename(study, f"{study}.later")
+            os.rename(study, later := work.root / "later.db")
             with (work.root / "filler").open("wb") as file, suppress(OSError):
                 while True:
                     file.write(bytes(1 << 20))
                     file.flush()
-            os.rename(f"{study}.later", study)
+            os.rename(later, study)
             daemon.until("disk is full: free some room")
             (work.root / "filler").unlink()
             daemon.until("retrain eurusd/mlp")

@@ -23,7 +23,8 @@ import pytest
 from tests.reading_docs import ROOT, Screen, aligned, differences, screens
 from tests.real import retraining, zoo
 from tests.real.account import clean_environment
-from tests.real.small import Small
+from tests.real.small import Small, small
+from tests.real.watching import watching
 
 WIDTH = 100
 """Columns of the terminal for which the screens are written."""
@@ -180,6 +181,7 @@ def answers(reader: Reader) -> dict[str, set[str]]:
         why training/runs ~ status ~ du ~ history ~ history --config {released} ~ doctor
         undo ~ why training/runs ~ init --config other.toml
         archive {archived} ~ archives ~ archives {archived} ~ verify ~ restore {archived}
+        service install --user ~ service status --user ~ service uninstall --user
     """
     found: dict[str, set[str]] = {}
     for line in typed.strip().replace("~", "\n").splitlines():
@@ -189,7 +191,17 @@ def answers(reader: Reader) -> dict[str, set[str]]:
         name = "history --config" if "history --config" in line else line.split()[0]
         name += " ARCHIVE" if "archives " in line.strip() else ""
         found.setdefault(name, set()).update(_flat(said["data"]))
+    found["status"] |= _flat(_watched(reader.place.parent))
     return found
+
+
+def _watched(place: Path) -> dict[str, Any]:
+    """What status says of a workspace with a daemon."""
+    (place / "watched").mkdir()
+    work = small(place / "watched", "")
+    with watching(work) as daemon:
+        daemon.until(lambda: daemon.told()["last"]["at"])
+        return work.janitor("status").facts
 
 
 def _with_a_trainer(work: Small) -> None:

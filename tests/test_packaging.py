@@ -14,6 +14,7 @@ import pytest
 import artifact_janitor
 
 ROOT = Path(__file__).parent.parent
+SYSTEMD = ROOT / "systemd"
 
 HEAVY = (
     *("hydra", "lightning", "matplotlib", "mlflow", "numpy"),
@@ -89,6 +90,8 @@ def test_the_wheel_holds_the_package_and_its_licence_only(wheel: Path) -> None:
     }
     assert "artifact_janitor/demo/train.py" in names
     assert "artifact_janitor/reference/conf/model/lstm.yaml" in names
+    units = {name.partition("/units/")[2] for name in names if "/units/" in name}
+    assert units == {str(each.relative_to(SYSTEMD)) for each in SYSTEMD.glob("**/janitor*")}
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if "__pycache__" in name]
 

@@ -212,10 +212,12 @@ def test_a_clock_that_is_set_back_a_little_rings_nothing_twice(moved: Moved) -> 
 def test_a_last_run_in_the_far_future_was_said_by_a_wrong_clock(moved: Moved) -> None:
     now = moved.set("2026-11-24 12:00:30")
     rung = Rung()
-    with running(DAILY, lambda _: now + 4 * YEAR, rung) as clockwork:
-        assert next_of(clockwork)["resync"] == "11-24 12:10:00"
-        moved.set("2026-11-24 12:10:30")
-        assert rung.until(1) == ["resync"]
+    clockwork = Clockwork(DAILY, lambda _: now + 4 * YEAR, rung)
+    assert next_of(clockwork)["resync"] == "11-24 12:10:00"  # before it is started, too
+    clockwork.start()
+    moved.set("2026-11-24 12:10:30")
+    assert rung.until(1) == ["resync"]
+    clockwork.stop()
 
 
 def test_a_machine_that_moves_to_another_zone(

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from artifact_janitor.observe.sqlite import reading
-from artifact_janitor.watch.studies import STILL, StudyPolls
+from artifact_janitor.watch.studies import BUSY, RARELY, STILL, StudyPolls
 from tests.real.optimizer import Optimizer, optimizer
 
 NONE: frozenset[Path] = frozenset()
@@ -269,6 +269,25 @@ def test_a_change_in_the_same_tick_is_told_once_it_is_still(
     assert polls.changed() == {path}
     clock.now += 100 * STILL
     assert polls.changed() == NONE
+
+
+def test_a_file_that_nobody_writes_to_is_asked_rarely(
+    tmp_path: Path, polls: StudyPolls, clock: Clock
+) -> None:
+    """And one that somebody does at each call, again from its first change on."""
+    path = tmp_path / "a.db"
+    path.write_bytes(b"x")
+    polls.update([path])
+    settle(polls, clock)
+    clock.now += BUSY
+    assert polls.changed() == NONE
+    path.write_bytes(b"xx")
+    clock.now += RARELY / 2
+    assert polls.changed() == NONE
+    clock.now += RARELY / 2
+    assert polls.changed() == {path}
+    path.write_bytes(b"xxx")
+    assert polls.changed() == {path}
 
 
 def test_a_file_that_is_replaced_cut_moved_or_gone(

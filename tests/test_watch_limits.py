@@ -91,26 +91,26 @@ def test_no_more_watches(root: Path) -> None:
     for number in range(200):
         write(root / f"{number}/file")
     with other(*limited(watches=100), root=root) as it:
-        assert it.ask("see")
+        assert it.ask("see") is True
         for number in range(200):
             write(root / f"{number}/file", "changed")
             write(root / f"{number}/new/file")
-        assert it.ask("see")
+        assert it.ask("see") is True
         ((mode, why, folders),), watches, overflows = it.ask("state")
         assert (mode, folders, watches, overflows) == ("polling", 401, 100, 0)
         assert why.startswith("no watch to be had for ")
         for number in range(160):
             shutil.rmtree(root / str(number))
-        assert it.ask("until inotify")
+        assert it.ask("until inotify 81"), "there are watches again"
         assert it.ask("state")[:2] == [[["inotify", "", 81]], 82]
-        assert it.ask("see")
+        assert it.ask("see") is True
 
 
 def test_no_instance_at_all(root: Path) -> None:
     with other(*limited(instances=0), root=root) as it:
         for number in range(20):
             write(root / f"{number}/file")
-        assert it.ask("see")
+        assert it.ask("see") is True
         ((mode, why, folders),), watches, _ = it.ask("state")
         assert (mode, folders, watches) == ("polling", 21, 0)
         assert why == "no watch to be had for 21 of 21 folders; looked at every 0 s"
@@ -134,16 +134,16 @@ def test_stalled_until_the_queue_overflows(quick_root: Path) -> None:
     for number in range(needed):
         (root / str(number)).mkdir()
     with other(root=root) as it:
-        assert it.ask("see")
+        assert it.ask("see") is True
         it.process.send_signal(signal.SIGSTOP)
         for number in range(needed):
             write(root / str(number) / "file")
         probe = write(root / "10/new/probe")
         it.process.send_signal(signal.SIGCONT)
-        assert it.ask("see")
+        assert it.ask("see") is True
         probe.write_text("changed")
         write(root / "20/file", "changed")
-        assert it.ask("see")
+        assert it.ask("see") is True
         ((mode, why, folders),), watches, overflows = it.ask("state")
         assert (mode, why, folders, watches) == ("inotify", "", needed + 2, needed + 3)
         assert overflows > 0
@@ -163,6 +163,29 @@ def test_a_watch_that_goes_without_firing(root: Path) -> None:
     assert {each.on for each in fired} == set(on)
     assert len(watches) == 0
     watches.close()
+
+
+def test_two_things_on_one_watch(root: Path) -> None:
+    """One leaves, and the other is told; the last one takes the kernel's watch along."""
+    watches, leaves, stays = Watches(), Watched(), Watched()
+    fd = enter(str(root), follow=False)
+    for each in (leaves, stays):
+        watches.arm(each, fd, FOLDER)
+    watches.disarm(leaves)
+    assert held(watches) == 1
+    write(root / "file")
+    assert [each.on for each in watches.wait()[0]] == [stays]
+    watches.arm(stays, fd, FOLDER)
+    assert held(watches) == 1
+    watches.disarm(stays)
+    assert held(watches) == 0
+    os.close(fd)
+    watches.close()
+
+
+def held(watches: Watches) -> int:
+    """Watches that the kernel knows of, see proc(5)."""
+    return Path(f"/proc/self/fdinfo/{watches._fd}").read_text().count("inotify wd:")
 
 
 # ------------------------------------------------------------ filesystems

@@ -54,13 +54,14 @@ def set_up(
     """Say things from now on, also those of libraries that matter, and those of threads that
     fail; `quiet`: to the file alone, but for warnings and errors. Raises UsageError where `file`
     can't be written."""
-    to_file = LogFile(file, _complain) if file else None
+    to_journal = is_journal(sys.stderr, environ)
+    to_file = LogFile(file, partial(_complain, to_journal)) if file else None
     hide = _masker(environ)
     logger.remove()
     logger.configure(patcher=lambda record: _make_safe(record, hide))
     add = partial(logger.add, backtrace=False, diagnose=False)
     level = "WARNING" if quiet else "INFO"
-    if is_journal(sys.stderr, environ):
+    if to_journal:
         add(_to_journal, format="{message}", level=level)
     else:
         styled = color and "NO_COLOR" not in environ and sys.stderr.isatty()
@@ -140,11 +141,11 @@ def _prioritised(text: str, level: str) -> str:
     return "".join(f"<{PRIORITIES.get(level, 6)}>{each}\n" for each in text.split("\n"))
 
 
-def _complain(text: str) -> None:
+def _complain(to_journal: bool, text: str) -> None:
     """The file's own trouble, which can't go to the file."""
     with suppress(OSError, ValueError):
-        is_there = is_journal(sys.stderr, os.environ)
-        sys.stderr.write(_prioritised(_line(text), "WARNING") if is_there else _line(text) + "\n")
+        line = _line(text)
+        sys.stderr.write(_prioritised(line, "WARNING") if to_journal else f"{line}\n")
         sys.stderr.flush()
 
 
@@ -168,6 +169,6 @@ def _listen() -> None:
 
 
 def _failed(told: threading.ExceptHookArgs) -> None:
-    if told.exc_value is not None:
+    if told.exc_value is not None and told.exc_type is not SystemExit:
         name = told.thread.name if told.thread else "a thread"
         logger.opt(exception=told.exc_value).error(f"{name} ended: {told.exc_value}")

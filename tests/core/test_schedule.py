@@ -115,8 +115,8 @@ class Oracle:
         clock beside it."""
         is_fixed = self.words[0][0] != "*" and self.words[1][0] != "*"
         seen: set[datetime] = set()
-        before = (begin - timedelta(days=1)).astimezone(zone).replace(tzinfo=None)
-        for minute in range(-24 * 60, days * 24 * 60):
+        before = (begin - timedelta(minutes=181)).astimezone(zone).replace(tzinfo=None)
+        for minute in range(-180, days * 24 * 60):
             moment = begin + timedelta(minutes=minute)
             wall = moment.astimezone(zone).replace(tzinfo=None)
             if not is_fixed:
@@ -168,6 +168,8 @@ def changes(draw: st.DrawFn) -> tuple[str, datetime]:
 
 
 def check_beside_the_oracle(expression: str, where: tuple[str, datetime], days: int = 2) -> None:
+    if problem(expression):  # the 30th of February
+        return
     zone, begin = where
     begin = begin.replace(second=0)  # as the scan begins
     expected = [*Oracle(expression).dues(begin, days, ZoneInfo(zone))]
@@ -190,6 +192,7 @@ def test_every_time_is_one_that_the_oracle_finds(
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(3600)
 @settings(max_examples=5000, deadline=None)
 @given(EXPRESSIONS, changes())
 def test_the_oracle_finds_the_same_for_thousands(

@@ -42,10 +42,15 @@ def _inside(folder: str) -> Inventory:
     found: Inventory = {}
     try:
         for each in os.scandir(folder):
-            status = each.stat(follow_symlinks=False)
+            try:
+                status = each.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
             is_folder = stat.S_ISDIR(status.st_mode)
             if not is_folder or each.name != ".janitor":
-                more = (0, 0) if is_folder else (status.st_size, status.st_mtime_ns)
+                # who only reads a database writes to its -shm: nobody wants to know
+                mtime = 0 if each.name.endswith("-shm") else status.st_mtime_ns
+                more = (0, 0) if is_folder else (status.st_size, mtime)
                 found[each.path] = (status.st_ino, *more)
     except OSError:
         pass  # it went; the folder around it will be told of
@@ -125,8 +130,8 @@ def watching(
 # ------------------------------------------------------------ as a program
 
 
-def is_all(watcher: Watcher, mode: str) -> Callable[[], bool]:
-    return lambda: all(each.mode == mode for each in watcher.state())
+def stands_at(watcher: Watcher, state: str) -> Callable[[], bool]:
+    return lambda: all(f"{each.mode} {each.folders}" == state for each in watcher.state())
 
 
 def main(roots: list[str]) -> None:
@@ -142,10 +147,10 @@ def main(roots: list[str]) -> None:
         for question in sys.stdin:
             asked = question.strip()
             if asked == "see":
-                print(json.dumps(eyes.see()), flush=True)
+                print(json.dumps(eyes.see() or [*eyes.difference()]), flush=True)
             elif asked.startswith("until "):
-                mode = asked.removeprefix("until ")
-                print(json.dumps(eyes.until(is_all(watcher, mode))), flush=True)
+                is_so = stands_at(watcher, asked.removeprefix("until "))
+                print(json.dumps(eyes.until(is_so)), flush=True)
             elif asked == "opened":
                 files = [each for each in opened if os.path.isfile(each)]
                 ours = [each for each in files if each.startswith(tuple(roots))]

@@ -85,7 +85,7 @@ class Machine:
         return self.run("journalctl", "--no-pager", "-o", "cat", *words).stdout
 
 
-def until(found: Callable[[], object], said: Callable[[], object], patience: float = 120) -> None:
+def until(found: Callable[[], object], said: Callable[[], object], patience: float = 480) -> None:
     """Wait until a call says something; `said` tells why it never did."""
     end = time.monotonic() + patience
     while not found():
@@ -102,7 +102,12 @@ def booted(root: Path) -> Iterator[Machine]:
     words += ["--console=pipe", f"--directory={root}", *_binds(), "--boot"]
     with (root.parent / f"{root.name}.log").open("w+b") as log:
         nspawn = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            words,
+            env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},  # as everywhere today
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
         leader = 0
         try:

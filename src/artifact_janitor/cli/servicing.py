@@ -46,9 +46,10 @@ def service_command(
     whose: Whose = "user" if user or os.geteuid() != 0 else "system"
     settings = session.settings if action == "install" else settings_or_defaults(session)[0]
     if action == "status":
-        found = installing.standing(settings, whose)
-        runs = asking.runs(whose)
-        session.answer(of_standings(whose, runs, found), standing_lines(whose, runs, found))
+        every: tuple[Whose, ...] = ("user",) if user else ("system", "user")
+        found = [each for one in every for each in installing.standing(settings, one)]
+        runs = any(map(asking.runs, every))
+        session.answer(of_standings(runs, found), standing_lines(runs, found))
         return 0
     if action == "install":
         done = installing.install(settings, whose, timer=timer)

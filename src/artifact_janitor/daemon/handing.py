@@ -3,7 +3,7 @@ takes long is a job of its own, or for the other thread."""
 
 from __future__ import annotations
 
-from time import monotonic
+from time import monotonic, thread_time
 from typing import ClassVar
 
 from artifact_janitor import clock, handing_over
@@ -25,11 +25,14 @@ from artifact_janitor.workplace import workplace
 OFTEN = 0.25
 """Seconds between two looks at what tells without a word: databases, and jobs that run."""
 REST = 4.0
-"""After a sweep comes a rest of so many times its own length, however often a study changes."""
+"""After a sweep comes a rest of so many times the processor's time that it took, however often a
+study changes."""
 BRIEF, LONG = 0.05, 5.0
 """The shortest and the longest rest, in seconds."""
 ONE_BY_ONE = 20.0
 """Seconds between two looks at studies whose optimizers may be gone without a word."""
+MEND = 60.0
+"""Seconds between two looks for what a killed janitor left."""
 MARGIN = 0.05
 """Seconds after a moment that a study settles at, so that it is over by then."""
 
@@ -43,10 +46,11 @@ class Handing(Turns):
         self._jobs: dict[str, str] = {}
         """Trainings that go on, and how they stood."""
         self._polls = StudyPolls()
+        self._mend_due = 0.0
 
     def sweep(self, hint: Hint) -> None:
-        began, settings = monotonic(), self.shared.settings
-        self._mend(settings)
+        used, settings = thread_time(), self.shared.settings
+        is_mended = self._mend(settings)
         with reading(settings) as journal:
             sight = handing_over.look(settings, journal, clock.read())
         steps, stop = sight.handover.steps, self.shared.ending.is_set
@@ -56,20 +60,27 @@ class Handing(Turns):
         self.shared.said.stands("handover", [*sight.notes, *render.odd(report.outcomes)])
         self.shared.swept("handover", did)
         self._plan_ahead(settings, sight)
-        self._ask_for_results(settings)
-        self.shared.hints.rest("handover", min(max(REST * (monotonic() - began), BRIEF), LONG))
+        if did or is_mended:
+            self._ask_for_results(settings)
+        rest = REST * (thread_time() - used)
+        self.shared.hints.rest("handover", min(max(rest, BRIEF), LONG))
         if did:
             self.shared.hints.give("handover", "what the last sweep did")
 
-    def _mend(self, settings: Settings) -> None:
-        """What a killed janitor left of publications and trainings. Whoever carries out a long
-        step holds the lock that mending takes, so it is taken only where there is something."""
+    def _mend(self, settings: Settings) -> bool:
+        """At the start, and now and then: what a killed janitor left of publications and of
+        trainings. Whoever carries out a long step holds the lock that mending takes, so it is
+        taken only where there is something. Whether it was looked for."""
+        if monotonic() < self._mend_due:
+            return False
         state = State(settings.workspace)
         with workplace(settings) as place:
             found = handing_over.recover(place)
             dead = any(not each.ended and state.is_dead(each.id) for each in place.journal.sweeps())
         for each in [*found, *(mend(settings) if dead else ())]:
             self.shared.said.info(f"after an interruption: {each}")
+        self._mend_due = monotonic() + MEND
+        return True
 
     def _plan_ahead(self, settings: Settings, sight: Sight) -> None:
         """When time alone, or a job, leads to the next sweep."""

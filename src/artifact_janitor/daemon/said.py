@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable
+
+_LENGTH = re.compile(r"\b\d+ (s|min|h|days?)\b")
 
 Log = Callable[[str, str], None]
 """Takes a level, "INFO", "WARNING" or "ERROR", and a line."""
@@ -26,8 +29,9 @@ class Said:
             new, before = tuple(dict.fromkeys(texts)), self._stands.pop(topic, ())
             if new:
                 self._stands[topic] = new
+        known = {*map(_timeless, before)}
         for each in new:
-            if each not in before:
+            if _timeless(each) not in known:
                 self.log(level, each)
 
     def over(self, topic: str, text: str) -> None:
@@ -41,3 +45,8 @@ class Said:
         """Everything that stands."""
         with self._turn:
             return [each for texts in self._stands.values() for each in texts]
+
+
+def _timeless(text: str) -> str:
+    """The same text as long as only time goes on: "tried again in 59 s"."""
+    return _LENGTH.sub("", text)

@@ -8,7 +8,7 @@ import os
 import selectors
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from time import monotonic
 from typing import Any, ClassVar
@@ -48,21 +48,30 @@ class Sweeping(Turns):
             self.doing = ""
         if error := told.get("error"):
             raise Locked(error) if told["code"] == "locked" else JanitorError(error)
+        self._say(hint.scope, told)
+        is_over = not self._comes_again(hint, told) and not self.shared.ending.is_set()
+        if is_over and hint.scope in JOBS:
+            self.shared.ran(hint.scope, began)
+
+    def _say(self, scope: Scope, told: Mapping[str, Any]) -> None:
         for each in told.get("found", ()):
             self.shared.said.info(f"after an interruption: {each}")
         for each in told.get("notes", ()):
-            self.shared.said.info(f"{hint.scope}: {each}")
-        self.shared.said.stands(hint.scope, [f"{hint.scope}: {x}" for x in told.get("held", ())])
-        self.shared.swept(hint.scope, told.get("did", ""))
-        if told.get("locked"):
-            self.shared.hints.give(hint.scope, hint.why, AGAIN)
-        elif told.get("left"):
-            self.shared.hints.give(hint.scope, "the rest of it")
-        elif hint.scope in JOBS and not self.shared.ending.is_set():
-            self.shared.ran(hint.scope, began)
+            self.shared.said.info(f"{scope}: {each}")
+        self.shared.said.stands(scope, [f"{scope}: {each}" for each in told.get("held", ())])
+        self.shared.swept(scope, told.get("did", ""))
+
+    def _comes_again(self, hint: Hint, told: Mapping[str, Any]) -> bool:
+        """Whether something is left of it; what only time brings is planned besides."""
+        hints = self.shared.hints
         if at := told.get("again"):
-            after = max((at - clock.read().wall) / SECOND, 1.0)
-            self.shared.hints.give(hint.scope, "it is time", after)
+            after = (at - clock.read().wall) / SECOND
+            hints.give(hint.scope, "it is time", max(after, MOMENT))
+        if told.get("locked"):
+            hints.give(hint.scope, hint.why, AGAIN)
+        elif told.get("left"):
+            hints.give(hint.scope, "the rest of it")
+        return bool(told.get("locked") or told.get("left"))
 
     def _apart(self, scope: Scope, config: Config) -> dict[str, Any]:
         """Have it done. Raises JanitorError where it ended without a word."""
@@ -128,7 +137,7 @@ def _stop(begun: subprocess.Popen[bytes]) -> None:
 
 
 def _far(what: str, done: int, total: int) -> str:
-    return f"{what} {done} of {total}" if total else what
+    return f"{what}, {100 * done // total} %" if total else what
 
 
 def _how(code: int) -> str:

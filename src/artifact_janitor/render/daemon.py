@@ -119,7 +119,7 @@ def rows(told: Told | None, now: int) -> Iterator[tuple[str, str]]:
 
 
 _MODES = {
-    "polling": "is looked at every few seconds",
+    "polling": "is polled",
     "watchdog": "is watched by the system's own means",
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from rich.text import Text
 from artifact_janitor import clock
 from artifact_janitor.render.words import line, shown
 from artifact_janitor.service.installing import Done, Standing
-from artifact_janitor.service.place import Whose
 from artifact_janitor.units import SECOND, format_when
 
 
@@ -20,7 +18,7 @@ def of_done(action: str, done: Done) -> dict[str, Any]:
     return {
         "action": action,
         "whose": done.whose,
-        "units": [*done.units],
+        "names": [*done.units],
         "written": [*map(str, done.written)],
         "removed": [*map(str, done.removed)],
         "to_type": [*done.to_type],
@@ -44,13 +42,13 @@ def done_lines(action: str, done: Done) -> Iterator[Text]:
         yield line("How it is: ", ("janitor service status", "bold"))
 
 
-def of_standings(whose: Whose, runs: bool, found: Sequence[Standing]) -> dict[str, Any]:
+def of_standings(runs: bool, found: Sequence[Standing]) -> dict[str, Any]:
     return {
-        "whose": whose,
         "systemd": runs,
         "units": [
             {
                 "unit": each.name,
+                "whose": each.whose,
                 "file": str(each.file),
                 "edited": each.edited,
                 "outdated": each.outdated,
@@ -60,20 +58,19 @@ def of_standings(whose: Whose, runs: bool, found: Sequence[Standing]) -> dict[st
                 "pid": int(each.state.get("MainPID") or 0) or None,
                 "since": _since(each),
                 "says": each.state.get("StatusText", ""),
-                "next": _moment(each.state.get("NextElapseUSecRealtime", "")),
+                "next": each.due,
             }
             for each in found
         ],
     }
 
 
-def standing_lines(whose: Whose, runs: bool, found: Sequence[Standing]) -> Iterator[Text]:
+def standing_lines(runs: bool, found: Sequence[Standing]) -> Iterator[Text]:
     if not found:
-        user = " --user" if whose == "user" and not os.geteuid() else ""
-        yield line(("Not installed", "bold"), f" ({whose})")
-        yield line("Next: ", (f"janitor service install{user}", "bold"))
+        yield line(("Not installed", "bold"))
+        yield line("Next: ", ("janitor service install", "bold"))
     for each in found:
-        yield line((each.name, "bold"), "  ", _how(each, runs))
+        yield line((each.name, "bold"), "  ", _how(each))
         yield line(("  " + _place(each.file), "dim"))
         if says := each.state.get("StatusText"):
             yield line("  ", shown(says))
@@ -83,10 +80,10 @@ def standing_lines(whose: Whose, runs: bool, found: Sequence[Standing]) -> Itera
             yield line(("  not what would be written now: ", "yellow"), "janitor service install")
 
 
-def _how(each: Standing, runs: bool) -> str:
-    if not runs:
-        return "written; no systemd runs here"
+def _how(each: Standing) -> str:
     state = each.state
+    if not state:
+        return "written; no systemd runs here that can be asked"
     words = [state.get("ActiveState", "unknown")]
     if (sub := state.get("SubState")) and sub != words[0]:
         words.append(f"({sub})")
@@ -97,8 +94,8 @@ def _how(each: Standing, runs: bool) -> str:
         words.append(f"· pid {pid}")
     if state.get("UnitFileState") not in ("enabled", "static"):
         words.append("· not started at boot")
-    if after := _moment(state.get("NextElapseUSecRealtime", "")):
-        words.append(f"· next {format_when(after, now)}")
+    if each.due:
+        words.append(f"· next {format_when(each.due, now)}")
     return " ".join(words)
 
 

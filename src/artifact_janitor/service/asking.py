@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ PATIENCE = 180.0
 """Seconds that systemd may take to start or stop a service; its unit allows it less."""
 _ASKED = (
     *("ActiveState", "SubState", "UnitFileState", "MainPID", "StatusText", "Result"),
-    *("ActiveEnterTimestamp", "InactiveEnterTimestamp", "NextElapseUSecRealtime"),
+    *("ActiveEnterTimestamp", "InactiveEnterTimestamp"),
 )
 
 
@@ -53,6 +54,15 @@ def state(whose: Whose, unit: str) -> dict[str, str]:
     done = _called(whose, ["show", "--timestamp=unix", f"--property={','.join(_ASKED)}", unit])
     pairs = (each.partition("=") for each in done.stdout.splitlines())
     return {name: value for name, found, value in pairs if found} if not done.returncode else {}
+
+
+def due(whose: Whose, timer: str) -> int | None:
+    """When a timer elapses next, in nanoseconds; None where nobody can tell."""
+    done = _called(whose, ["list-timers", "--all", "--output=json", timer])
+    try:
+        return int(json.loads(done.stdout)[0]["next"]) * 1000 or None
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def _called(whose: Whose, words: Sequence[str]) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
@@ -33,7 +33,8 @@ _MINE = re.compile(r"(?:janitor|janitor-run)@(?P<name>.+)\.(?:service|timer)")
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A unit of ours: where it lies, whether it is as it would be written now, and how systemd
-    says that it stands; that is empty where it can't be asked."""
+    says that it stands; that is empty where it can't be asked. `due`: when a timer is, in
+    nanoseconds."""
 
     name: str
     file: Path
@@ -41,6 +42,7 @@ class Standing:
     edited: bool
     outdated: bool
     state: dict[str, str] = field(default_factory=dict)
+    due: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def install(settings: Settings, whose: Whose, *, timer: bool) -> Done:
     for each in (*(folder / name for name in wanted), *(other.file for other in others)):
         _must_be_ours(each, settings)
     written = tuple(folder / name for name, text in wanted.items() if _write(folder / name, text))
-    main = next(name for name in reversed(wanted))  # the timer, where there is one
+    *_, main = wanted  # the timer, where there is one
     words = [["daemon-reload"], ["enable", main], ["restart" if written else "start", main]]
     gone = _stop(whose, others)
     return Done(
@@ -95,17 +97,13 @@ def uninstall(settings: Settings, whose: Whose) -> Done:
 
 def standing(settings: Settings, whose: Whose) -> list[Standing]:
     """The units of this workspace, each with what systemd says of it."""
-    return [
-        Standing(
-            each.name,
-            each.file,
-            whose,
-            each.edited,
-            each.outdated,
-            asking.state(whose, each.name) if asking.runs(whose) else {},
-        )
-        for each in mine(settings, whose)
-    ]
+    found = mine(settings, whose)
+    return [_asked(each) for each in found] if asking.runs(whose) else found
+
+
+def _asked(each: Standing) -> Standing:
+    due = asking.due(each.whose, each.name) if each.name.endswith(".timer") else None
+    return replace(each, state=asking.state(each.whose, each.name), due=due)
 
 
 def texts(settings: Settings, whose: Whose, *, timer: bool) -> dict[str, str]:
@@ -175,9 +173,11 @@ def _own(workspace: Path, whose: Whose) -> Iterator[tuple[Path, str, unit.Sealed
 
 
 def _texts_or_none(settings: Settings, whose: Whose, *, timer: bool) -> dict[str, str]:
-    """Nothing where none could be written now: without a config.toml, or with a bad one."""
+    """Nothing where none could be written now: without a config.toml, or with a bad one; nor by
+    us, whose Python may be another."""
+    may = whose == "user" or os.geteuid() == 0
     try:
-        return texts(settings, whose, timer=timer) if settings.source else {}
+        return texts(settings, whose, timer=timer) if settings.source and may else {}
     except (UsageError, OSError):
         return {}
 
@@ -202,6 +202,9 @@ def _check(settings: Settings, whose: Whose) -> None:
     if whose == "user" and owner.uid != os.geteuid():
         what = f"the workspace belongs to {owner.name}, whose systemd is not ours"
         raise UsageError(what, f"as {owner.name}: janitor service install --user")
+    if whose == "system" and not owner.is_known:
+        what = f"the workspace belongs to the number {owner.uid}, which no account here has"
+        raise UsageError(what, "chown it, or make an account", str(settings.workspace))
     if whose == "system":
         _check_python(settings, owner)
 

@@ -32,6 +32,8 @@ class Account:
 
     uid: int
     name: str
+    is_known: bool = True
+    """Whether an account of this machine has the number."""
 
     @property
     def lingers(self) -> bool:
@@ -44,7 +46,7 @@ def owner_of(workspace: Path) -> Account:
     try:
         return Account(uid, pwd.getpwuid(uid).pw_name)
     except KeyError:
-        return Account(uid, str(uid))
+        return Account(uid, str(uid), is_known=False)
 
 
 def writable(settings: Settings) -> list[str]:

@@ -60,8 +60,9 @@ def filled(template: str, values: Mapping[str, Sequence[str]]) -> str:
 
 
 def shared(template: str) -> str:
-    """The template for a unit in which trainings run too: what only the janitor can do without
-    is not forbidden, and its end is not theirs."""
+    """The template for a unit in which trainings run too: nothing is forbidden, since a training
+    may need devices, networks, homes, or a program that becomes root to load a driver; and the
+    unit's end is not theirs."""
     head, _, rest = template.partition(ALONE)
     install = rest.partition("\n[Install]")
     return head.replace("KillMode=mixed", "KillMode=process") + "".join(install[1:])

@@ -20,13 +20,14 @@ LOST_AFTER = 3 * EVERY
 class Canary(Watched):
     """Times in seconds of a clock that only goes forward."""
 
-    __slots__ = ("due", "path", "proven", "sent")
+    __slots__ = ("due", "losses", "path", "proven", "sent")
 
     def __init__(self, path: Path, now: float) -> None:
         super().__init__()
         self.path = path
         self.due = now
         self.sent: float | None = None
+        self.losses = 0
         self.proven: float | None = None
 
     def beat(self, source: Source, now: float) -> None:
@@ -53,10 +54,14 @@ class Canary(Watched):
     def came(self) -> None:
         """All up to when it was sent has been seen."""
         if self.sent is not None:
-            self.proven, self.sent = self.sent, None
+            self.proven, self.sent, self.losses = self.sent, None, 0
 
     def is_lost(self, now: float) -> bool:
-        return self.sent is not None and now > self.sent + LOST_AFTER
+        """It didn't come. After each loss we wait longer for the next: where it never comes,
+        to set up all anew changes nothing."""
+        lost = self.sent is not None and now > self.sent + LOST_AFTER * 2**self.losses
+        self.losses += lost
+        return lost
 
     def age(self, now: float) -> float | None:
         return None if self.proven is None else now - self.proven

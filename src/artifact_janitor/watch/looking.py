@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 
 from artifact_janitor.mounts import mount_of
@@ -21,6 +22,12 @@ _SILENT = (
     *("orangefs", "ocfs2", "gfs2", "glusterfs", "virtiofs", "vboxsf", "prl_fs", "fuse", "fuseblk"),
 )
 """Filesystems on which others may write without this kernel knowing."""
+
+
+COSTLY = 0.01
+"""Seconds that a look at one folder may take; with 10,000 files in it, it takes more."""
+SHARE = 0.05
+"""Of one core: such a folder, and what nobody tells of, gets no more."""
 
 
 class Surroundings(Watched):
@@ -57,7 +64,7 @@ class Look:
         self._identity: tuple[str, int, int] | None = None
         self._is_new = False
         self._silent = ""
-        self._why_missing = ""
+        self._why_missing = "not looked at yet"
 
     # ------------------------------------------------------------ which folder it is
 
@@ -103,21 +110,27 @@ class Look:
 
     def _guard(self) -> None:
         """Watch what the root lies in, by its name and by that of what it leads to."""
-        paths = {_nearest(os.path.dirname(each)) for each in self._places()}
-        for path in self._around.keys() - paths:
-            self._source.disarm(self._around.pop(path))
-        for path in paths:
-            around = self._around.setdefault(path, Surroundings(path))
-            try:
-                fd = enter(path, follow=True)
-            except OSError:
-                continue  # the next check will tell; one comes every few seconds
-            try:
-                self._source.arm(around, fd, SURROUNDINGS)
-            except OSError:
-                pass
-            finally:
-                os.close(fd)
+        paths: set[str] = set()
+        while paths != (now := {_nearest(os.path.dirname(each)) for each in self._places()}):
+            paths = now  # once more, since a nearer one may have come before the watch stood
+            for path in self._around.keys() - paths:
+                self._source.disarm(self._around.pop(path))
+            for path in paths:
+                self._guard_in(path)
+
+    def _guard_in(self, path: str) -> None:
+        """Where that can't be done, the next check tells; one comes every few seconds."""
+        around = self._around.setdefault(path, Surroundings(path))
+        try:
+            fd = enter(path, follow=True)
+        except OSError:
+            return
+        try:
+            self._source.arm(around, fd, SURROUNDINGS)
+        except OSError:
+            pass
+        finally:
+            os.close(fd)
 
     def _places(self) -> Iterator[str]:
         yield os.path.abspath(self.root.path)
@@ -203,6 +216,7 @@ class Look:
     def _listed(self, folder: Folder, read: Callable[..., Listing]) -> Listing:
         """Raises OSError, also where the folder is another one by now."""
         assert self._identity is not None
+        began = time.monotonic()
         fd = enter(folder.path, follow=folder is self.top)
         try:
             status = os.fstat(fd)
@@ -214,6 +228,8 @@ class Look:
             return read(fd, self._identity[1], by_inode=not self._silent)
         finally:
             os.close(fd)
+            if (took := time.monotonic() - began) > COSTLY:
+                folder.rest = began + took / SHARE
 
     def _arm(self, folder: Folder, fd: int) -> None:
         if not self._silent and self._source.arm(folder, fd):

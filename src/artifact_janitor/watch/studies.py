@@ -27,17 +27,12 @@ BESIDE = ("-wal", "-journal")
 
 STILL = 2.0
 """Seconds: the coarsest tick of a file system (FAT)."""
+BUSY = 60.0
+"""Seconds after a change in which a file is asked at each call; after that `RARELY`."""
+RARELY = 1.0
 
 _Mark = tuple[int, int, int] | int
 """Inode, size and mtime of a file; or the number of the error where it has none."""
-
-
-@dataclass(slots=True)
-class _Known:
-    marks: tuple[_Mark, ...] | None = None
-    """None: it was never looked at."""
-    unsure_until: float | None = None
-    """It changed, and a change in the same tick may have been missed."""
 
 
 class StudyPolls:
@@ -53,32 +48,45 @@ class StudyPolls:
     def update(self, paths: Iterable[Path]) -> None:
         """These are the files from now on. One that is new counts as changed: whoever found it
         may have read it before it was asked for here."""
-        self._known = {path: self._known.get(path) or _Known() for path in paths}
+        self._known = {path: self._known.get(path) or _Known(_places(path)) for path in paths}
 
     def changed(self) -> frozenset[Path]:
         """Those that may have changed since the last call: written to, replaced, gone, back."""
         now = self._now()
-        return frozenset(path for path, known in self._known.items() if _is_news(path, known, now))
+        return frozenset(path for path, known in self._known.items() if known.is_news(now))
 
     def close(self) -> None:
         self._known.clear()
 
 
-def _is_news(path: Path, known: _Known, now: float) -> bool:
-    marks = _marks(path)
-    if marks != known.marks:
-        known.marks, known.unsure_until = marks, now + STILL
-        return True
-    if known.unsure_until is not None and now >= known.unsure_until:
-        known.unsure_until = None
-        return True
-    return False
+@dataclass(slots=True)
+class _Known:
+    """A study's files, and how they looked; times are seconds of the same clock."""
+
+    places: tuple[str, ...]
+    marks: tuple[_Mark, ...] | None = None
+    changed: float = 0.0
+    looked: float = 0.0
+    is_unsure: bool = False
+    """A change in the same tick as the last one may have been missed."""
+
+    def is_news(self, now: float) -> bool:
+        rests = now - self.changed > BUSY and now - self.looked < RARELY
+        if rests and self.marks is not None:
+            return False
+        self.looked = now
+        marks = tuple(_mark(place) for place in self.places)
+        if marks != self.marks:
+            self.marks, self.changed, self.is_unsure = marks, now, True
+            return True
+        news = self.is_unsure and now - self.changed >= STILL
+        self.is_unsure = self.is_unsure and not news
+        return news
 
 
-def _marks(path: Path) -> tuple[_Mark, ...]:
+def _places(path: Path) -> tuple[str, ...]:
     place = os.fspath(path)
-    ends = ("",) if place.endswith(".log") else ("", *BESIDE)
-    return tuple(_mark(place + end) for end in ends)
+    return (place,) if place.endswith(".log") else (place, *(place + end for end in BESIDE))
 
 
 def _mark(place: str) -> _Mark:

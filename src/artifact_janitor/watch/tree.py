@@ -17,9 +17,13 @@ _AT_ONCE = 4000
 
 
 class Folder(Watched):
-    """One folder that is looked after. ``whole``: with all below it, as one thing."""
+    """One folder that is looked after.
 
-    __slots__ = ("around", "inode", "inside", "is_there", "mark", "name", "whole")
+    ``whole``: with all below it, as one thing. ``rest``: not to be looked at before that
+    time, in seconds of a clock that only goes forward.
+    """
+
+    __slots__ = ("around", "inode", "inside", "is_there", "mark", "name", "rest", "whole")
 
     def __init__(self, name: str, around: Folder | None, inode: int) -> None:
         super().__init__()
@@ -28,6 +32,7 @@ class Folder(Watched):
         self.inode = inode
         self.inside: dict[str, Folder] = {}
         self.mark: int | None = None
+        self.rest = 0.0
         self.whole = False
         self.is_there = True
 

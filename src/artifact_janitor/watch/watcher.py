@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from artifact_janitor.watch import looking
 from artifact_janitor.watch.canary import Canary
 from artifact_janitor.watch.emitter import Drained, Elsewhere, Inotify, Source
 from artifact_janitor.watch.looking import Look, Surroundings
@@ -23,8 +24,6 @@ TOO_MANY = 5000
 """Folders in one change: beyond it, to name them costs more than to look at everything."""
 SHARE = 0.0015
 """Of one core, for full looks; they come less often where they take longer."""
-POLL_SHARE = 0.05
-"""Of one core, for looking at what nobody tells of."""
 
 
 class Watcher:
@@ -145,7 +144,7 @@ class Watcher:
 
     def _mark(self, folder: Folder, now: float, *, wrote: bool) -> None:
         if folder not in self._dirty:
-            self._dirty[folder] = together(now + self._settle)
+            self._dirty[folder] = together(max(now + self._settle, folder.rest))
             self._restless.append(folder)
         if wrote:
             self._wrote.add(folder)
@@ -262,7 +261,7 @@ class Watcher:
                 self._source.again()
                 look.look(folders)
         took = time.monotonic() - began
-        self._poll_every = max(self._poll, took / POLL_SHARE)
+        self._poll_every = max(self._poll, took / looking.SHARE)
         self._poll_due = began + took + self._poll_every
 
     def _tend(self, canary: Canary) -> None:
