@@ -7,14 +7,20 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
-from artifact_janitor import state
+from artifact_janitor import clock, handing_over, state
+from artifact_janitor.daemon.apart import WATCH
 from artifact_janitor.errors import Locked
+from artifact_janitor.handing_over import TELLING
 from artifact_janitor.recovery import recover
+from artifact_janitor.sweep import hand_over
 from artifact_janitor.workplace import workplace
+from tests.real.retraining import over, place, quiet, trains
 from tests.real.small import Running, Small, small, still
 from tests.real.snapshot import difference, snapshot
 
@@ -184,6 +190,45 @@ def test_a_full_disk_is_no_reason_not_to_hold_the_lock(
     monkeypatch.setattr(state, "PATIENCE", 0.1)
     with ours.step(), pytest.raises(Locked, match="another janitor"), ours.step():
         pass
+
+
+def test_what_a_dead_sweep_left_goes_and_what_lives_stays(work: Small) -> None:
+    """Whoever was taken for dead a moment ago may have been followed by one of the same name."""
+    state.State(work.root).prepare()
+    mine = state.State(work.root)
+    with mine.sweep("telling"):
+        state.State(work.root).forget("telling")
+        assert mine.held() == ["telling"]
+    (mine.folder / "sweeps" / "telling").touch()
+    mine.forget("telling")
+    mine.forget("telling")
+    assert mine.held() == []
+
+
+def test_a_sweep_of_the_daemon_waits_for_nobodys_plots(work: Small) -> None:
+    """Somebody writes the results of a study, which may take minutes."""
+    place(work)
+    trains(work)
+    assert work.janitor("run", "--yes").code == 0
+    over(work)
+    with closing(work.journal()) as journal:
+        sight = handing_over.look(work.settings, journal, clock.read())
+    hand_over(work.settings, sight, sight.handover.steps, "watch", by_person=False)
+    with closing(work.journal()) as journal:
+        assert len(journal.jobs.untold()) == 1, "its model is in its place"
+    with state.State(work.root).sweep(TELLING):
+        options = {"command": WATCH.command, "tells": WATCH.tells}
+        sweeping = get_context("fork").Process(target=work.run, kwargs=options)
+        sweeping.start()
+        sweeping.join(60)
+        sweeping.kill()
+        assert sweeping.exitcode == 0
+        by_hand = work.start("run", "--yes", "--json", first=impatient).answer()
+        assert by_hand.code == 0
+        assert "another janitor writes the results of studies" in str(by_hand.said)
+    with closing(work.journal()) as journal:
+        assert len(journal.jobs.untold()) == 1, "that one is asked for it, and nobody waited"
+    quiet(work)
 
 
 def test_a_dead_sweep_is_known_by_its_free_lock(work: Small) -> None:

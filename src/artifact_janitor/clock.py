@@ -12,6 +12,10 @@ from artifact_janitor.units import HOUR, format_duration
 TOLERANCE = HOUR
 """How far the wall clock may move against the time since boot before it has jumped."""
 
+_TIMEX = 512
+"""Bytes, more than struct timex has anywhere; zeros only ask."""
+_UNSYNCHRONISED = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -47,6 +51,19 @@ def jumped(before: Reading, now: Reading) -> str:
     elif passed < -TOLERANCE:
         return f"the clock is {format_duration(-passed)} behind the last sweep"
     return ""
+
+
+def is_kept() -> bool | None:
+    """Whether something (NTP, PTP, the host) keeps the kernel's clock right; None where the
+    kernel doesn't tell. See adjtimex(2)."""
+    import ctypes
+
+    asked = ctypes.create_string_buffer(_TIMEX)
+    try:
+        state = ctypes.CDLL(None, use_errno=True).adjtimex(asked)
+    except (OSError, AttributeError):
+        return None
+    return None if state < 0 else state != _UNSYNCHRONISED
 
 
 def local(seconds: float) -> datetime:

@@ -50,6 +50,14 @@ def read(state: State) -> dict[str, Any] | None:
     return told | {"rss": rss(told.get("pid", 0)) or told.get("rss", 0)}
 
 
+def written(state: State) -> int:
+    """When the daemon last told of itself, in nanoseconds; 0 where it did not yet."""
+    try:
+        return os.lstat(state.folder / NAME).st_mtime_ns
+    except OSError:
+        return 0
+
+
 def digest(content: bytes) -> str:
     """Tells one text of a configuration from another."""
     return sha256(content).hexdigest()

@@ -57,10 +57,12 @@ NO_ROOM = "the disk is full: it waits until the trash was purged, which needs th
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a person asked: `by_person` overrides the guards."""
+    """How a person asked: `by_person` overrides the guards. Without `tells` results and plots of
+    studies are left to a sweep of their own, which takes as long as it takes."""
 
     by_person: bool = False
     command: str = "run"
+    tells: bool = True
 
 
 class Execution:

@@ -216,14 +216,22 @@ class HandingOver:
 
     def tell(self) -> None:
         """Write the results of what was published or rejected, and tell MLflow: one janitor at a
-        time. Who is killed before leaves it to the next."""
-        jobs, now = self.place.journal.jobs, clock.read().wall
-        if not self.tells or not any(each.job.next_try <= now for each in jobs.untold()):
+        time. Who is killed before leaves it to the next; so does who would have to wait for long,
+        as plots of many studies may take many minutes."""
+        if not self.tells or not self._untold():
             return
-        with self.place.state.sweep(TELLING):
-            for each in jobs.untold():
-                if each.job.next_try <= now:
-                    self._tell(each)
+        try:
+            with self.place.state.sweep(TELLING):
+                while untold := self._untold():
+                    for each in untold:
+                        self._tell(each)
+        except Locked:
+            self.notes.append("another janitor writes the results of studies at this moment")
+
+    def _untold(self) -> list[Untold]:
+        """What is due to be told by now."""
+        now = clock.read().wall
+        return [each for each in self.place.journal.jobs.untold() if each.job.next_try <= now]
 
     def _tell(self, untold: Untold) -> None:
         """The results once; MLflow again and again, as long as it can't be told, and no longer

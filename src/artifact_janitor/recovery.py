@@ -46,8 +46,7 @@ def recover(place: Workplace, now: int) -> list[str]:
                 _tidy(journal, ground, sweep.id)
                 journal.end(sweep.id, now)
     for name in state.held():
-        if state.is_dead(name):
-            state.forget(name)
+        state.forget(name)
     publish.clear(ground, state.is_dead, stranded(journal))
     trashes = [STATE, *(f"{root}/{STATE}" for root in ground.roots)]
     with state.step():

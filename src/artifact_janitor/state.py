@@ -7,7 +7,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -122,7 +122,8 @@ class State:
 
     @contextmanager
     def sweep(self, name: str) -> Iterator[None]:
-        """Hold a sweep open: as long as we live, nobody takes it for a dead one."""
+        """Hold a sweep open: as long as we live, nobody takes it for a dead one. Raises Locked
+        after `PATIENCE` seconds where another janitor has one of this name open."""
         path = self.folder / "sweeps" / name
         fd = self._hold(path)
         try:
@@ -138,7 +139,11 @@ class State:
                 fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             except OSError as error:
                 raise _unusable(path, str(error.strerror), MAKE_ROOM) from error
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            try:
+                _acquire(fd, PATIENCE, path)
+            except Locked:
+                os.close(fd)
+                raise
             if path.exists() and os.path.samestat(path.stat(), os.fstat(fd)):
                 self.own(path)
                 return fd
@@ -160,7 +165,19 @@ class State:
         return os.listdir(self.folder / "sweeps")
 
     def forget(self, name: str) -> None:
-        (self.folder / "sweeps" / name).unlink(missing_ok=True)
+        """Take away what a dead sweep left. Under its lock: whoever opens one of the same name
+        at this moment has it, or makes it anew."""
+        path = self.folder / "sweeps" / name
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return  # there is none, or nobody can tell
+        try:
+            with suppress(BlockingIOError):
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink(missing_ok=True)
+        finally:
+            os.close(fd)
 
 
 def no_link(path: Path) -> None:

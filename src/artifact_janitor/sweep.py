@@ -314,14 +314,15 @@ def run(
         believe_clock(place.journal, started, by_person=options.by_person)
         remember(settings, seen.sight.studies)
         if not seen.plan.steps:
-            notes = (*seen.notes, *HandingOver(place, seen.sight, "").settle_alone())
+            handing = HandingOver(place, seen.sight, "", tells=options.tells)
+            notes = (*seen.notes, *handing.settle_alone())
             ended, found = clock.read().wall, tuple(recovered)
             return Report("", seen.plan, (), started.wall, ended, found, notes)
         name = place.journal.begin(
             seen.plan.id, options.command, started.wall, by_person=options.by_person
         )
         with place.state.sweep(name):
-            handing = HandingOver(place, seen.sight, name)
+            handing = HandingOver(place, seen.sight, name, tells=options.tells)
             outcomes = []
             for outcome in chain(
                 _handed_over(handing, seen.plan, stop),

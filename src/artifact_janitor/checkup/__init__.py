@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 
-from artifact_janitor.checkup import archives, around, ground, own
+from artifact_janitor.checkup import (
+    archives,
+    around,
+    databases,
+    ground,
+    own,
+    running,
+    units,
+    watches,
+)
 from artifact_janitor.checkup.check import Found, Level, Place, problem, warning
 from artifact_janitor.config import Settings
 from artifact_janitor.errors import JanitorError, JournalError, Problem
@@ -19,12 +28,16 @@ CHECKS: tuple[tuple[str, Callable[[Place], Iterator[Found]]], ...] = (
     ("config", own.config),
     ("folders", ground.folders),
     ("filesystem", ground.filesystems),
+    ("watches", watches.watches),
     ("permissions", ground.permissions),
     ("disk", ground.disk),
     ("journal", own.journal),
     ("lock", own.lock),
+    ("daemon", running.daemon),
+    ("units", units.units),
     ("trash", own.trash),
     ("archives", archives.store),
+    ("studies", databases.studies),
     ("clock", around.clock),
     ("processes", around.processes),
     ("leases", ground.leases),

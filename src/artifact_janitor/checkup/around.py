@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from artifact_janitor import clock as clocks
 from artifact_janitor import gitignoring
 from artifact_janitor.checkup.check import Found, Place, ok, problem, some, warning
-from artifact_janitor.checkup.ground import future
+from artifact_janitor.checkup.ground import future, is_remote
 from artifact_janitor.core.gitignore import FILE
 from artifact_janitor.core.model import is_within
+from artifact_janitor.mounts import mount_of
 from artifact_janitor.observe import git, wandb_outside
 from artifact_janitor.state import STATE
 from artifact_janitor.units import format_size
@@ -28,10 +29,20 @@ def clock(place: Place) -> Iterator[Found]:
     if before and (why := clocks.jumped(clocks.Reading(*before), clocks.read())):
         hint = "date; if the clock is right now: janitor run --override-guards"
         yield warning(f"{why}: nothing goes by age", hint)
-    elif not (odd := [*future(place)]):
-        yield ok("agrees with the last sweep and with the files" if before else "nothing odd")
-    else:
+    elif odd := [*future(place), *_unkept(place)]:
         yield from odd
+    else:
+        kept = {True: "kept by NTP, and ", False: "not kept by NTP; ", None: ""}[clocks.is_kept()]
+        yield ok(kept + ("agrees with the last sweep and the files" if before else "nothing odd"))
+
+
+def _unkept(place: Place) -> Iterator[Found]:
+    """On one host's own disks an offset is no matter: all times have it."""
+    mounts = ((root, mount_of(place.grounds[root])) for root in place.roots)
+    remote = [root for root, mount in mounts if mount and is_remote(mount)]
+    if remote and clocks.is_kept() is False:
+        what = f"it is not kept by NTP, and {remote[0]} has times of other hosts: ages may be wrong"
+        yield warning(what, "timedatectl set-ntp true, and leave grace at a day or more", remote[0])
 
 
 def processes(place: Place) -> Iterator[Found]:

@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
+from artifact_janitor import daemon_file
 from artifact_janitor.checkup.contents import Contents, contents
 from artifact_janitor.config import Settings
 from artifact_janitor.errors import JanitorError, Problem
@@ -86,6 +87,11 @@ class Place:
         """What lies in each root: one walk serves several checks."""
         others = {self.grounds[root] for root in self.roots}
         return {root: contents(self.base, root, others) for root in self.roots}
+
+    @cached_property
+    def daemon(self) -> dict[str, Any] | None:
+        """What the daemon of this workspace tells of itself; None where there is none."""
+        return daemon_file.read(self.state)
 
     @cached_property
     def activity(self) -> Activity:

@@ -18,6 +18,8 @@ class Contents:
     """Counts, each with an example; paths as in the workspace."""
 
     files: int = 0
+    folders: int = 0
+    """With the root itself: each may want a watch."""
     foreign: int = 0
     """Files of other users: only their owner may ask for a lease on them."""
     a_foreign: str = ""
@@ -62,6 +64,7 @@ def _note_folder(found: Contents, base: str, folder: str) -> bool:
 
     Whether folders in it go by their owner's hand alone, as in /tmp.
     """
+    found.folders += 1
     path = os.path.join(base, folder)
     if not os.access(path, os.W_OK | os.X_OK, effective_ids=True):
         _note_shut(found, folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from artifact_janitor.mounts import Mount, mount_of
 from artifact_janitor.observe.liveness import lease
 from artifact_janitor.state import MAKE_ROOM, STATE
 from artifact_janitor.units import SECOND, format_duration, format_size, format_when
+from artifact_janitor.workplace import store_of
 
 NETWORK = frozenset(
     "nfs nfs4 cifs smb3 smbfs 9p virtiofs lustre ceph gpfs beegfs glusterfs afs ncpfs ocfs2 gfs2"
@@ -63,13 +65,21 @@ def _doubts(name: str, mount: Mount) -> Iterator[Found]:
         hint = f"mount -o remount,rw {mount.point}"
         own = name in (".", STATE)
         yield problem(what, hint, name) if own else warning(what, hint, name)
-    if mount.type in NETWORK or mount.type.startswith("fuse"):
-        what = f"{where} is on {mount.type}: a writer on another host leaves no trace here"
-        hint = "leave grace at a day or more, and run the janitor where the training runs"
+    if is_remote(mount):
+        what = (
+            f"{where} is on {mount.type}: a writer on another host leaves no trace here, changes "
+            "are looked for every few seconds, and locks and renames may not be atomic"
+        )
+        hint = "leave grace at a day or more, and run one janitor, where the training runs"
         yield warning(what, hint, name)
     if mount.type in _VOLATILE:
         what = f"{where} is on {mount.type}: it is gone with the next reboot, its trash too"
         yield warning(what, "keep nothing there that matters", name)
+
+
+def is_remote(mount: Mount) -> bool:
+    """Whether it may change without this kernel knowing."""
+    return mount.type in NETWORK or mount.type.startswith("fuse")
 
 
 def leases(place: Place) -> Iterator[Found]:
@@ -95,8 +105,8 @@ def leases(place: Place) -> Iterator[Found]:
 
 
 def permissions(place: Place) -> Iterator[Found]:
-    """What we may not read, move, or ask about."""
-    doubts = [*_of_workspace(place)]
+    """What we may not read, move, or ask about; the daemon, too, where it is another user."""
+    doubts = [*_of_workspace(place), *_of_store(place), *_of_owner(place)]
     yield from doubts
     for root, found in place.contents.items():
         if found.shut:
@@ -112,8 +122,8 @@ def permissions(place: Place) -> Iterator[Found]:
             yield warning(f"{what}; what can't be seen stays", "run as their owner, or root", root)
     counts = place.contents.values()
     if not doubts and not any(each.shut or each.foreign or each.unreadable for each in counts):
-        who = "root" if os.geteuid() == 0 else f"uid {os.geteuid()}"
-        yield ok(f"{who} may move all that is there: {some(sum(c.files for c in counts), 'file')}")
+        who, files = user(os.geteuid()), some(sum(c.files for c in counts), "file")
+        yield ok(f"{who} may move all that is there: {files}")
 
 
 def _of_workspace(place: Place) -> Iterator[Found]:
@@ -123,6 +133,46 @@ def _of_workspace(place: Place) -> Iterator[Found]:
     if not os.access(target, os.W_OK | os.X_OK, effective_ids=True):
         what = f"{target} can't be written to: there is no place for the journal and the trash"
         yield problem(what, "check its owner and mode, or run as its owner", str(target))
+
+
+def _of_store(place: Place) -> Iterator[Found]:
+    store = store_of(place.settings).place
+    if store.is_dir() and not os.access(store, os.W_OK | os.X_OK, effective_ids=True):
+        what = f"the archives' folder {store} can't be written to by {user(os.geteuid())}"
+        yield warning(f"{what}: nothing is archived", "run as its owner, or root", str(store))
+
+
+def _of_owner(place: Place) -> Iterator[Found]:
+    """Root may do all; the daemon and what it trains run as the workspace's owner."""
+    owner = os.stat(place.base)
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return
+    for name in (STATE, *place.roots):
+        try:
+            status = os.stat(os.path.join(place.base, name))
+        except OSError:
+            continue  # there is none
+        if not _may_change(status, owner):
+            who = user(owner.st_uid)
+            what = f"{name} belongs to {user(status.st_uid)}: a daemon that runs as {who}, as the"
+            what = f"{what} owner of the workspace, may change nothing in it"
+            yield warning(what, f"chown -R {who} {os.path.join(place.base, name)}", name)
+
+
+def _may_change(status: os.stat_result, owner: os.stat_result) -> bool:
+    """By mode alone, of the groups only the owner's first: what ACLs say nobody asks here."""
+    if status.st_uid == owner.st_uid:
+        return status.st_mode & 0o300 == 0o300
+    wanted = 0o030 if status.st_gid == owner.st_gid else 0o003
+    return status.st_mode & wanted == wanted
+
+
+def user(uid: int) -> str:
+    """A name, as `chown` takes it, or the number that has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def disk(place: Place) -> Iterator[Found]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from artifact_janitor.apply.trash import LEAVING
 from artifact_janitor.checkup.check import Found, Place, ok, problem, some, warning
 from artifact_janitor.core.model import is_within
 from artifact_janitor.journal.file import VERSION
-from artifact_janitor.state import STATE
+from artifact_janitor.state import HANDOVER, STATE
 from artifact_janitor.units import format_size, format_when
 
 
@@ -78,20 +79,31 @@ def lock(place: Place) -> Iterator[Found]:
         yield ok("free")
         return
     try:
-        holder, open_still = state.holder(), state.held()
+        holders = {name: state.holder(name) for name in ("lock", HANDOVER)}
+        open_still = state.held()
     except OSError as error:
         hint = f"check the owner of {state.folder}"
         yield warning(f"nobody can tell who holds it: {error.strerror}", hint, str(state.folder))
         return
-    if holder:
-        hint = "wait until it is done; a sweep that is begun meanwhile waits 10 s, then exits 5"
-        yield warning(f"held by another janitor: {holder}", hint, str(state.folder / "lock"))
+    for name, holder in holders.items():
+        if holder:
+            what = f"held by another janitor: {holder}{_since(place, state.folder / name)}"
+            hint = "wait until it is done; a sweep that is begun meanwhile waits 10 s, then exits 5"
+            yield warning(what, hint, str(state.folder / name))
     dead = [name for name in open_still if state.is_dead(name)]
     if dead:
         what = f"a janitor was interrupted in the sweep {dead[0]}"
         yield warning(what, "janitor run, which finishes or rolls back what it began")
-    if not holder and not dead:
+    if not any(holders.values()) and not dead:
         yield ok("free")
+
+
+def _since(place: Place, lock: Path) -> str:
+    """Whoever takes a lock signs it, which dates it."""
+    try:
+        return f", since {format_when(lock.stat().st_mtime_ns, place.now)}"
+    except OSError:
+        return ""
 
 
 def trash(place: Place) -> Iterator[Found]:

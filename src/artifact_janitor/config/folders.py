@@ -29,6 +29,9 @@ ROOTS = (*SEVERAL, "models", "hpo_studies", "best_models")
 NEVER_TAKEN = ("hpo_studies", "best_models")
 """Roots that nothing is ever removed from."""
 
+WATCHED = ("hpo_studies", "multirun", "training")
+"""Roots in which a change leads to anything: all else goes by age, and by the schedule."""
+
 FILES = ("mlflow_db",)
 """What is a file among them."""
 

@@ -34,7 +34,7 @@ from artifact_janitor.sweep import Look, Report, Tick, mend
 OFTEN = 1.0
 """Seconds between two words about how far it is."""
 STOP = b"stop\n"
-WATCH = Options(command="watch")
+WATCH = Options(command="watch", tells=False)
 """Nobody says yes: the guards hold back what they hold back."""
 
 Told = dict[str, Any]

@@ -98,9 +98,12 @@ class Handing(Turns):
             self.shared.hints.give("handover", "it is time", after)
 
     def _ask_for_results(self, settings: Settings) -> None:
+        """Of what was published: now, or when it is tried again."""
         with reading(settings) as journal:
-            if journal and journal.jobs.untold():
-                self.shared.hints.give("results", "a model")
+            untold = journal.jobs.untold() if journal else []
+        if untold:
+            wait = min(each.job.next_try for each in untold) - clock.read().wall
+            self.shared.hints.give("results", "a model", max(wait / SECOND, 0.0))
 
     def between(self) -> None:
         if changed := self._polls.changed():

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from artifact_janitor import clock
+from artifact_janitor.config.folders import WATCHED
 from artifact_janitor.core.model import is_within
 from artifact_janitor.core.schedule import jitter
 from artifact_janitor.daemon.hints import Scope
@@ -21,8 +22,6 @@ from artifact_janitor.workplace import workplace
 
 HANDED = ("hpo_studies", "multirun")
 """The folders whose changes may finish a study."""
-WATCHED = (*HANDED, "training")
-"""Those in which a change leads to anything: all else goes by age, and by the schedule."""
 CANARY = "canary"
 """The file by which the watcher proves that its view is current."""
 JOBS: tuple[Scope, ...] = ("retention", "purge", "verify")
