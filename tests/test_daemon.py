@@ -7,6 +7,7 @@ import os
 import pty
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,6 +122,22 @@ def test_beside_it_a_person_does_the_same(work: Small) -> None:
     assert mine <= {*runs}
     assert work.janitor("undo", "--last", "9").code == 0
     assert work.there(*runs)
+
+
+def test_the_gitignore_of_a_project(work: Small) -> None:
+    """At the start, and once after each change of a person's; what they add stays."""
+    work.configure('[safety]\ngrace = "1h"\n')
+    subprocess.run(["git", "init", "--quiet", work.root], check=True)
+    file = work.root / ".gitignore"
+    with watching(work) as daemon:
+        daemon.until("gitignore: ")
+        written = file.read_bytes()
+        assert b"\n/outputs\n" in written
+        daemon.until(lambda: daemon.told()["doing"] == "" and not daemon.children())
+        assert not daemon.says("gitignore: ", times=2), daemon.said()
+        file.write_bytes(b"/mine/\n")
+        daemon.until(lambda: file.read_bytes() == b"/mine/\n\n" + written)
+        assert work.janitor("gitignore", "check").code == 0
 
 
 def test_a_new_configuration(work: Small) -> None:

@@ -19,6 +19,7 @@ PURE = {
     "collections",
     "dataclasses",
     "datetime",
+    "difflib",
     "enum",
     "fnmatch",
     "functools",
@@ -33,6 +34,7 @@ PURE = {
     "string",
     "types",
     "typing",
+    "unicodedata",
 }
 """What the core may import besides itself; it reads no clock, see `CLOCKS`."""
 

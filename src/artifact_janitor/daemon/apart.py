@@ -19,8 +19,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from artifact_janitor import clock, handing_over, sweep
+from artifact_janitor import clock, gitignoring, handing_over, sweep
 from artifact_janitor.config import Settings, Text, settings_of
+from artifact_janitor.core.model import Refusal
 from artifact_janitor.errors import JanitorError
 from artifact_janitor.execution import Options
 from artifact_janitor.modesty import stand_back
@@ -125,7 +126,8 @@ def _manual(settings: Settings, tick: Tick, stop: Callable[[], bool]) -> Told:
 def _results(settings: Settings, _tick: Tick, stop: Callable[[], bool]) -> Told:
     """What becomes known of models that were published, or rejected."""
     with sweep.reading(settings) as journal:
-        names = {shown(each.job.name) for each in journal.jobs.untold()} if journal else set()
+        untold = journal.jobs.untold() if journal else ()
+        names = {shown(each.job.name) for each in untold if each.job.next_try <= clock.read().wall}
         sight = handing_over.look(settings, journal, clock.read())
     report = sweep.hand_over(settings, sight, (), WATCH.command, stop)
     return {"did": ", ".join(sorted(names)), "notes": [*report.notes]}
@@ -141,6 +143,15 @@ def _verify(settings: Settings, tick: Tick, stop: Callable[[], bool]) -> Told:
         if why := trouble_of(settings, each, tick):
             held.append(f"{shown(each.name)}: {why} → janitor verify")
     return {"held": held, "left": len(left)}
+
+
+def _gitignore(settings: Settings, _tick: Tick, _stop: Callable[[], bool]) -> Told:
+    """The block of ``.gitignore``; without a config.toml nothing is ever changed."""
+    if settings.source is None:
+        return {}
+    made = gitignoring.sync(settings, clock.read().wall, WATCH.command, by_person=False)
+    held = [*map(_said, made.refusals)] or [made.why] * (made.state in ("refused", "failed"))
+    return {"did": made.why if made.state == "done" else "", "held": held}
 
 
 def _carried_out(
@@ -159,7 +170,11 @@ def _told(report: Report) -> Told:
 
 
 def _refused(seen: Look) -> list[str]:
-    return [each.message + (f" → {each.hint}" if each.hint else "") for each in seen.plan.refused]
+    return [*map(_said, seen.plan.refused)]
+
+
+def _said(refusal: Refusal) -> str:
+    return refusal.message + (f" → {refusal.hint}" if refusal.hint else "")
 
 
 SWEEPS: dict[str, Callable[[Settings, Tick, Callable[[], bool]], Told]] = {
@@ -169,6 +184,7 @@ SWEEPS: dict[str, Callable[[Settings, Tick, Callable[[], bool]], Told]] = {
     "results": _results,
     "manual": _manual,
     "verify": _verify,
+    "gitignore": _gitignore,
 }
 
 if __name__ == "__main__":

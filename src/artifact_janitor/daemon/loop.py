@@ -11,7 +11,7 @@ from artifact_janitor import notify
 from artifact_janitor.daemon.handing import Handing
 from artifact_janitor.daemon.hints import Scope
 from artifact_janitor.daemon.presence import Ease, Presence
-from artifact_janitor.daemon.room import LowDisk
+from artifact_janitor.daemon.room import LowDisk, Rules
 from artifact_janitor.daemon.said import Log, Said
 from artifact_janitor.daemon.shared import Shared, Source
 from artifact_janitor.daemon.signals import END, RELOAD, Signals, signals
@@ -24,7 +24,7 @@ from artifact_janitor.state import State
 
 TURN = 1.0
 """Seconds between two looks at everything."""
-AT_START: tuple[Scope, ...] = ("mend", "handover")
+AT_START: tuple[Scope, ...] = ("mend", "handover", "gitignore")
 """What may be due besides what the schedule missed; the watcher says more once it saw it all."""
 
 
@@ -61,7 +61,7 @@ class _Loop:
         ]
         self.threads = [Handing(shared), *self.sweeping]
         self.ease = Ease(shared.presence.state)
-        self.low = LowDisk()
+        self.low, self.rules = LowDisk(), Rules()
         self.sources: Sources | None = None
         self.is_on_terminal = os.isatty(sys.stdin.fileno()) if sys.stdin else False
 
@@ -135,6 +135,8 @@ class _Loop:
                 self._open_sources()
             if self.low.asks(self.shared.settings):
                 self.shared.hints.give("retention", "the disk is filling up")
+            if self.rules.changed(self.shared.settings.workspace):
+                self.shared.hints.give("gitignore", "the file changed")
         elif presence.is_bare() or presence.is_back():
             self._return()
         elif presence.lock is not None:

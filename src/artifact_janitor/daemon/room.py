@@ -1,10 +1,12 @@
-"""When does a full disk ask for retention? Once it is, and again when it got worse."""
+"""What is looked at now and then: how full the disks are, and whether ``.gitignore`` changed."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from time import monotonic
 
 from artifact_janitor.config import Settings
+from artifact_janitor.core.gitignore import FILE
 from artifact_janitor.observe.disks import filesystems
 
 OFTEN = 30.0
@@ -15,9 +17,30 @@ AGAIN = 3600.0
 """Seconds after which it is worth one in any case: something may be old enough by then."""
 
 
+class Rules:
+    """A person's change of ``.gitignore`` is held against the policy at once. So is our own,
+    which finds nothing to do."""
+
+    def __init__(self) -> None:
+        self._seen: object = self
+
+    def changed(self, workspace: Path) -> bool:
+        """Whether it is another file than at the last look; at the first one it isn't."""
+        before, self._seen = self._seen, self._look(workspace / FILE)
+        return before not in (self, self._seen)
+
+    def _look(self, file: Path) -> tuple[int, int, int] | None:
+        try:
+            found = file.lstat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 class LowDisk:
-    """Looks now and then; what lies in the trash may be room enough to come, so that a sweep
-    changes nothing: it isn't repeated as long as things stay as they are."""
+    """Asks for retention once a disk is full, and again when that got worse: what lies in the
+    trash may be room enough to come, so that a sweep changes nothing, and isn't repeated as long
+    as things stay as they are."""
 
     def __init__(self) -> None:
         self._looked = float("-inf")

@@ -24,7 +24,7 @@ HANDED = ("hpo_studies", "multirun")
 """The folders whose changes may finish a study."""
 CANARY = "canary"
 """The file by which the watcher proves that its view is current."""
-JOBS: tuple[Scope, ...] = ("retention", "purge", "verify")
+JOBS: tuple[Scope, ...] = ("retention", "purge", "verify", "gitignore")
 """What the schedule has swept; its job ``resync`` looks at all roots anew."""
 
 
