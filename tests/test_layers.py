@@ -17,6 +17,7 @@ PURE = {
     "__future__",
     "bisect",
     "collections",
+    "cronsim",  # which times an expression means, from a given one on: it asks no clock
     "dataclasses",
     "datetime",
     "difflib",
