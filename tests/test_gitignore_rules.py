@@ -288,5 +288,6 @@ def test_any_rules(tmp_path: Path) -> None:
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(7200)
 def test_five_thousand_sets_of_rules(tmp_path: Path) -> None:
     _many(tmp_path, range(100, 150), 100)
