@@ -193,7 +193,7 @@ def answers(reader: Reader) -> dict[str, set[str]]:
         name = "history --config" if "history --config" in line else line.split()[0]
         name += " ARCHIVE" if "archives " in line.strip() else ""
         found.setdefault(name, set()).update(_flat(said["data"]))
-    found["status"] |= _flat(_watched(reader.place.parent))
+    found["status"].update(_flat(_watched(reader.place.parent)))
     return found
 
 
