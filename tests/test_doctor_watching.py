@@ -75,7 +75,6 @@ sys.stdin.read()
         assert inotify._watches(Path(f"/proc/{other.pid}/fd/{fd}")) == 3
         found = inotify.used(os.geteuid())
         assert (found.watches >= 3, found.instances >= 1) == (True, True)
-        assert inotify.used(ORDINARY) == inotify.Used(0, 0), "it is another user's"
         other.communicate(b"")
 
 
@@ -243,8 +242,8 @@ def test_a_daemon_that_tells_nothing_any_more(work: Small) -> None:
 
 
 def test_what_a_daemon_tells_of_its_watches_counts(work: Small, few: tuple[str, ...]) -> None:
-    """In a namespace with three watches; who asks has as many as he likes."""
-    script = f'sysctl -qw {WATCHES}=3 && exec "$0" "$@"'
+    """In a namespace without watches; who asks has as many as he likes."""
+    script = f'sysctl -qw {WATCHES}=0 && exec "$0" "$@"'
     line = [*few, script, sys.executable, "-m", "artifact_janitor", "watch"]
     with subprocess.Popen(line, cwd=work.root, stderr=subprocess.DEVNULL) as process:
         try:
@@ -252,7 +251,7 @@ def test_what_a_daemon_tells_of_its_watches_counts(work: Small, few: tuple[str, 
             until(lambda: "polled" in str(doctor(work)["watches"]))
             said = trouble(work, "watches")
             assert "multirun is polled: no watch to be had" in said
-            assert f"→ sysctl {WATCHES}=" in said
+            assert "→ sysctl fs.inotify.max_user_watches=" in said, "who asks is outside"
         finally:
             process.kill()
 

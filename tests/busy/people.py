@@ -32,13 +32,12 @@ def acts(days: float, seed: int) -> list[Act]:
 
 
 def one_day() -> list[Act]:
-    """The least that has something of everything that may go wrong; torch is too slow for it."""
+    """The least of it: a study of two optimizers, a live run, one that is held, a hand."""
     return [
         Act(0, "hydra", (0.1, 20_000, 1)),
         Act(1, "hydra", (0.5, 5000, 16)),
         Act(1, "study", ("both", 4, 8, "wal", 0.0)),
         Act(2, "study", ("both", 4, 8, "wal", 0.0)),
-        Act(3, "study", ("left", 6, 0, "delete", 0.7)),
         Act(4, "log", (0,)),
         Act(8, "hold", ("mmap", 12)),
         Act(14, "by hand"),
