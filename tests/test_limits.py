@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from artifact_janitor import sweep
+from artifact_janitor import looking
 from artifact_janitor.core.plan import leaving
 from artifact_janitor.observe.disks import filesystems
 from tests.real import hydra_runs, wandb_runs
@@ -102,13 +102,13 @@ def test_what_takes_the_place_of_a_live_one_was_examined_too(
     """Each unit once, in few rounds, however many turn out to be alive."""
     runs = [filled(work, 60 - n, 1 << 16) for n in range(24)]
     rounds: list[set[str]] = []
-    examine = sweep.examine
+    examine = looking.examine
 
     def spy(seen, paths, *rest):  # type: ignore[no-untyped-def]
         rounds.append({*paths})
         return examine(seen, paths, *rest)
 
-    monkeypatch.setattr(sweep, "examine", spy)
+    monkeypatch.setattr(looking, "examine", spy)
     work.configure(config(f'max_size = "{size_of(work, *runs[2:])}B"'))
     in_use = [run for run in runs[:21] if run != runs[1]]
     with held(*(work.root / run / "train.log" for run in in_use)):

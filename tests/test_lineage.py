@@ -128,7 +128,7 @@ def test_only_what_may_be_a_copy_is_read(work: Small, monkeypatch: pytest.Monkey
 
 def work_lineage(work: Small, *, in_full: bool = False) -> list[Model]:
     """As a call, not in a fork."""
-    from artifact_janitor.sweep import glance, reading
+    from artifact_janitor.looking import glance, reading
 
     seen = glance(work.settings, 1 << 62)
     with reading(work.settings) as journal:

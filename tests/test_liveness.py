@@ -95,7 +95,7 @@ def test_a_lease_tells_of_a_writer_whom_nobody_sees(
 ) -> None:
     """As if the writer lived in a process that we may not look into."""
     with program(WRITES, work.root / RUN):
-        monkeypatch.setattr("artifact_janitor.sweep.activity", liveness.Activity)
+        monkeypatch.setattr("artifact_janitor.looking.activity", liveness.Activity)
         (kept,) = work.look().plan.kept
         assert "train.log is open for writing" in " ".join(kept.reasons)
     assert work.look().plan.steps

@@ -97,7 +97,7 @@ def test_a_run_that_somebody_writes_to_waits(work: Small) -> None:
     with (work.root / RUN / "checkpoint_1.pt").open("ab"):
         assert publishes(work) == []
     seen = work.look()
-    from artifact_janitor.sweep import with_studies
+    from artifact_janitor.looking import with_studies
 
     seen = with_studies(work.settings, seen)
     with (work.root / RUN / FINAL).open("ab"):

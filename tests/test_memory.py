@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from artifact_janitor.core.plan import Plan, leaving
+from artifact_janitor.looking import look
 from artifact_janitor.observe import remembered, tree, workers
-from artifact_janitor.sweep import look
 from artifact_janitor.units import DAY
 from tests.real import wandb_runs
 from tests.real.account import Account

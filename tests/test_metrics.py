@@ -24,10 +24,10 @@ from artifact_janitor.config import load
 from artifact_janitor.core.plan import Plan
 from artifact_janitor.core.policy import Best
 from artifact_janitor.journal import open_journal
+from artifact_janitor.looking import look
 from artifact_janitor.observe import checkpoints, metrics, tree
 from artifact_janitor.observe.kinds import Unit
 from artifact_janitor.state import State
-from artifact_janitor.sweep import look
 from tests.real import hydra_runs, wandb_runs
 from tests.real.training import together
 from tests.real.wandb_stub import WandbStub

@@ -18,7 +18,7 @@ import pytest
 from artifact_janitor.apply import publish as files
 from artifact_janitor.core import milestone
 from artifact_janitor.core.plan import Step
-from artifact_janitor.sweep import look
+from artifact_janitor.looking import look
 from artifact_janitor.units import DAY
 from tests.real import models
 from tests.real.disks import disk, needs_root, small_disk

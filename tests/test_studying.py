@@ -14,8 +14,8 @@ import pytest
 
 from artifact_janitor import clock
 from artifact_janitor.core.study import BEAT
+from artifact_janitor.looking import reading
 from artifact_janitor.studying import Seen, Studies, remember, study_all
-from artifact_janitor.sweep import reading
 from artifact_janitor.units import DAY, HOUR, MINUTE, SECOND
 from tests.real import zoo
 from tests.real.account import myself

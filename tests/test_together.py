@@ -16,8 +16,9 @@ from artifact_janitor import execution, state
 from artifact_janitor.apply import trash
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.journal import Move
+from artifact_janitor.looking import look
 from artifact_janitor.observe import liveness, workers
-from artifact_janitor.sweep import Report, look
+from artifact_janitor.sweep import Report
 from artifact_janitor.units import SECOND
 from tests.real import training, wandb_runs
 from tests.real.small import Small, small, still
@@ -207,7 +208,7 @@ def test_a_writer_whom_nobody_sees_is_noticed_without_leases_at_the_plan(
     work: Small, team: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With ``--yes`` the step alone asks for leases: as if the writer were out of sight."""
-    monkeypatch.setattr("artifact_janitor.sweep.activity", liveness.Activity)
+    monkeypatch.setattr("artifact_janitor.looking.activity", liveness.Activity)
     monkeypatch.setattr(execution, "activity", liveness.Activity)
     with program(WRITES, work.root / NAMES[2]):
         seen = look(work.settings, time.time_ns(), leases=False)

@@ -12,10 +12,10 @@ from artifact_janitor.config import Settings
 from artifact_janitor.core.model import is_within, upward
 from artifact_janitor.errors import Unknown
 from artifact_janitor.journal import Config, Journal
+from artifact_janitor.looking import Tick, look, reading
 from artifact_janitor.observe import configs, tree
 from artifact_janitor.observe.configs import Run
 from artifact_janitor.observe.tree import Folder, entry_of
-from artifact_janitor.sweep import Tick, look, reading
 
 NEAREST = 5
 """How many names an error suggests."""

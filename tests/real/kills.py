@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from artifact_janitor import execution, sweep
+from artifact_janitor import execution, looking
 from artifact_janitor.apply.archive import flow
 from artifact_janitor.observe import liveness, workers
 from tests.real.small import Running, Small
@@ -36,7 +36,7 @@ def nobody_else() -> None:
     or not come by how fast the machine is: there are no workers, to whom shares are written
     once a look takes long, and archives are compressed without threads, which hand out what is
     to be written in pieces of any size."""
-    for each in (sweep, execution):
+    for each in (looking, execution):
         each.activity = liveness.Activity  # type: ignore[attr-defined]
     flow.WORKERS = 0
     workers.HEAD_START = float("inf")

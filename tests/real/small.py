@@ -25,8 +25,9 @@ from artifact_janitor.config import Settings, load
 from artifact_janitor.core.slimming import SLIMMABLE
 from artifact_janitor.execution import Options
 from artifact_janitor.journal import Journal, open_journal
+from artifact_janitor.looking import Look, look
 from artifact_janitor.state import State
-from artifact_janitor.sweep import Look, Report, look, mend, run
+from artifact_janitor.sweep import Report, mend, run
 from tests.real import hydra_runs, training, wandb_runs
 from tests.real.account import Account, clean_environment
 from tests.real.command import Answer

@@ -22,12 +22,13 @@ from artifact_janitor.core.plan import Step
 from artifact_janitor.core.policy import ARCHIVE, NEVER_ARCHIVED
 from artifact_janitor.errors import ArchiveError, Refused, UsageError
 from artifact_janitor.execution import Options
+from artifact_janitor.looking import Look, look, reading
 from artifact_janitor.modesty import stand_back
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.render import archives as render
 from artifact_janitor.render import facts
 from artifact_janitor.restoring import Kept, archives, named, read_longest_ago, restore, trouble_of
-from artifact_janitor.sweep import Look, look, mend, reading
+from artifact_janitor.sweep import mend
 from artifact_janitor.workplace import Workplace, workplace
 
 MAY_BE_ARCHIVED = ("unsynced", "only-copy")

@@ -17,11 +17,11 @@ from artifact_janitor.core.model import is_within
 from artifact_janitor.errors import UsageError
 from artifact_janitor.handing_over import standings
 from artifact_janitor.journal import Step
+from artifact_janitor.looking import Look, journalled, look, reading
 from artifact_janitor.render import present
 from artifact_janitor.render.present import Status
 from artifact_janitor.state import State
 from artifact_janitor.studying import study_all
-from artifact_janitor.sweep import Look, journalled, look, reading
 
 
 def why_command(

@@ -12,9 +12,9 @@ from artifact_janitor.cli.session import Session
 from artifact_janitor.config import Settings, load
 from artifact_janitor.config.proposed import proposed, written
 from artifact_janitor.errors import JanitorError, UsageError
+from artifact_janitor.looking import look
 from artifact_janitor.observe.habits import run_folders
 from artifact_janitor.render.beginning import Beginning, beginning_lines, of_beginning
-from artifact_janitor.sweep import look
 
 
 def init_command(asked: Asked) -> int:

@@ -13,10 +13,11 @@ from artifact_janitor import clock, handing_over
 from artifact_janitor.cli.session import Session, Tick
 from artifact_janitor.core.jobs import Job, Training
 from artifact_janitor.handing_over import Standing, standings
+from artifact_janitor.looking import reading
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.render import facts, jobs
 from artifact_janitor.render.words import line, shown
-from artifact_janitor.sweep import hand_over, mend, reading
+from artifact_janitor.sweep import hand_over, mend
 
 OFTEN = 0.5
 """Seconds between two looks at a training."""

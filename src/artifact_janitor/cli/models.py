@@ -10,8 +10,8 @@ from artifact_janitor import clock
 from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
 from artifact_janitor.lineage import lineage
+from artifact_janitor.looking import glance, reading
 from artifact_janitor.render.models import model_lines, of_models
-from artifact_janitor.sweep import glance, reading
 
 
 def models_command(

@@ -14,9 +14,9 @@ from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
 from artifact_janitor.core.model import Pin, is_within
 from artifact_janitor.errors import UsageError
+from artifact_janitor.looking import reading
 from artifact_janitor.recovery import BY_UNDO
 from artifact_janitor.render.words import line, shown
-from artifact_janitor.sweep import reading
 from artifact_janitor.workplace import workplace
 
 

@@ -23,12 +23,13 @@ from artifact_janitor.core.model import is_within
 from artifact_janitor.core.trainer import DEFAULT
 from artifact_janitor.errors import JanitorError, UsageError
 from artifact_janitor.gitignoring import sync
+from artifact_janitor.looking import glance
 from artifact_janitor.observe.origins import origin_of
 from artifact_janitor.observe.survey import Survey
 from artifact_janitor.promoting import promote
 from artifact_janitor.render.words import line, shown
 from artifact_janitor.state import STATE
-from artifact_janitor.sweep import glance, mend
+from artifact_janitor.sweep import mend
 from artifact_janitor.units import format_size
 from artifact_janitor.workplace import workplace
 

@@ -27,12 +27,13 @@ from artifact_janitor.core.plan import Step
 from artifact_janitor.core.trainer import MODES
 from artifact_janitor.core.wanted import Asked as Wish
 from artifact_janitor.errors import Refused, UsageError
+from artifact_janitor.looking import reading
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.render import facts
 from artifact_janitor.render.jobs import name_of
 from artifact_janitor.render.words import line, shown
 from artifact_janitor.studying import Seen
-from artifact_janitor.sweep import hand_over, mend, reading
+from artifact_janitor.sweep import hand_over, mend
 from artifact_janitor.trainings import cancel
 from artifact_janitor.workplace import workplace
 

@@ -13,9 +13,9 @@ from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
 from artifact_janitor.core.forecast import forecast
 from artifact_janitor.core.plan import plan
+from artifact_janitor.looking import look
 from artifact_janitor.observe.wandb_outside import outside
 from artifact_janitor.render.space import of_space, space_lines, space_of
-from artifact_janitor.sweep import look
 
 
 def du_command(

@@ -14,6 +14,7 @@ from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
 from artifact_janitor.core.study import Broken
 from artifact_janitor.errors import Unknown
+from artifact_janitor.looking import reading
 from artifact_janitor.render.studies import (
     broken_lines,
     detail_lines,
@@ -21,7 +22,6 @@ from artifact_janitor.render.studies import (
     study_lines,
 )
 from artifact_janitor.studying import Seen, Studies, remember, stem_of, study_all
-from artifact_janitor.sweep import reading
 
 NEAREST = 5
 

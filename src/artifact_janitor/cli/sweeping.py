@@ -24,18 +24,10 @@ from artifact_janitor.cli.session import Session
 from artifact_janitor.core.plan import OVERRIDABLE
 from artifact_janitor.errors import Locked, Refused
 from artifact_janitor.execution import Options
+from artifact_janitor.looking import Look, look, with_gitignore, with_studies
 from artifact_janitor.modesty import stand_back
 from artifact_janitor.render import facts, text
-from artifact_janitor.sweep import (
-    LONG,
-    Look,
-    Report,
-    look,
-    mend,
-    run,
-    with_gitignore,
-    with_studies,
-)
+from artifact_janitor.sweep import LONG, Report, mend, run
 
 SOMETHING_TO_DO = 10
 

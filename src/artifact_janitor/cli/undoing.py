@@ -17,9 +17,9 @@ from artifact_janitor.cli.session import Session
 from artifact_janitor.core.milestone import STEPS
 from artifact_janitor.errors import UsageError
 from artifact_janitor.journal import Journal, Sweep
+from artifact_janitor.looking import reading
 from artifact_janitor.render import facts, past
 from artifact_janitor.render.words import line, shown
-from artifact_janitor.sweep import reading
 from artifact_janitor.undo import chosen, last, undo
 from artifact_janitor.workplace import workplace
 

@@ -19,18 +19,19 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from artifact_janitor import clock, gitignoring, handing_over, sweep
+from artifact_janitor import clock, gitignoring, handing_over, looking, sweep
 from artifact_janitor.config import Settings, Text, settings_of
 from artifact_janitor.core.model import Refusal
 from artifact_janitor.errors import JanitorError
 from artifact_janitor.execution import Options
+from artifact_janitor.looking import Look, Tick
 from artifact_janitor.modesty import stand_back
 from artifact_janitor.observe.liveness import ignore_lease_breaks
 from artifact_janitor.render import daemon as render
 from artifact_janitor.render.words import shown
 from artifact_janitor.restoring import archives, read_longest_ago, trouble_of
 from artifact_janitor.state import State
-from artifact_janitor.sweep import Look, Report, Tick, mend
+from artifact_janitor.sweep import Report, mend
 
 OFTEN = 1.0
 """Seconds between two words about how far it is."""
@@ -107,7 +108,7 @@ def _mended(settings: Settings, _tick: Tick, _stop: Callable[[], bool]) -> Told:
 def _retention(settings: Settings, tick: Tick, stop: Callable[[], bool]) -> Told:
     """All that policies ask for, and what leaves the trash."""
     found = mend(settings)
-    seen = sweep.look(settings, clock.read().wall, tick=tick, leases=False)
+    seen = looking.look(settings, clock.read().wall, tick=tick, leases=False)
     return _carried_out(settings, seen, found, tick, stop)
 
 
@@ -119,13 +120,13 @@ def _purge(settings: Settings, tick: Tick, stop: Callable[[], bool]) -> Told:
 def _manual(settings: Settings, tick: Tick, stop: Callable[[], bool]) -> Told:
     """The models of runs by hand that are over."""
     found = mend(settings)
-    seen, later = sweep.look_at_manual_runs(settings)
+    seen, later = looking.look_at_manual_runs(settings)
     return _carried_out(settings, seen, found, tick, stop) | {"again": later}
 
 
 def _results(settings: Settings, _tick: Tick, stop: Callable[[], bool]) -> Told:
     """What becomes known of models that were published, or rejected."""
-    with sweep.reading(settings) as journal:
+    with looking.reading(settings) as journal:
         untold = journal.jobs.untold() if journal else ()
         names = {shown(each.job.name) for each in untold if each.job.next_try <= clock.read().wall}
         sight = handing_over.look(settings, journal, clock.read())
@@ -135,7 +136,7 @@ def _results(settings: Settings, _tick: Tick, stop: Callable[[], bool]) -> Told:
 
 def _verify(settings: Settings, tick: Tick, stop: Callable[[], bool]) -> Told:
     """Archives are read back."""
-    with sweep.reading(settings) as journal:
+    with looking.reading(settings) as journal:
         every = archives(settings, journal)
     held, left = [], read_longest_ago(every)
     while left and not stop():

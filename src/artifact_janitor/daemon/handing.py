@@ -14,10 +14,11 @@ from artifact_janitor.daemon.hints import Hint
 from artifact_janitor.daemon.shared import Shared
 from artifact_janitor.daemon.turns import Turns
 from artifact_janitor.handing_over import Sight, executor_of
+from artifact_janitor.looking import reading
 from artifact_janitor.render import daemon as render
 from artifact_janitor.state import State
 from artifact_janitor.studying import Seen
-from artifact_janitor.sweep import hand_over, mend, reading
+from artifact_janitor.sweep import hand_over, mend
 from artifact_janitor.units import SECOND
 from artifact_janitor.watch.studies import StudyPolls
 from artifact_janitor.workplace import workplace

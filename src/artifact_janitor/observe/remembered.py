@@ -3,7 +3,7 @@
 A folder that nothing came into and nothing left since then is taken as it was, which takes
 one ``lstat`` instead of one for each file in it. Of what is remembered only one answer is
 ever believed: that nothing would go. As soon as anything would, all of it is forgotten and
-everything is read anew; see `sweep.look`. So whatever a stale fact may claim, about its
+everything is read anew; see `looking.look`. So whatever a stale fact may claim, about its
 own unit or about others, it can only keep.
 
 Only what has been still for `SETTLED` is remembered, and no longer than `LASTS`: a file

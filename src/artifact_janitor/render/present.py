@@ -17,6 +17,7 @@ from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.handing_over import Standing
 from artifact_janitor.journal import Archived, Sweep
 from artifact_janitor.journal import Step as Done
+from artifact_janitor.looking import Look
 from artifact_janitor.render import daemon, jobs
 from artifact_janitor.render.facts import of_evidence
 from artifact_janitor.render.past import moment, of_sweep, sweep_lines
@@ -25,7 +26,6 @@ from artifact_janitor.render.studies import of_studies, status_rows
 from artifact_janitor.render.text import View, age
 from artifact_janitor.render.words import Row, line, plural, shown, table
 from artifact_janitor.studying import Studies
-from artifact_janitor.sweep import Look
 from artifact_janitor.units import format_duration, format_size, format_when
 
 
