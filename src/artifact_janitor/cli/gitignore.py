@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
-import typer
-
 from artifact_janitor import clock, gitignoring
-from artifact_janitor.cli.options import Asked
+from artifact_janitor.cli.options import Asked, one_of
 from artifact_janitor.cli.session import Session
 from artifact_janitor.core.plan import GITIGNORE
 from artifact_janitor.errors import Refused
@@ -20,20 +18,13 @@ ACTIONS = ("check", "sync", "diff")
 SOMETHING_TO_DO = 10
 
 
-def _action(text: str) -> str:
-    if text not in ACTIONS:
-        raise typer.BadParameter(f"{text!r} is none of {', '.join(ACTIONS)}")
-    return text
-
-
 def gitignore_command(
     asked: Asked,
     action: Annotated[
         str,
-        typer.Argument(
-            metavar="check|sync|diff",
-            callback=_action,
-            help="Say what is not as the policy says, and exit with 10; mend .gitignore; or show"
+        one_of(
+            ACTIONS,
+            "Say what is not as the policy says, and exit with 10; mend .gitignore; or show"
             " what that would change.",
         ),
     ],

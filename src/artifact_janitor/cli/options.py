@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,6 +37,17 @@ def _kinds(text: str | None) -> tuple[str, ...]:
 def _complete_kinds(incomplete: str) -> list[str]:
     done, comma, begun = incomplete.rpartition(",")
     return [done + comma + kind for kind in KINDS if kind.startswith(begun)]
+
+
+def one_of(words: Sequence[str], meaning: str) -> Any:
+    """The argument of a command that does one of several things."""
+
+    def known(text: str) -> str:
+        if text not in words:
+            raise typer.BadParameter(f"{text!r} is none of {', '.join(words)}")
+        return text
+
+    return typer.Argument(metavar="|".join(words), callback=known, help=meaning)
 
 
 OPTIONS: dict[str, Any] = {

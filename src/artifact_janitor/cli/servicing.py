@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from artifact_janitor.cli.doctoring import settings_or_defaults
-from artifact_janitor.cli.options import Asked
+from artifact_janitor.cli.options import Asked, one_of
 from artifact_janitor.cli.session import Session
 from artifact_janitor.render.service import done_lines, of_done, of_standings, standing_lines
 from artifact_janitor.service import asking, installing
@@ -17,20 +17,12 @@ from artifact_janitor.service.place import Whose
 ACTIONS = ("install", "uninstall", "status")
 
 
-def _action(text: str) -> str:
-    if text not in ACTIONS:
-        raise typer.BadParameter(f"{text!r} is none of {', '.join(ACTIONS)}")
-    return text
-
-
 def service_command(
     asked: Asked,
     action: Annotated[
         str,
-        typer.Argument(
-            metavar="install|uninstall|status",
-            callback=_action,
-            help="Write the units and start them; stop and remove them; or say how they stand.",
+        one_of(
+            ACTIONS, "Write the units and start them; stop and remove them; or say how they stand."
         ),
     ],
     user: Annotated[
