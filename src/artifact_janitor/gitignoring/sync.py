@@ -24,7 +24,7 @@ from artifact_janitor.outcome import Outcome
 from artifact_janitor.state import State
 from artifact_janitor.workplace import Workplace, workplace
 
-UNDONE = "it was taken back by janitor undo, and stays so until janitor gitignore sync"
+UNDONE = "taken back by janitor undo, and left so"
 
 
 @dataclass(frozen=True, slots=True)
