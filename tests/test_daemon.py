@@ -8,6 +8,8 @@ import pty
 import shutil
 import signal
 import subprocess
+import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +42,14 @@ def is_gone(pid: int) -> bool:
         return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return True
+
+
+def unread(pid: int) -> int:
+    """Bytes that wait on its standard input."""
+    waiting = bytearray(4)
+    with open(f"/proc/{pid}/fd/0", "rb", buffering=0) as pipe:
+        fcntl.ioctl(pipe, termios.FIONREAD, waiting)
+    return int.from_bytes(waiting, sys.byteorder)
 
 
 def test_a_study_becomes_a_model_once_and_all_is_said_once(work: Small) -> None:
@@ -185,6 +195,7 @@ def test_an_end_in_the_middle_of_archives(work: Small, number: signal.Signals) -
         daemon.send(number)
         if number == signal.SIGTERM:
             daemon.until("ends after the current step (retention")
+            until(lambda: unread(child))
             os.kill(child, signal.SIGCONT)
             assert daemon.begun.wait(60) == 0
         else:
