@@ -211,6 +211,7 @@ def test_what_can_or_need_not_be_compressed_stays_and_says_why(work: Small) -> N
     work.janitor("pin", "logs/pinned.log")
     for args in (["init", "-q"], ["add", "-f", "logs/tracked.log"]):
         subprocess.run(["git", *args], cwd=work.root, check=True, capture_output=True)
+    assert work.janitor("gitignore", "sync").code == 0
     before = snapshot(work.root)
     answer = work.janitor("run", "--yes")
     assert answer.code == 0, answer

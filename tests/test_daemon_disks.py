@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.real import retraining
-from tests.real.disks import disk, needs_root, small_disk
+from tests.real.disks import disk, image_of, needs_root, small_disk
 from tests.real.retraining import TRAINER, WAITS, place, trains
 from tests.real.small import Small, small
 from tests.real.watching import watching
@@ -35,15 +35,12 @@ def test_a_disk_that_is_unmounted_and_comes_back(tmp_path: Path) -> None:
     spot = tmp_path / "disk"
     with disk("ext4", spot, megabytes=64):
         work = project(spot)
-        image = subprocess.run(
-            ["findmnt", "-no", "SOURCE", spot], check=True, capture_output=True, text=True
-        ).stdout.strip()
         with watching(work) as daemon:
             daemon.until(lambda: daemon.told()["last"]["scope"])
             subprocess.run(["umount", "--lazy", spot], check=True)
             daemon.until("is gone: was its disk unmounted?")
             assert os.listdir(spot) == []
-            mount(image, str(spot))
+            mount("-o", "loop", str(image_of(spot)), str(spot))
             daemon.until("is back")
             place(work)
             daemon.until("retrain eurusd/mlp")

@@ -180,7 +180,7 @@ def answers(reader: Reader) -> dict[str, set[str]]:
         retrain gbpusd ~ retrain gbpusd --cancel ~ retrain gbpusd --wait ~ status
         gitignore check ~ gitignore sync
         why training/runs ~ status ~ du ~ history ~ history --config {released} ~ doctor
-        undo ~ why training/runs ~ init --config other.toml
+        undo ~ undo ~ why training/runs ~ init --config other.toml
         archive {archived} ~ archives ~ archives {archived} ~ verify ~ restore {archived}
         promote training/runs/by_hand/best_model.pt --name mine ~ models ~ demote mine
         service install --user ~ service status --user ~ service uninstall --user
@@ -188,6 +188,8 @@ def answers(reader: Reader) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for line in typed.strip().replace("~", "\n").splitlines():
         much = {"JANITOR_DISK__KEEP_FREE": "1MB"} if "run" in line.split() else {}
+        if line.strip() == "gitignore check":
+            (copy / ".gitignore").unlink()
         said = asking.asks(*line.split(), **(SHORT | much))
         assert said["ok"], (line, said["errors"])
         name = "history --config" if "history --config" in line else line.split()[0]

@@ -161,3 +161,22 @@ def test_nothing_is_lost_by_a_kill(phase: Phase, tmp_path: Path) -> None:
 @pytest.mark.parametrize("phase", PHASES)
 def test_nothing_is_lost_by_a_kill_at_any_moment(phase: Phase, tmp_path: Path) -> None:
     assert sweep_of_kills(tmp_path, phase, to_prove(points(tmp_path, phase))) == []
+
+
+@needs_strace
+def test_undo_knows_what_a_killed_janitor_had_done(tmp_path: Path) -> None:
+    """Its unit had moved, and only the journal didn't say so yet: that is the last sweep."""
+    for each in ("baseline", "killed"):
+        (tmp_path / each).mkdir()
+    work = small(tmp_path / "baseline")
+    work.hydra(30, "outputs/one")
+    moments = points_of(work, ("run", "--yes"), tmp_path / "trace")
+    renamed = max(number for number, (call, _) in enumerate(moments) if call == "renameat2")
+
+    work = small(tmp_path / "killed")
+    work.hydra(30, "outputs/one")
+    before = snapshot(work.root)
+    killed_at(work, ("run", "--yes"), *moments[renamed + 1])
+    assert not work.there("outputs/one")
+    assert work.janitor("undo").code == 0
+    assert difference(still(before), still(snapshot(work.root))) == []

@@ -293,8 +293,10 @@ def test_a_file_that_nobody_writes_to_is_asked_rarely(
 def test_a_file_that_is_replaced_cut_moved_or_gone(
     tmp_path: Path, polls: StudyPolls, clock: Clock
 ) -> None:
-    path = tmp_path / "a.db"
-    other = tmp_path / "other"
+    place = tmp_path / "studies"
+    place.mkdir()
+    path = place / "a.db"
+    other = place / "other"
     path.write_bytes(b"x" * 100)
     polls.update([path])
     settle(polls, clock)
@@ -304,7 +306,7 @@ def test_a_file_that_is_replaced_cut_moved_or_gone(
         shutil.copy2(path, other)
         os.replace(other, path)
 
-    folder = tmp_path.with_name("elsewhere")
+    folder = tmp_path / "elsewhere"
     steps = (
         replaced,
         lambda: os.truncate(path, 10),
@@ -319,8 +321,8 @@ def test_a_file_that_is_replaced_cut_moved_or_gone(
         lambda: path.with_name("a.db-wal").write_bytes(b"x"),
         lambda: path.with_name("a.db-journal").write_bytes(b"x"),
         lambda: path.with_name("a.db-journal").unlink(),
-        lambda: tmp_path.rename(folder),
-        lambda: folder.rename(tmp_path),
+        lambda: place.rename(folder),
+        lambda: folder.rename(place),
     )
     for number, step in enumerate(steps):
         step()

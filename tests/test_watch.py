@@ -162,7 +162,7 @@ def test_a_folder_that_takes_long_to_list(root: Path, monkeypatch: pytest.Monkey
             write(root / "file", "x" * number)
             time.sleep(0.01)
         assert eyes.see(), eyes.difference()
-        assert len(looks) <= 2 + (looks[-1] - looks[0]) / 0.6
+        assert len(looks) <= 3 + 2 * (looks[-1] - looks[0]) / 0.6
 
 
 def test_a_path_longer_than_the_kernel_takes(root: Path) -> None:

@@ -31,7 +31,7 @@ def disk(kind: str, place: Path, megabytes: int = 320) -> Iterator[Path]:
     make = MAKE[kind]
     if shutil.which(make[0]) is None:
         pytest.skip(f"{make[0]} is not installed")
-    image = _image(place)
+    image = image_of(place)
     with image.open("wb") as file:
         file.truncate(megabytes << 20)
     subprocess.run([*make, str(image)], check=True, capture_output=True)
@@ -43,7 +43,7 @@ def disk(kind: str, place: Path, megabytes: int = 320) -> Iterator[Path]:
         image.unlink()
 
 
-def _image(place: Path) -> Path:
+def image_of(place: Path) -> Path:
     """In memory where there is room: a test shall not wait for what others write."""
     name = f"disk-{blake2b(bytes(place), digest_size=8).hexdigest()}.image"
     memory = Path("/dev/shm")
@@ -77,5 +77,5 @@ def cut_power(place: Path) -> None:
     finally:
         os.close(fd)
     subprocess.run(["umount", str(place)], check=True)
-    image = _image(place)
+    image = image_of(place)
     subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=True)

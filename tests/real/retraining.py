@@ -79,7 +79,8 @@ def _shelf() -> tempfile.TemporaryDirectory[str]:
 @cache
 def study(name: str, *names: str) -> Path:
     """A study's file, or one with several: made once a session."""
-    path = Path(_shelf().name, f"{len(names)}-{name}")
+    shelf = _shelf().name
+    path = Path(shelf, f"{len(os.listdir(shelf))}-{name}")
     subprocess.run([sys.executable, "-c", _MAKE, path, *names], check=True, timeout=120)
     return path
 

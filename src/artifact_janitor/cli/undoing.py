@@ -20,6 +20,7 @@ from artifact_janitor.journal import Journal, Sweep
 from artifact_janitor.looking import reading
 from artifact_janitor.render import facts, past
 from artifact_janitor.render.words import line, shown
+from artifact_janitor.sweep import mend
 from artifact_janitor.undo import chosen, last, undo
 from artifact_janitor.workplace import workplace
 
@@ -47,6 +48,7 @@ def undo_command(
 ) -> int:
     """Take back what a sweep or a step did."""
     session = Session("undo", asked)
+    mend(session.settings)  # what a killed janitor had done by then can be undone
     with reading(session.settings) as journal:
         meant = names or (last(journal, count) if journal else [])
         if not meant:
