@@ -58,6 +58,7 @@ def judged(work: Small, ledger: Ledger) -> list[str]:
         return account(ledger, books(work, journal, {}, 0))[1]
 
 
+@pytest.mark.proof
 def test_a_day_with_three_kills(tmp_path: Path) -> None:
     found = well(tmp_path, one_day(), 1, 4800, 3)
     assert found.figures["trainings"]["published"] == 1

@@ -151,8 +151,8 @@ def sweep_of_kills(root: Path, phase: Phase, moments: Iterable[Moment]) -> list[
 @needs_strace
 @pytest.mark.parametrize("phase", PHASES)
 def test_nothing_is_lost_by_a_kill(phase: Phase, tmp_path: Path) -> None:
-    moments = chosen(points(tmp_path, phase))
-    assert len(moments) > 10
+    moments = chosen(points(tmp_path, phase))[::2]
+    assert len(moments) > 5
     assert sweep_of_kills(tmp_path, phase, moments) == []
 
 
