@@ -8,6 +8,7 @@ import pytest
 
 from artifact_janitor.config import sample
 from artifact_janitor.core.study import Rules
+from artifact_janitor.core.study_names import model_type
 from artifact_janitor.core.trainer import DEFAULT, Retrain, governing
 from artifact_janitor.units import DAY, HOUR, MINUTE, SECOND
 from tests.configuring import settings, wrong
@@ -62,6 +63,17 @@ objective = 2
     assert read.retrain == (first, second)
     assert first.rules == Rules(3 * SECOND, False, "val_f1")
     assert read.notes == ()
+
+
+def test_the_type_is_the_last_word_of_a_name_unless_another_pattern_is_given(
+    tmp_path: Path,
+) -> None:
+    (row,) = settings(tmp_path, f"[[retrain]]\n{COMMAND}").retrain
+    named = {"eurusd_mlp": "mlp", "a_b_lstm": "lstm", "transformer": "transformer"}
+    assert {name: model_type(name, {}, row.pattern) for name in named} == named
+    for name in ("eurusd", "mlp_eurusd", "xmlp", "eurusd_mlp2"):
+        assert model_type(name, {}, row.pattern) is None
+    assert model_type("eurusd_mlp", {"model_type": "tcn"}, row.pattern) == "tcn"
 
 
 def test_the_first_that_matches_a_stem_or_a_name_governs(tmp_path: Path) -> None:

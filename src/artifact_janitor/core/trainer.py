@@ -15,6 +15,8 @@ MODES = ("auto", "adopt", "replay", "refit")
 is the first of them that can be."""
 PLACEHOLDERS = ("{request}", "{out}")
 """What a command must name: the file that says what to train, the folder for what comes of it."""
+MODEL_TYPE = "^(?:.*_)?(?P<model_type>mlp|lstm|transformer)$"
+"""The names that the reference project gives its studies: STUDY_TYPE, or the type alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Retrain:
     command: tuple[str, ...] | None = None
     function: str | None = None
     python: str | None = None
-    model_type: str | None = None
+    model_type: str = MODEL_TYPE
     objective: int | str | None = None
     mode: str = "auto"
     parallel: int = 1
@@ -44,9 +46,9 @@ class Retrain:
         return Rules(self.quiet, self.idle_completes, self.objective)
 
     @property
-    def pattern(self) -> re.Pattern[str] | None:
+    def pattern(self) -> re.Pattern[str]:
         """That finds the model type in a study's name."""
-        return re.compile(self.model_type) if self.model_type else None
+        return re.compile(self.model_type)
 
 
 DEFAULT = Retrain()
