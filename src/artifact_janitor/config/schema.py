@@ -25,7 +25,7 @@ from artifact_janitor.config.schedule import ScheduleTable
 from artifact_janitor.config.table import Count, Duration, Folder, Folders, Size, Table, setting
 from artifact_janitor.core.model import KINDS
 from artifact_janitor.core.policy import ARCHIVE
-from artifact_janitor.core.trainer import MODEL_TYPE
+from artifact_janitor.core.trainer import TYPE_IN_NAME
 
 PREFIX = "JANITOR_"
 """What the names of environment variables begin with."""
@@ -204,7 +204,7 @@ class RetrainTable(Table):
         None, "The Python that runs the function or the command.", "/path/to/python"
     )
     model_type: Annotated[str, PlainValidator(trainer_values.model_type)] = setting(
-        MODEL_TYPE,
+        TYPE_IN_NAME,
         "A regular expression that finds the type of the model in a study's name, where the"
         " study has no user attribute model_type.",
     )

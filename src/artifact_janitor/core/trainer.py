@@ -15,7 +15,7 @@ MODES = ("auto", "adopt", "replay", "refit")
 is the first of them that can be."""
 PLACEHOLDERS = ("{request}", "{out}")
 """What a command must name: the file that says what to train, the folder for what comes of it."""
-MODEL_TYPE = "^(?:.*_)?(?P<model_type>mlp|lstm|transformer)$"
+TYPE_IN_NAME = "^(?:.*_)?(?P<model_type>mlp|lstm|transformer)$"
 """The names that the reference project gives its studies: STUDY_TYPE, or the type alone."""
 
 
@@ -27,7 +27,7 @@ class Retrain:
     command: tuple[str, ...] | None = None
     function: str | None = None
     python: str | None = None
-    model_type: str = MODEL_TYPE
+    model_type: str = TYPE_IN_NAME
     objective: int | str | None = None
     mode: str = "auto"
     parallel: int = 1
