@@ -27,7 +27,7 @@ FULL = ("bytes", "inodes", "both")
 READING = (["plan"], ["status"], ["history"], ["du"], ["doctor"])
 
 
-@pytest.fixture(params=["tmpfs", "ext4"])
+@pytest.fixture(params=["tmpfs", pytest.param("ext4", marks=pytest.mark.proof)])
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """A filesystem of its own, with room for a reserve."""
     how = ["-t", "tmpfs", "-o", "size=80m,nr_inodes=5000", "none"]
