@@ -18,7 +18,7 @@ import pytest
 
 from artifact_janitor.watch import Change, Watcher, looking
 from artifact_janitor.watch.tree import Listing
-from tests.real.eyes import Eyes, watching
+from tests.real.eyes import Eyes, watching, write
 
 Watching = tuple[Watcher, Eyes]
 
@@ -28,12 +28,6 @@ def root(tmp_path: Path) -> Path:
     folder = tmp_path / "work" / "outputs"
     folder.mkdir(parents=True)
     return folder
-
-
-def write(path: Path, text: str = "x") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
 
 
 # ------------------------------------------------------------ folders and files

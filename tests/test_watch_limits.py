@@ -20,7 +20,7 @@ import pytest
 from artifact_janitor.watch import Counters, canary, emitter, watcher
 from artifact_janitor.watch.kernel import FOLDER, Watched, Watches
 from artifact_janitor.watch.tree import enter
-from tests.real.eyes import Eyes, watching
+from tests.real.eyes import Eyes, watching, write
 from tests.test_filesystems import needs_root, tmpfs
 
 HERE = Path(__file__).parents[1]
@@ -31,12 +31,6 @@ def root(tmp_path: Path) -> Path:
     folder = tmp_path / "work" / "outputs"
     folder.mkdir(parents=True)
     return folder
-
-
-def write(path: Path, text: str = "x") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
 
 
 # ------------------------------------------------------------ a process of its own

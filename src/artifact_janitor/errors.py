@@ -32,6 +32,11 @@ class JanitorError(Exception):
         return ": ".join(filter(None, (self.message, self.hint)))
 
 
+def hinted(text: str, hint: str) -> str:
+    """What is so, with an arrow to what a person may do about it."""
+    return text + (f" → {hint}" if hint else "")
+
+
 class UsageError(JanitorError):
     """The command line asks for something that can't be."""
 

@@ -32,7 +32,7 @@ from artifact_janitor.core.jobs import (
 from artifact_janitor.core.model import is_within
 from artifact_janitor.core.plan import RETRAIN, Step
 from artifact_janitor.core.wanted import DERIVED, Asked, Known, wanted
-from artifact_janitor.errors import Locked, StepFailed, StepSkipped
+from artifact_janitor.errors import Locked, StepFailed, StepSkipped, hinted
 from artifact_janitor.executors import Executor, Handle, systemd
 from artifact_janitor.executors.local import Local
 from artifact_janitor.journal import Intent, Journal, Untold
@@ -73,9 +73,7 @@ class Sight:
     @property
     def notes(self) -> list[str]:
         """What a person should know of studies."""
-        told = (f"{each.study}: {each.text}" for each in self.handover.said)
-        hints = (f" → {each.hint}" if each.hint else "" for each in self.handover.said)
-        return [text + hint for text, hint in zip(told, hints, strict=True)]
+        return [hinted(f"{each.study}: {each.text}", each.hint) for each in self.handover.said]
 
     def study(self, path: str, name: str) -> Seen | None:
         """A study by its file and its name, if it can be seen now."""

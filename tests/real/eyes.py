@@ -27,6 +27,12 @@ QUICK = {"settle": 0.05, "at_most": 0.4, "resync": NEVER, "poll": NEVER}
 Inventory = dict[str, tuple[int, int, int]]
 
 
+def write(path: Path, text: str = "x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
 def truth(roots: Iterable[Path]) -> Inventory:
     """Every entry below the roots, by path: inode, size and mtime; of folders the inode alone."""
     found: Inventory = {}

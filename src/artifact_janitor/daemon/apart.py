@@ -22,7 +22,7 @@ from typing import Any
 from artifact_janitor import clock, gitignoring, handing_over, looking, sweep
 from artifact_janitor.config import Settings, Text, settings_of
 from artifact_janitor.core.model import Refusal
-from artifact_janitor.errors import JanitorError
+from artifact_janitor.errors import JanitorError, hinted
 from artifact_janitor.execution import Options
 from artifact_janitor.looking import Look, Tick
 from artifact_janitor.modesty import stand_back
@@ -175,7 +175,7 @@ def _refused(seen: Look) -> list[str]:
 
 
 def _said(refusal: Refusal) -> str:
-    return refusal.message + (f" → {refusal.hint}" if refusal.hint else "")
+    return hinted(refusal.message, refusal.hint)
 
 
 SWEEPS: dict[str, Callable[[Settings, Tick, Callable[[], bool]], Told]] = {

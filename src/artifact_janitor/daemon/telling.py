@@ -43,7 +43,7 @@ class Telling:
         return f"{self.doing} now" if self.doing else f"{last.scope}: {last.did}".strip(": ")
 
     def live(self) -> None:
-        """Both threads are well."""
+        """All threads are well."""
         if self._watchdog and monotonic() - self._lived >= self._watchdog / 4:
             self._lived = monotonic()
             notify.alive()
