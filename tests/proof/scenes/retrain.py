@@ -1,0 +1,127 @@
+"""A finished study on its way to a training, and to a published model: no key is trained twice,
+and no half is published."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import cache, partial
+from hashlib import sha256
+from pathlib import Path
+
+from artifact_janitor import handing_over
+from artifact_janitor.executors import Handle
+from tests.proof.scene import Build, Scene
+from tests.real.kills import nobody_else
+from tests.real.retraining import (
+    executor,
+    handles,
+    over,
+    place,
+    quiet,
+    rows,
+    trained,
+    trains,
+    until,
+)
+from tests.real.small import Small
+
+MODEL = "models/hpo_derived/eurusd/final_model_mlp.pth"
+Phase = Callable[[Small], None]
+
+
+def to_submit(work: Small) -> None:
+    """The study is finished, and nothing was trained yet."""
+
+
+def to_publish(work: Small) -> None:
+    """Its model is trained, and waits."""
+    assert work.janitor("run", "--yes").code == 0
+    over(work)
+
+
+@cache
+def pristine(phase: Phase, root: Path) -> Path:
+    """Built once for a place, which jobs know, by a janitor that was here before."""
+    shelf = Path(tempfile.mkdtemp(prefix="retrain-shelf-"))
+    atexit.register(shutil.rmtree, shelf, ignore_errors=True)
+    root.mkdir()
+    work = Small(root)
+    work.configure("")
+    assert work.janitor("run", "--yes").code == 0
+    place(work)
+    trains(work)
+    phase(work)
+    shutil.move(root, shelf / "pristine")
+    return shelf / "pristine"
+
+
+def scene(phase: Phase, root: Path) -> Scene:
+    shutil.copytree(pristine(phase, root), root)
+    work = Small(root)
+    done = partial(is_done, work, "published" if phase is to_publish else "submitted")
+    return Scene(work, ("run", "--yes"), done, partial(outcome, work), alone, partial(quiet, work))
+
+
+def is_done(work: Small, state: str) -> bool:
+    return states_of(work) in ([state], ["published"])
+
+
+def without_results() -> None:
+    """A process of its own, which takes seconds: no janitor here is killed in it."""
+    handing_over.report = lambda *_: []
+
+
+def alone() -> None:
+    nobody_else()
+    without_results()
+
+
+def begun(work: Small) -> list[Handle]:
+    """All jobs on the disk, whatever the journal knows of them."""
+    folder = work.root / ".janitor" / "jobs"
+    names = os.listdir(folder) if folder.exists() else []
+    return [each for name in names if (each := executor(work).find(name))]
+
+
+def states_of(work: Small) -> list[str]:
+    return [job.state for job in rows(work)]
+
+
+def outcome(work: Small) -> list[str]:
+    """Let the next janitors come: what is wrong then."""
+    wrong = []
+    for _ in range(3):
+        until(lambda: not any(executor(work).status(e).state == "RUNNING" for e in begun(work)))
+        found = work.janitor("run", "--yes", first=without_results)
+        wrong += [f"run again: {found}"] if found.code else []
+        if "published" in states_of(work):
+            break
+    wrong += [] if len(trained(work)) == 1 else [f"trained {len(trained(work))} times"]
+    states = states_of(work)
+    wrong += [] if states == ["published"] else [f"states {states}"]
+    wrong += [f"left to do: {row}" for row in work.janitor("plan").rows("steps")]
+    wrong += [f"left over: {name}" for name in work.leftovers() if name != "jobs"]
+    folders = sorted(os.listdir(work.root / ".janitor" / "jobs"))
+    wrong += [] if folders == [each.token for each in handles(work)] else [f"folders {folders}"]
+    return wrong + unpublished(work)
+
+
+def unpublished(work: Small) -> list[str]:
+    model = work.root / MODEL
+    if not model.exists():
+        return ["no model"]
+    digest = sha256(model.read_bytes()).hexdigest()
+    told = json.loads(model.with_suffix(".json").read_text())["sha256"]
+    whole = model.read_bytes() == (work.root / "model.pth").read_bytes()
+    return [] if whole and told == digest else ["half a model"]
+
+
+SCENES: dict[str, Build] = {
+    "retrain": partial(scene, to_submit),
+    "hand over": partial(scene, to_publish),
+}
