@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from typer.models import ArgumentInfo, OptionInfo
 
-from artifact_janitor.cli.app import COMMANDS
+from artifact_janitor.cli.app import COMMANDS, function_of
 from artifact_janitor.cli.options import OPTIONS
 from artifact_janitor.config.commented import toml
 from artifact_janitor.config.schema import PREFIX, Schema
@@ -147,7 +147,7 @@ def _environment() -> str:
 
 
 def commands_page() -> str:
-    commands = [_command(name, function) for name, function in COMMANDS.items()]
+    commands = [_command(name, function_of(name)) for name in COMMANDS]
     return "\n".join([COMMANDS_PAGE.format(made=MADE), *commands, _global(), _codes()])
 
 
@@ -207,8 +207,8 @@ def _global() -> str:
 
 
 def _shadowed() -> Iterator[str]:
-    for name, function in COMMANDS.items():
-        for each in OPTIONS.keys() & inspect.signature(function).parameters:
+    for name in COMMANDS:
+        for each in OPTIONS.keys() & inspect.signature(function_of(name)).parameters:
             option = _taken(OPTIONS[each]).names[-1]
             yield f"`janitor {name}` has its own `{option}`: write this one before the name there."
 

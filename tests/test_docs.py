@@ -53,7 +53,9 @@ def test_the_reference_has_every_key_and_every_command() -> None:
     made = generate.commands_page()
     for name in COMMANDS:
         assert f"\n## janitor {name}\n" in made
-        options = [each for each in PROGRAM.commands[name].params if each.name != "context"]  # type: ignore[attr-defined]
+        options = [
+            each for each in PROGRAM.get_command(None, name).params if each.name != "context"
+        ]  # type: ignore[attr-defined]
         for option in options:
             for spelt in option.opts if option.param_type_name == "option" else ():
                 assert re.search(f"^- `.*{re.escape(spelt)}\\b", made, re.MULTILINE), spelt
@@ -95,7 +97,7 @@ def _is_known(command: Command) -> bool:
         return words == ["--help"]
     if name.startswith("-"):
         return name in {spelt for each in PROGRAM.params for spelt in each.opts} | {"--help"}
-    known = PROGRAM.commands[name]  # type: ignore[attr-defined]
+    known = PROGRAM.get_command(None, name)  # type: ignore[attr-defined]
     return not words or known.make_context(name, words).command is known
 
 

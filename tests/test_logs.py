@@ -343,7 +343,10 @@ def disk_free(disk: Path) -> int:
 def test_no_other_command_pays_for_it() -> None:
     """Loguru, APScheduler and watchdog belong to the daemon."""
     program = """
-import sys, artifact_janitor.cli.app, artifact_janitor.config
+import sys, artifact_janitor.config
+from artifact_janitor.cli.app import COMMANDS, function_of
+for name in COMMANDS:
+    function_of(name)
 artifact_janitor.config.sample()
 print(sorted({"loguru", "apscheduler", "watchdog"} & {*sys.modules}))
 """

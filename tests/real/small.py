@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
-import artifact_janitor.cli.app  # noqa: F401 - once here, not in each fork
+from artifact_janitor.cli.app import COMMANDS, function_of
 from artifact_janitor.cli.main import answer
 from artifact_janitor.config import Settings, load
 from artifact_janitor.core.slimming import SLIMMABLE
@@ -45,6 +45,10 @@ SLIMMING = "".join(
 SLIMMING += "[safety]\nmax_share = 1.0\n"
 """Runs older than a week lose their bulk."""
 EPOCHS = tuple(f"model_epoch_{epoch}.pt" for epoch in (1, 2, 9, 10))
+
+
+for _name in COMMANDS:  # imported once here, not in each fork
+    function_of(_name)
 
 
 @cache

@@ -3,69 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any, cast
 
 import typer
+from typer.core import TyperGroup
 
 from artifact_janitor import __version__
-from artifact_janitor.cli.archives import (
-    archive_command,
-    archives_command,
-    restore_command,
-    verify_command,
-)
-from artifact_janitor.cli.asking import status_command, why_command
-from artifact_janitor.cli.beginning import init_command
-from artifact_janitor.cli.doctoring import doctor_command
-from artifact_janitor.cli.gitignore import gitignore_command
-from artifact_janitor.cli.models import models_command
 from artifact_janitor.cli.options import remembers_options, takes_options
-from artifact_janitor.cli.pinning import pin_command, unpin_command
-from artifact_janitor.cli.promoting import demote_command, promote_command
-from artifact_janitor.cli.retraining import retrain_command
-from artifact_janitor.cli.servicing import service_command
-from artifact_janitor.cli.showing import demo_command
-from artifact_janitor.cli.space import du_command
-from artifact_janitor.cli.studies import studies_command
-from artifact_janitor.cli.sweeping import plan_command, run_command
-from artifact_janitor.cli.undoing import history_command, undo_command
-from artifact_janitor.cli.watching import watch_command
 
-COMMANDS: dict[str, Callable[..., int]] = {
-    "init": init_command,
-    "plan": plan_command,
-    "run": run_command,
-    "watch": watch_command,
-    "undo": undo_command,
-    "why": why_command,
-    "status": status_command,
-    "studies": studies_command,
-    "retrain": retrain_command,
-    "models": models_command,
-    "promote": promote_command,
-    "demote": demote_command,
-    "du": du_command,
-    "history": history_command,
-    "pin": pin_command,
-    "unpin": unpin_command,
-    "archive": archive_command,
-    "archives": archives_command,
-    "restore": restore_command,
-    "verify": verify_command,
-    "gitignore": gitignore_command,
-    "doctor": doctor_command,
-    "service": service_command,
-    "demo": demo_command,
+COMMANDS = {
+    "init": "beginning",
+    "plan": "sweeping",
+    "run": "sweeping",
+    "watch": "watching",
+    "undo": "undoing",
+    "why": "asking",
+    "status": "asking",
+    "studies": "studies",
+    "retrain": "retraining",
+    "models": "models",
+    "promote": "promoting",
+    "demote": "promoting",
+    "du": "space",
+    "history": "undoing",
+    "pin": "pinning",
+    "unpin": "pinning",
+    "archive": "archives",
+    "archives": "archives",
+    "restore": "archives",
+    "verify": "archives",
+    "gitignore": "gitignore",
+    "doctor": "doctoring",
+    "service": "servicing",
+    "demo": "showing",
 }
+"""Each command's module beside this one. None is imported before it is asked for: nobody shall
+wait for, nor a daemon hold for months, what the other commands need."""
+
+
+def function_of(name: str) -> Callable[..., int]:
+    """What a command calls: it gets an `Asked` first and returns its exit code."""
+    module = import_module(f"artifact_janitor.cli.{COMMANDS[name]}")
+    return cast(Callable[..., int], getattr(module, f"{name}_command"))
+
+
+class Commands(TyperGroup):
+    """Makes each command when it is asked for."""
+
+    def __init__(self, **attrs: Any) -> None:
+        super().__init__(**attrs)
+        self.commands: dict[str, Any] = dict.fromkeys(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in COMMANDS and not self.commands[cmd_name]:
+            one = typer.Typer(add_completion=False)
+            one.command(cmd_name)(takes_options(function_of(cmd_name)))
+            self.commands[cmd_name] = typer.main.get_command(one)
+        return self.commands.get(cmd_name)
+
 
 app = typer.Typer(
     name="janitor",
+    cls=Commands,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for _name, _function in COMMANDS.items():
-    app.command(_name)(takes_options(_function))
 
 
 def _version(asked: bool) -> None:

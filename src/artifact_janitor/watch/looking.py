@@ -15,7 +15,7 @@ from artifact_janitor.mounts import mount_of
 from artifact_janitor.watch.emitter import Source
 from artifact_janitor.watch.kernel import SURROUNDINGS, Watched
 from artifact_janitor.watch.told import Root, WatchedRoot
-from artifact_janitor.watch.tree import Folder, Listing, enter, listing, whole
+from artifact_janitor.watch.tree import NOTHING, Folder, Listing, enter, listing, whole
 
 _SILENT = (
     *("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "lustre", "ceph", "afs", "gpfs", "beegfs"),
@@ -191,9 +191,9 @@ class Look:
         except OSError:
             return
         self.look(folder.walk())
-        for each in [*folder.inside.values()]:
+        for each in folder.inside.values():
             self._forget(each)
-        folder.inside = {}
+        folder.inside = NOTHING
         self._release(folder)
         folder.whole, folder.mark = True, mark
 
@@ -239,18 +239,18 @@ class Look:
 
     def _compare(self, folder: Folder, seen: Listing) -> list[Folder]:
         """Take over which folders are in it, and return the new ones."""
-        for name, inner in [*folder.inside.items()]:
-            if seen.folders.get(name) != inner.inode:
+        known, new = {}, []
+        for name, inner in folder.inside.items():
+            if seen.folders.get(name) == inner.inode:
+                known[name] = inner
+            else:
                 self._forget(inner)
-                del folder.inside[name]
-        new = [
-            self._new(name, folder, inode)
-            for name, inode in seen.folders.items()
-            if name not in folder.inside
-        ]
+        for name, inode in seen.folders.items():
+            if name not in known:
+                new.append(self._new(name, folder, inode))
         for each in new:
             each.whole = self._is_settled(each.path)
-            folder.inside[each.name] = each
+        folder.inside = known | {each.name: each for each in new} or NOTHING
         return new
 
     def _lost(self, folder: Folder, error: OSError, told: set[Folder]) -> list[Folder]:
