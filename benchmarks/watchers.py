@@ -77,7 +77,7 @@ def ours(root: str, seen: Seen, asked: argparse.Namespace) -> dict[str, Callable
     own = Path(root).parent / "own"
     own.mkdir(exist_ok=True)
 
-    def settled(path: str) -> bool:
+    def settled(path: str, newest: int) -> bool:
         """The runs, and not the days that they lie in."""
         return asked.settled and path.count("/") > root.count("/") + 1
 

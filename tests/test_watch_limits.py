@@ -265,7 +265,7 @@ def test_settled_folders_hold_no_watch(root: Path) -> None:
     for number in range(30):
         write(root / f"{number}/.hydra/config.yaml")
         write(root / f"{number}/models/final.pth")
-    with watching(root, settled=settled.__contains__) as (it, eyes):
+    with watching(root, settled=lambda path, _: path in settled) as (it, eyes):
         assert watched(it) == (1 + 20 + 3 * 10, 2 + 3 * 10)
         write(root / "3/models/final.pth", "trained again")
         write(root / "25/models/final.pth", "trained on")
@@ -285,6 +285,24 @@ def test_settled_folders_hold_no_watch(root: Path) -> None:
         assert eyes.see(), eyes.difference()
 
 
+def test_a_run_that_began_long_ago_and_goes_on_is_watched(root: Path) -> None:
+    """Its folder is as old as its first file; what is written in it is new."""
+    for name, mtime in (("done", 1_000_000_000), ("goes on", 1_700_000_000)):
+        file = write(root / name / "models/last.pth")
+        for each in (file, file.parent, root / name):
+            os.utime(each, (1_000_000_000, mtime if each == file else 1_000_000_000))
+
+    def settled(path: str, newest: int) -> bool:
+        return path != str(root) and newest < 1_600_000_000 * 10**9
+
+    with watching(root, settled=settled) as (it, eyes):
+        assert watched(it) == (1 + 1 + 2, 2 + 2)
+        write(root / "goes on/models/last.pth", "trained on")
+        assert eyes.see(), eyes.difference()
+        looked_again(it, eyes)
+        assert watched(it) == (1 + 1 + 2, 2 + 2)
+
+
 def looked_again(it: watcher.Watcher, eyes: Eyes) -> None:
     before = len(eyes.told)
     it.resync()
@@ -298,7 +316,7 @@ def watched(it: watcher.Watcher) -> tuple[int, int]:
 def test_full_looks_by_themselves(root: Path) -> None:
     """They tell of what differs by name, and of nothing when nothing does."""
     write(root / "run/models/a/file")
-    with watching(root, settled=lambda path: path.endswith("run"), resync=0.2) as (it, eyes):
+    with watching(root, settled=lambda path, _: path.endswith("run"), resync=0.2) as (it, eyes):
         assert eyes.until(lambda: it.counters().resync_took > 0)
         write(root / "run/models/a/file", "changed")
         assert eyes.until(lambda: any(root / "run" in told.folders for told in eyes.told[1:]))
@@ -306,7 +324,7 @@ def test_full_looks_by_themselves(root: Path) -> None:
 
 
 def test_whoever_cant_say_what_is_settled(root: Path) -> None:
-    def settled(path: str) -> bool:
+    def settled(path: str, newest: int) -> bool:
         raise RuntimeError(path)
 
     write(root / "run/file")

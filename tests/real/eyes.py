@@ -109,14 +109,14 @@ class Eyes:
         return {path for path in {*real, *self.known} if real.get(path) != self.known.get(path)}
 
 
-def nothing_is_settled(path: str) -> bool:
+def nothing_is_settled(path: str, newest: int) -> bool:
     return False
 
 
 @contextmanager
 def watching(
     *roots: Path,
-    settled: Callable[[str], bool] = nothing_is_settled,
+    settled: Callable[[str, int], bool] = nothing_is_settled,
     changed: Callable[[Change], None] | None = None,
     **options: Any,
 ) -> Iterator[tuple[Watcher, Eyes]]:

@@ -68,13 +68,13 @@ class Sources:
 
     # ---------------------------------------------------------------- changes
 
-    def _is_settled(self, folder: str) -> bool:
-        """Whether a folder needs no watch of its own: nothing came or went there for long. Where
-        it does after all, the next resync sees it."""
+    def _is_settled(self, folder: str, newest: int) -> bool:
+        """Whether a folder needs no watch of its own: nothing came, went or was written there for
+        long. Where it is after all, the next resync sees it."""
         if any(is_within(folder, str(path)) for path, name in self._studies if name == HANDED[0]):
             return False
         try:
-            newest = os.stat(folder).st_mtime_ns
+            newest = newest or os.stat(folder).st_mtime_ns
         except OSError:
             return False
         return time.time_ns() - newest > max(self._settings.safety.grace, DAY)

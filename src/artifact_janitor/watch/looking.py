@@ -30,6 +30,9 @@ SHARE = 0.05
 """Of one core: such a folder, and what nobody tells of, gets no more."""
 
 
+Settled = Callable[[str, int], bool]
+
+
 class Surroundings(Watched):
     """A folder that a root lies in: what it is called there may come to mean another folder."""
 
@@ -43,13 +46,11 @@ class Surroundings(Watched):
 class Look:
     """What one root looks like, and where it has changed since (`found`).
 
-    `settled` says of a folder, by path, that it needs no watch of its own; `stopping` that
-    there is no time for more.
+    `settled` says of a folder, see `Watcher`, that it needs no watch of its own; `stopping`
+    that there is no time for more.
     """
 
-    def __init__(
-        self, root: Root, settled: Callable[[str], bool], stopping: Callable[[], bool]
-    ) -> None:
+    def __init__(self, root: Root, settled: Settled, stopping: Callable[[], bool]) -> None:
         self.root = root
         self.top: Folder | None = None
         self.count = 0
@@ -187,15 +188,17 @@ class Look:
         the two makes the mark wrong, so that the next full look finds it.
         """
         try:
-            mark = self._listed(folder, whole).mark
+            seen = self._listed(folder, whole)
         except OSError:
+            return
+        if not self._is_settled(folder.path, seen.newest):
             return
         self.look(folder.walk())
         for each in folder.inside.values():
             self._forget(each)
         folder.inside = NOTHING
         self._release(folder)
-        folder.whole, folder.mark = True, mark
+        folder.whole, folder.mark = True, seen.mark
 
     def _look_at(self, folder: Folder, told: set[Folder]) -> list[Folder]:
         """What is to be looked at next."""
@@ -204,14 +207,17 @@ class Look:
         except OSError as error:
             return self._lost(folder, error, told)
         self.unreadable.discard(folder)
-        if folder.mark != seen.mark:
+        is_new, differs = folder.mark is None, folder.mark != seen.mark
+        if differs:
             self._note(folder, seen.newest)
-            if folder.whole and folder.mark is not None:
-                # it lives again: each of its folders is watched, until it is found settled
-                folder.whole, folder.mark = False, None
-                return [folder]
             folder.mark = seen.mark
-        return [] if folder.whole else self._compare(folder, seen)
+        if not folder.whole:
+            return self._compare(folder, seen)
+        if (is_new and self._is_settled(folder.path, seen.newest)) or not differs:
+            return []
+        # it lives: each of its folders is watched, until it is found settled
+        folder.whole, folder.mark = False, None
+        return [folder]
 
     def _listed(self, folder: Folder, read: Callable[..., Listing]) -> Listing:
         """Raises OSError, also where the folder is another one by now."""
@@ -270,9 +276,9 @@ class Look:
         if not self._is_new:
             self.found[folder.path] = newest
 
-    def _is_settled(self, path: str) -> bool:
+    def _is_settled(self, path: str, newest: int = 0) -> bool:
         try:
-            return self._settled(path)
+            return self._settled(path, newest)
         except Exception:  # noqa: BLE001 - whoever can't say so is watched
             return False
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from artifact_janitor.watch import looking
 from artifact_janitor.watch.canary import Canary
 from artifact_janitor.watch.emitter import Drained, Elsewhere, Inotify, Source
-from artifact_janitor.watch.looking import Look, Surroundings
+from artifact_janitor.watch.looking import Look, Settled, Surroundings
 from artifact_janitor.watch.settling import Settling, together
 from artifact_janitor.watch.told import Change, Counters, Root, WatchedRoot
 from artifact_janitor.watch.tree import Folder
@@ -29,9 +29,11 @@ SHARE = 0.0015
 class Watcher:
     """Tells `changed` of what may have changed below the roots; see `told.Change`.
 
-    `settled` says of a folder, by its absolute path, that neither it nor what is below it
-    needs a watch of its own. It is asked when the folder is first seen and at each full
-    look. A settled folder in which a full look finds a change is watched until the next.
+    `settled` says of a folder, by its absolute path and the mtime of its newest file, that
+    neither it nor what is below it needs a watch of its own. It is asked when the folder is
+    first seen and at each full look: with 0 for the mtime, and where it agrees, once more with
+    what was found (nanoseconds). A settled folder in which a full look finds a change is
+    watched until the next.
 
     Both are called from one thread of ours. If `changed` raises, it is told once more,
     `at_most` seconds later. The first change says `everything`: from then on the view is
@@ -44,7 +46,7 @@ class Watcher:
     def __init__(  # noqa: PLR0913 - times that belong together, each with a name
         self,
         roots: Sequence[Root],
-        settled: Callable[[str], bool],
+        settled: Settled,
         changed: Callable[[Change], None],
         *,
         settle: float = 0.5,
