@@ -70,8 +70,8 @@ class Found:
 
     fates: Counter[str] = field(default_factory=Counter)
     """Of the units that must stay."""
-    gone: int = 0
-    """Units that may go, and went."""
+    stayed: list[str] = field(default_factory=list)
+    """Units that may go, and did not."""
     models: int = 0
     """Best and final models of which no copy is left anywhere."""
     freed: int = 0
@@ -89,11 +89,12 @@ def tried(way: Way, nasty: Nasty) -> Found:
     subprocess.run(["bash", "-c", way.line], cwd=root, capture_output=True, check=False)
     after, copies = seen(nasty), copied(root)
     found = Found(freed=weight - allocated(root))
+    may_go = tuple(os.fsencode(each) for each in nasty.eligible)
     for path, why in nasty.protected.items():
-        fate = fate_of(below(path, before), below(path, after), copies)
+        fate = fate_of(below(path, before, may_go), below(path, after, may_go), copies)
         found.fates[fate] += 1
         found.lost += [f"{path}: {why}"] if fate == LOST else []
-    found.gone = sum(not os.path.lexists(root / path) for path in nasty.eligible)
+    found.stayed = [path for path in nasty.eligible if os.path.lexists(root / path)]
     here = {mark.content for mark in after.values()}
     found.models = len(models(before) - here - copies)
     return found
@@ -103,14 +104,18 @@ def seen(nasty: Nasty) -> Snapshot:
     return settled(snapshot(nasty.root), nasty.volatile)
 
 
-def below(path: str, found: Snapshot) -> dict[bytes, tuple[object, ...]]:
-    """A unit and what is in it: what kind of thing it is, and its content."""
+def below(path: str, found: Snapshot, may_go: tuple[bytes, ...]) -> dict[bytes, tuple[object, ...]]:
+    """A unit and what must stay in it: what kind of thing each is, and its content."""
     top = os.fsencode(path)
     return {
         each: (mark.type, mark.size, mark.content)
         for each, mark in found.items()
-        if each == top or each.startswith(top + b"/")
+        if is_in(each, top) and not any(is_in(each, part) for part in may_go)
     }
+
+
+def is_in(path: bytes, top: bytes) -> bool:
+    return path == top or path.startswith(top + b"/")
 
 
 def fate_of(
@@ -153,9 +158,11 @@ def archives(root: Path) -> list[Path]:
 
 
 def allocated(root: Path) -> int:
-    """Bytes, of every file once; the copies that were made count as well."""
+    """Bytes, of every file once; the copies that were made count as well. The janitor's reserve
+    does not: in a workspace this small it would hide the rest."""
     beside = [str(each) for each in root.parent.glob("old.tgz")]
-    done = subprocess.run(["du", "-sk", "-c", root, *beside], capture_output=True, check=False)
+    command = ["du", "-sk", "-c", "--exclude=.janitor/reserve", root, *beside]
+    done = subprocess.run(command, capture_output=True, check=False)
     return int(done.stdout.split()[-2]) * 1024
 
 
@@ -188,10 +195,12 @@ def row(way: Way, place: Path, template: Nasty, every: bool) -> str:
         for left in ("old.tgz", "old.list"):
             (place / left).unlink(missing_ok=True)
     cells = [way.name, *(str(found.fates[fate]) for fate in (UNTOUCHED, COPIED, LOST))]
-    found.failed = sum(each.returncode != 0 for each in live)
+    found.failed = sum(each.returncode > 0 for each in live)
     cells += [str(found.models), f"{found.failed} of {len(live)}"]
-    cells += [f"{found.gone} of {len(nasty.eligible)}", f"{found.freed >> 20:,}"]
-    lines = [f"| {' | '.join(cells)} |", *(f"  - {each}" for each in found.lost if every)]
+    may_go = len(nasty.eligible)
+    cells += [f"{may_go - len(found.stayed)} of {may_go}", f"{found.freed >> 20:,}"]
+    told = [f"lost {each}" for each in found.lost] + [f"stayed {each}" for each in found.stayed]
+    lines = [f"| {' | '.join(cells)} |", *(f"  - {each}" for each in told if every)]
     return "\n".join(lines)
 
 

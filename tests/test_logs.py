@@ -352,3 +352,10 @@ print(sorted({"loguru", "apscheduler", "watchdog"} & {*sys.modules}))
 """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert ran.stdout == "[]\n", ran.stderr
+
+
+def test_the_daemon_pays_for_no_screen() -> None:
+    """It writes a log, and stays for months."""
+    program = "import sys, artifact_janitor.daemon.loop; print('rich' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ran.stdout == "False\n", ran.stderr

@@ -16,7 +16,8 @@ from artifact_janitor.handing_over import Standing, standings
 from artifact_janitor.looking import reading
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.render import facts, jobs
-from artifact_janitor.render.words import line, shown
+from artifact_janitor.render.lines import line
+from artifact_janitor.render.words import shown
 from artifact_janitor.sweep import hand_over, mend
 
 OFTEN = 0.5

@@ -16,7 +16,8 @@ from artifact_janitor.core.model import Pin, is_within
 from artifact_janitor.errors import UsageError
 from artifact_janitor.looking import reading
 from artifact_janitor.recovery import BY_UNDO
-from artifact_janitor.render.words import line, shown
+from artifact_janitor.render.lines import line
+from artifact_janitor.render.words import shown
 from artifact_janitor.workplace import workplace
 
 

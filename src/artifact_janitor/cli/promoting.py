@@ -27,7 +27,8 @@ from artifact_janitor.looking import glance
 from artifact_janitor.observe.origins import origin_of
 from artifact_janitor.observe.survey import Survey
 from artifact_janitor.promoting import promote
-from artifact_janitor.render.words import line, shown
+from artifact_janitor.render.lines import line
+from artifact_janitor.render.words import shown
 from artifact_janitor.state import STATE
 from artifact_janitor.sweep import mend
 from artifact_janitor.units import format_size

@@ -8,8 +8,8 @@ from artifact_janitor.cli.asking import in_workspace
 from artifact_janitor.cli.session import Session
 from artifact_janitor.errors import UsageError
 from artifact_janitor.recall import recall
+from artifact_janitor.render.lines import console, emit_bytes
 from artifact_janitor.render.recalled import beside_lines, of_recalled
-from artifact_janitor.render.words import console, emit_bytes
 
 
 def tell_config(session: Session, asked: str) -> int:

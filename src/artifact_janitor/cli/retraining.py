@@ -31,7 +31,8 @@ from artifact_janitor.looking import reading
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.render import facts
 from artifact_janitor.render.jobs import name_of
-from artifact_janitor.render.words import line, shown
+from artifact_janitor.render.lines import line
+from artifact_janitor.render.words import shown
 from artifact_janitor.studying import Seen
 from artifact_janitor.sweep import hand_over, mend
 from artifact_janitor.trainings import cancel

@@ -17,8 +17,9 @@ from artifact_janitor.cli.options import Asked
 from artifact_janitor.config import Settings, load
 from artifact_janitor.observe.liveness import ignore_lease_breaks
 from artifact_janitor.render import facts
+from artifact_janitor.render.lines import console, emit, line
 from artifact_janitor.render.text import View
-from artifact_janitor.render.words import console, emit, line, shown
+from artifact_janitor.render.words import shown
 
 Tick = Callable[[str, int, int], None]
 

@@ -10,7 +10,8 @@ import typer
 
 from artifact_janitor.errors import ConfigError, JanitorError, UsageError
 from artifact_janitor.render import facts
-from artifact_janitor.render.words import console, emit, line, shown
+from artifact_janitor.render.lines import console, emit, line
+from artifact_janitor.render.words import shown
 
 _USAGE: Any = next(each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException")
 """Typer brings its own copy of this base class, or takes click's, by version."""

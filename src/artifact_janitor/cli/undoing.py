@@ -19,7 +19,8 @@ from artifact_janitor.errors import UsageError
 from artifact_janitor.journal import Journal, Sweep
 from artifact_janitor.looking import reading
 from artifact_janitor.render import facts, past
-from artifact_janitor.render.words import line, shown
+from artifact_janitor.render.lines import line
+from artifact_janitor.render.words import shown
 from artifact_janitor.sweep import mend
 from artifact_janitor.undo import chosen, last, undo
 from artifact_janitor.workplace import workplace

@@ -12,7 +12,7 @@ from rich.console import Console
 from artifact_janitor.demo.forecast import FORECAST, PRICES, SEARCH, prepare
 from artifact_janitor.demo.project import Demo, build, environment
 from artifact_janitor.errors import JanitorError
-from artifact_janitor.render.words import line
+from artifact_janitor.render.lines import line
 
 
 def tell(folder: Path, screen: Console) -> int:

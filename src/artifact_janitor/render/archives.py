@@ -9,9 +9,9 @@ from rich.text import Text
 
 from artifact_janitor.apply.archive.manifest import Member
 from artifact_janitor.outcome import Outcome
-from artifact_janitor.render.past import moment
+from artifact_janitor.render.lines import line
 from artifact_janitor.render.text import FIRST, View, outcome_lines
-from artifact_janitor.render.words import line, plural, shown
+from artifact_janitor.render.words import moment, plural, shown
 from artifact_janitor.restoring import Kept, Restored
 from artifact_janitor.units import format_duration, format_size
 

@@ -12,7 +12,8 @@ from rich.text import Text
 from artifact_janitor.core.model import Artifact
 from artifact_janitor.core.plan import Plan
 from artifact_janitor.core.policy import Policy
-from artifact_janitor.render.words import line, plural, shown
+from artifact_janitor.render.lines import line
+from artifact_janitor.render.words import plural, shown
 from artifact_janitor.units import duration_literal, format_size
 
 NAMES = {

@@ -14,8 +14,7 @@ from typing import Any
 from artifact_janitor.core.plan import Step
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.render.jobs import name_of
-from artifact_janitor.render.past import moment
-from artifact_janitor.render.words import plural, shown
+from artifact_janitor.render.words import moment, plural, shown
 from artifact_janitor.sweep import Report
 from artifact_janitor.units import DAY, SECOND, format_duration, format_size, format_when
 

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from artifact_janitor.checkup import Check
 from artifact_janitor.render import facts
-from artifact_janitor.render.words import line, plural, shown
+from artifact_janitor.render.lines import line
+from artifact_janitor.render.words import plural, shown
 
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 

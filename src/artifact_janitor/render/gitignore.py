@@ -10,7 +10,8 @@ from rich.text import Text
 from artifact_janitor.core.gitignore import FILE
 from artifact_janitor.core.gitignore_proof import Finding
 from artifact_janitor.gitignoring import Checked, Synced
-from artifact_janitor.render.words import line, plural, shown
+from artifact_janitor.render.lines import line
+from artifact_janitor.render.words import plural, shown
 
 NO_GIT = "No Git repository here: there is nothing to hold."
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from rich.text import Text
-
 from artifact_janitor.core.jobs import Job, Publication, Training, token_of
 from artifact_janitor.core.manual import Finished
 from artifact_janitor.core.plan import PUBLISH, RETRAIN, Step
@@ -113,14 +111,13 @@ def newest(standings: Iterable[Standing]) -> list[Standing]:
     return [*found.values()]
 
 
-def status_rows(standings: Sequence[Standing]) -> Iterator[Text]:
+def status_rows(standings: Sequence[Standing]) -> Iterator[str]:
     """For ``janitor status``: what runs first, then the newest."""
     last = newest(standings)[::-1]
     last.sort(key=lambda each: not each.job.is_active)
     wide = max((len(shown(each.job.name)) for each in last[:FEW]), default=0)
     for number, each in enumerate(last[:FEW]):
         label = "" if number else "jobs"
-        text = f"{label:<10} {shown(each.job.name):<{wide}}  "
-        yield Text.assemble(text, shown(said(each)))
+        yield f"{label:<10} {shown(each.job.name):<{wide}}  {shown(said(each))}"
     if len(last) > FEW:
-        yield Text(f"{'':<11}… and {len(last) - FEW} more (janitor status --json)")
+        yield f"{'':<11}… and {len(last) - FEW} more (janitor status --json)"

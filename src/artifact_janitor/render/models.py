@@ -10,9 +10,9 @@ from rich.text import Text
 
 from artifact_janitor.core.lineage import File, Model, Stage
 from artifact_janitor.core.milestone import SUFFIX, is_chosen
-from artifact_janitor.render.past import moment
+from artifact_janitor.render.lines import WIDE, line
 from artifact_janitor.render.text import FIRST
-from artifact_janitor.render.words import WIDE, line, plural, shown
+from artifact_janitor.render.words import moment, plural, shown
 from artifact_janitor.units import format_duration, format_size
 
 _LONGEST = 40

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from rich.text import Text
@@ -13,14 +13,10 @@ from artifact_janitor.core.milestone import STEPS
 from artifact_janitor.core.plan import GITIGNORE, PUBLISH
 from artifact_janitor.journal import Step, Sweep
 from artifact_janitor.outcome import Outcome
+from artifact_janitor.render.lines import line
 from artifact_janitor.render.text import FIRST, View, outcome_lines
-from artifact_janitor.render.words import line, plural, shown
+from artifact_janitor.render.words import moment, plural, shown
 from artifact_janitor.units import format_duration, format_size
-
-
-def moment(ns: int) -> str:
-    """ISO 8601 in UTC, to the second."""
-    return datetime.fromtimestamp(ns // 10**9, UTC).isoformat()
 
 
 def of_sweep(sweep: Sweep, steps: Iterable[Step]) -> dict[str, Any]:

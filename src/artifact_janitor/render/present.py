@@ -20,11 +20,12 @@ from artifact_janitor.journal import Step as Done
 from artifact_janitor.looking import Look
 from artifact_janitor.render import daemon, jobs
 from artifact_janitor.render.facts import of_evidence
-from artifact_janitor.render.past import moment, of_sweep, sweep_lines
+from artifact_janitor.render.lines import line, table
+from artifact_janitor.render.past import of_sweep, sweep_lines
 from artifact_janitor.render.room import of_rooms, standing
 from artifact_janitor.render.studies import of_studies, status_rows
 from artifact_janitor.render.text import View, age
-from artifact_janitor.render.words import Row, line, plural, shown, table
+from artifact_janitor.render.words import Row, moment, plural, shown
 from artifact_janitor.studying import Studies
 from artifact_janitor.units import format_duration, format_size, format_when
 
@@ -227,7 +228,7 @@ def status_lines(status: Status, notes: Sequence[str]) -> Iterator[Text]:
     for each in standing(status.rooms, status.now):
         yield Text.assemble(("attention  ", "yellow"), each)
     yield from status_rows(status.studies)
-    yield from jobs.status_rows(status.jobs)
+    yield from map(Text, jobs.status_rows(status.jobs))
     if status.known.pins:
         places = ", ".join(shown(pin.path) for pin in status.known.pins[:3])
         more = f" … and {len(status.known.pins) - 3} more" if len(status.known.pins) > 3 else ""

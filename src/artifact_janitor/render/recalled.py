@@ -9,8 +9,8 @@ from typing import Any
 from rich.text import Text
 
 from artifact_janitor.recall import Recalled, Version
-from artifact_janitor.render.past import moment
-from artifact_janitor.render.words import line, plural, shown
+from artifact_janitor.render.lines import line
+from artifact_janitor.render.words import moment, plural, shown
 
 
 def of_recalled(found: Recalled) -> dict[str, Any]:

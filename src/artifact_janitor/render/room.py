@@ -10,7 +10,8 @@ from rich.text import Text
 
 from artifact_janitor.core.plan import Plan
 from artifact_janitor.core.room import Room, holder, lies_on
-from artifact_janitor.render.words import line, plural, shown
+from artifact_janitor.render.lines import line
+from artifact_janitor.render.words import plural, shown
 from artifact_janitor.sweep import Report
 from artifact_janitor.units import format_size, format_when
 

@@ -9,7 +9,8 @@ from typing import Any
 from rich.text import Text
 
 from artifact_janitor import clock
-from artifact_janitor.render.words import line, shown
+from artifact_janitor.render.lines import line
+from artifact_janitor.render.words import shown
 from artifact_janitor.service.installing import Done, Standing
 from artifact_janitor.units import SECOND, format_when
 

@@ -12,7 +12,8 @@ from artifact_janitor.core.expiry import EXPIRE
 from artifact_janitor.core.forecast import Forecast
 from artifact_janitor.core.plan import Plan
 from artifact_janitor.observe.wandb_outside import Outside
-from artifact_janitor.render.words import line, shown
+from artifact_janitor.render.lines import line
+from artifact_janitor.render.words import shown
 from artifact_janitor.units import DAY, format_duration, format_size
 
 BAR = 22

@@ -19,8 +19,8 @@ from artifact_janitor.core.study import (
     Study,
     Trial,
 )
-from artifact_janitor.render.past import moment
-from artifact_janitor.render.words import line, plural, shown
+from artifact_janitor.render.lines import line
+from artifact_janitor.render.words import moment, plural, shown
 from artifact_janitor.studying import Seen, Studies
 from artifact_janitor.units import format_duration
 

@@ -24,8 +24,9 @@ from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.render.jobs import handed, handover_row, name_of
+from artifact_janitor.render.lines import line, table
 from artifact_janitor.render.room import planned_lines, settled_lines
-from artifact_janitor.render.words import Row, line, plural, shown, table, together, wording
+from artifact_janitor.render.words import Row, plural, shown, together, wording
 from artifact_janitor.sweep import Report
 from artifact_janitor.units import format_duration, format_elapsed, format_size, format_when
 
