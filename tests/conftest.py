@@ -30,7 +30,7 @@ NASTY = ("test_nasty_workspace", "test_memory", "test_doctor", "test_plan_is_rea
 """One worker takes all of them: each builds the nasty workspace for itself."""
 LONGEST_FIRST = (
     *NASTY,
-    *("test_full_disk", "test_recovery", "test_mlflow", "test_archive_kills", "test_archives"),
+    *("test_full_disk", "test_kills", "test_mlflow", "test_archives"),
     *("test_demo", "test_docs_screens", "test_packaging", "test_limits_properties", "test_slim"),
     *("test_wandb", "test_recall", "test_references", "test_undo", "test_liveness", "test_caches"),
 )

@@ -6,7 +6,6 @@ the disk by then. What is there when it is mounted anew is all that a power cut 
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -14,12 +13,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.proof.scenes.archive import (
+    UNITS,
+    after_archive,
+    indexed,
+    to_archive,
+    unsound,
+    workspace,
+)
 from tests.real.disks import MAKE, cut_power, disk, needs_root
-from tests.real.kills import Moment, killed_at, needs_strace, to_prove
+from tests.real.kills import Moment, killed_at, needs_strace, points_of, to_prove
 from tests.real.small import FREE, Small, still
 from tests.real.snapshot import difference, snapshot
-from tests.test_archive_kills import UNITS, after_archive, indexed, to_archive, unsound
-from tests.test_recovery import points, workspace
 
 pytestmark = [needs_root, needs_strace]
 
@@ -30,12 +35,14 @@ def on_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
         yield place
 
 
+def points(root: Path) -> list[Moment]:
+    work = workspace(root / "baseline")
+    return points_of(work, to_archive(work), root / "trace")
+
+
 def durable(root: Path) -> Small:
     """A workspace with all its runs on the disk."""
-    work, _ = workspace(root, to_archive)
-    for unit in UNITS:  # the copies of one template have its times; what was read must differ
-        (work.root / unit / "own.bin").write_bytes(os.urandom(100_000))
-        os.utime(work.root / unit / "own.bin", (1_700_000_000, 1_700_000_000))
+    work = workspace(root)
     subprocess.run(["sync", "-f", str(root)], check=True)
     return work
 
@@ -54,7 +61,7 @@ def power_cuts(place: Path, moments: Iterable[Moment]) -> list[str]:
 
 def test_nothing_is_lost_when_the_power_fails(on_disk: Path) -> None:
     """Around the renames; `make proof` tries every call."""
-    every = points(on_disk, to_archive)
+    every = points(on_disk)
     renames = [at for at, (call, _) in enumerate(every) if call == "renameat2"]
     near = [every[at + 1] for at in (renames[2], renames[-1])]
     assert power_cuts(on_disk, near) == []
@@ -62,7 +69,7 @@ def test_nothing_is_lost_when_the_power_fails(on_disk: Path) -> None:
 
 @pytest.mark.proof
 def test_nothing_is_lost_whenever_the_power_fails(on_disk: Path) -> None:
-    every = points(on_disk, to_archive)
+    every = points(on_disk)
     assert len(every) > 200
     assert power_cuts(on_disk, to_prove(every)) == []
 
@@ -83,7 +90,7 @@ def test_what_is_done_is_durable(on_disk: Path) -> None:
 
 def test_a_store_that_lost_its_power_holds_all_that_was_done(on_disk: Path, tmp_path: Path) -> None:
     """On a disk of its own, which nobody syncs for other reasons."""
-    work, _ = workspace(tmp_path / "work", to_archive)
+    work = workspace(tmp_path / "work")
     work.configure(f"{FREE}\n[archive]\nstore = '{on_disk}'\n")
     assert work.janitor("archive", *UNITS).code == 0
     cut_power(on_disk)

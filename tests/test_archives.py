@@ -23,7 +23,7 @@ from artifact_janitor.journal.file import FORMATS, WITH_ARCHIVES
 from artifact_janitor.render import progress
 from tests.real import hostile, training, wandb_runs
 from tests.real.account import ORDINARY
-from tests.real.archives import furnish
+from tests.real.archives import furnish_old
 from tests.real.disks import needs_root
 from tests.real.small import FREE, KINDS, PURGING, Small, small, still, why
 from tests.real.snapshot import difference, snapshot
@@ -62,13 +62,7 @@ def purged(work: Small) -> None:
 def test_a_run_goes_and_comes_back_from_its_archive(work: Small) -> None:
     """After the trash was purged; the archive is all that was left of it."""
     run = work.hydra(30, RUN)
-    furnish(work.root / run / "all")
-    os.remove(work.root / run / "outside.log")
-    for folder, folders, files in os.walk(work.root / run):
-        for name in [*folders, *files]:
-            place = os.path.join(folder, name)
-            if os.lstat(place).st_mtime > time.time() - 86_400 * 2:
-                os.utime(place, ns=(0, 10**18 + 9), follow_symlinks=False)
+    furnish_old(work.root / run / "all")
     before = snapshot(work.root / run)
     answer = work.janitor("archive", run)
     assert answer.code == 0, answer

@@ -15,6 +15,9 @@ import pytest
 from artifact_janitor import gitignored, gitignoring
 from artifact_janitor.apply import gitignore as file
 from artifact_janitor.apply import publish
+from artifact_janitor.observe import git_rules
+from artifact_janitor.state import State
+from artifact_janitor.sweep import mend
 from tests.real.git_repo import Repo, repo
 from tests.real.small import FREE
 from tests.real.snapshot import difference, snapshot
@@ -187,6 +190,19 @@ def test_a_kill_leaves_the_old_or_the_new_file(work: Repo, undoing: bool) -> Non
             states = {each.state for sweep in sweeps for each in journal.steps(sweep.id)}
         assert all(sweep.ended for sweep in sweeps)
         assert states <= {"done", "undone", "skipped"}
+
+
+def test_what_git_was_asked_about_goes_with_the_next_start(work: Repo) -> None:
+    """Whatever that is; not what a janitor that lives asks about."""
+    State(work.root).prepare()
+    killed = work.start("gitignore", "sync", first=killed_at(git_rules, "_put", after=True))
+    assert killed.wait() == -signal.SIGKILL
+    assert len(work.leftovers()) == 2
+    with State(work.root).scratch() as mine:
+        mend(work.settings)
+        assert mine.is_dir()
+        assert len(work.leftovers()) == 2
+    assert work.leftovers() == []
 
 
 def test_who_edits_it_meanwhile_loses_nothing(work: Repo) -> None:

@@ -14,20 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from artifact_janitor.sweep import mend
+from tests.proof.scenes import SCENES
+from tests.proof.test_kills import kills, points, telling
 from tests.real import mlflow_runs
 from tests.real.account import myself
 from tests.real.command import line
-from tests.real.kills import Moment, killed_at, needs_strace, points_of
-from tests.real.mlflow_runs import MlflowError, Project
-from tests.real.small import FREE, PURGING, Small, done, why
+from tests.real.kills import needs_strace
+from tests.real.mlflow_runs import MLRUNS, PURGE, MlflowError, Project, id_of, to_trash
+from tests.real.small import FREE, Small, done, why
 from tests.real.snapshot import difference, snapshot
 from tests.real.syscalls import changes
-from tests.test_recovery import chosen
-
-POLICY = '\n[[policy]]\nkind = "mlflow-run"\nkeep_within = "7d"\n'
-MLRUNS = FREE + POLICY
-PURGE = PURGING + POLICY
 
 
 @pytest.fixture
@@ -57,10 +53,6 @@ def either(work: Small, request: pytest.FixtureRequest) -> Project:
     if request.param == "file":
         return Project(work.root, store="file")
     return Project.with_database(work.root)
-
-
-def id_of(path: str) -> str:
-    return path.rpartition("/")[2]
 
 
 def going(work: Small) -> set[str]:
@@ -590,34 +582,20 @@ def test_undo_gives_mlflow_its_artifacts_back(work: Small, either: Project) -> N
     assert text == "text "
 
 
-def to_trash(work: Small, project: Project, **more: str) -> str:
-    """A run in the trash, which the next sweep would purge."""
-    run = project.run(30, **more)
-    assert run in done(work.janitor("run", "--yes"))
-    work.configure(PURGE)
-    return run
-
-
 def purged(work: Small) -> list[str]:
     """How the purges of a sweep came out, and why."""
     rows = work.janitor("run", "--yes").rows("steps")
     return [f"{row['outcome']}: {row['why']}" for row in rows if row["do"] == "purge"]
 
 
-def rows_of(project: Project) -> dict[str, list[object]]:
-    """The whole database."""
-    tables = project.sql("SELECT name FROM sqlite_master WHERE type = 'table'")
-    return {name: project.sql(f'SELECT * FROM "{name}"') for (name,) in tables}  # noqa: S608
-
-
 def test_the_record_goes_when_the_trash_is_purged(work: Small, project: Project) -> None:
     other, deleted = project.run(30, deleted=False), project.run(1)
-    before, shown = rows_of(project), project.all_of(id_of(other))
+    before, shown = project.rows(), project.all_of(id_of(other))
     run = to_trash(work, project)
     assert project.known()[id_of(run)] == "deleted"
     assert purged(work) == ["done: "]
     assert project.known() == {id_of(other): "active", id_of(deleted): "deleted"}
-    assert rows_of(project) == before
+    assert project.rows() == before
     assert project.all_of(id_of(other)) == shown
     assert (work.trash(), work.leftovers()) == ([], [])
     assert project.sql("PRAGMA integrity_check") == [("ok",)]
@@ -642,7 +620,7 @@ def test_the_same_as_mlflow_gc_leaves(tmp_path: Path) -> None:
                 "from mlflow.tracking import _get_store as S; S()._hard_delete_run(ID)",
                 ID=id_of(run),
             )
-        left.append({table: len(rows) for table, rows in rows_of(project).items()})
+        left.append({table: len(rows) for table, rows in project.rows().items()})
     assert left[0] == left[1]
 
 
@@ -738,10 +716,10 @@ def test_a_row_of_a_table_that_we_do_not_know_puts_the_purge_off(
         "CREATE TABLE later (k, r, FOREIGN KEY (k, r) REFERENCES latest_metrics (key, run_uuid))"
     )
     plain.sql("INSERT INTO later SELECT key, run_uuid FROM latest_metrics")
-    before = rows_of(plain)
+    before = plain.rows()
     (row,) = purged(work)
     assert "FOREIGN KEY constraint failed" in row
-    assert rows_of(plain) == before
+    assert plain.rows() == before
     assert id_of(run) in plain.known()
 
 
@@ -784,39 +762,11 @@ def test_the_database_can_be_elsewhere(work: Small) -> None:
 
 @needs_strace
 def test_a_killed_purge_is_finished_by_the_next_sweep(tmp_path: Path) -> None:
-    """Never is the folder gone and the record there: nobody would remove that any more."""
-    moments = chosen(points(tmp_path / "baseline"))[::2]
-    assert len(moments) > 5
-    wrong = []
-    for call, k in moments:
-        work, project, run = ready(tmp_path / f"{call}-{k}")
-        kept = rows_of(project)["runs"][:1]
-        killed_at(work, ("run", "--yes"), call, k)
-        mend(work.settings)
-        if id_of(run) in project.known() and not any("report.txt" in path for path in work.trash()):
-            wrong.append(f"{call} {k}: the folder is gone, the record isn't")
-        again = work.janitor("run", "--yes")
-        if again.code or work.trash() or work.leftovers() or rows_of(project)["runs"] != kept:
-            wrong.append(f"{call} {k}: {again}, {work.trash()}, {project.known()}")
-    assert wrong == []
-
-
-def ready(root: Path) -> tuple[Small, Project, str]:
-    """A workspace whose next sweep purges a run; one that stays is the first in its database."""
-    root.mkdir()
-    work = Small(root)
-    work.configure(MLRUNS)
-    project = Project.with_database(root)
-    project.run(1, deleted=False)
-    return work, project, to_trash(work, project)
-
-
-def points(root: Path) -> list[Moment]:
-    """All moments of a purge."""
-    work, project, run = ready(root)
-    found = points_of(work, ("run", "--yes"), root / "trace")
-    assert id_of(run) not in project.known()
-    return found
+    """Here, where MLflow runs already; all moments are in `tests/proof/test_kills.py`."""
+    build, place = SCENES["mlflow"], tmp_path / "work"
+    every = points(build, place)
+    moments = [*telling(every), every[-1]]
+    assert kills(build, place, moments) == []
 
 
 # ---------------------------------------------------------------- init, and no trace

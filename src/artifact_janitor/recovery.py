@@ -45,6 +45,7 @@ def recover(place: Workplace, now: int) -> list[str]:
                 found += [*gitignored.recover(place, sweep.id, now)]
                 _tidy(journal, ground, sweep.id)
                 journal.end(sweep.id, now)
+    state.clear()
     for name in state.held():
         state.forget(name)
     publish.clear(ground, state.is_dead, stranded(journal))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,8 @@ from artifact_janitor.errors import JanitorError, Locked
 STATE = ".janitor"
 HANDOVER = "handover.lock"
 DAEMON = "daemon.lock"
+SCRATCH = "scratch-"
+"""How the names of folders begin in which a janitor lays out what it asks others about."""
 PATIENCE = 10.0
 """Seconds that a step waits for another janitor's step before it gives up."""
 
@@ -131,6 +134,32 @@ class State:
             path.unlink(missing_ok=True)
         finally:
             os.close(fd)
+
+    def is_open_to_us(self) -> bool:
+        """Whether the folder is there, and whoever we are may make things in it."""
+        own = (self.folder, self.folder / "sweeps")
+        return all(not each.is_symlink() and os.access(each, os.W_OK | os.X_OK) for each in own)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder to work in, which nobody takes away as long as we live; it goes with us. Needs
+        what `is_open_to_us` says."""
+        name = f"{SCRATCH}{os.getpid()}-{time.time_ns():x}"
+        lock, folder = self.folder / "sweeps" / name, self.folder / name
+        fd = self._hold(lock)
+        try:
+            folder.mkdir(mode=0o700)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.unlink(missing_ok=True)
+            os.close(fd)
+
+    def clear(self) -> None:
+        """Remove what a killed janitor had in its scratch folder."""
+        for left in self.folder.glob(f"{SCRATCH}*"):
+            if self.is_dead(left.name):
+                shutil.rmtree(left, ignore_errors=True)
 
     def _hold(self, path: Path) -> int:
         """A locked descriptor on a file that nobody took away before it was locked."""

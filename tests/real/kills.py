@@ -22,9 +22,11 @@ from artifact_janitor.apply.archive import flow
 from artifact_janitor.observe import liveness, workers
 from tests.real.small import Running, Small
 
-ON_DISK = "mkdir mkdirat rename renameat renameat2 unlink unlinkat rmdir utimensat symlink link"
-IN_JOURNAL = "pwrite64 write fsync fdatasync ftruncate fallocate fchmod fchown flock"
-CALLS = [*ON_DISK.split(), *IN_JOURNAL.split()]
+NAMES = "mkdir mkdirat rename renameat renameat2 unlink unlinkat rmdir symlinkat linkat mknodat"
+LOOKS = "utimensat chmod fchmod fchmodat fchown fchownat setxattr lsetxattr fsetxattr"
+CONTENTS = "pwrite64 write copy_file_range fsync fdatasync ftruncate fallocate flock"
+CALLS = [*NAMES.split(), *LOOKS.split(), *CONTENTS.split()]
+"""All by which the janitor changes something, beside `openat`, which often only reads."""
 Moment = tuple[str, int]
 """A call, and which one of its kind."""
 
@@ -51,19 +53,22 @@ def strace(pid: int, *options: str) -> subprocess.Popen[bytes]:
 
 def moments_of(running: Running, trace: Path) -> list[Moment]:
     """All moments of a command that waits for its tracer, in the order of time."""
-    with strace(running.pid, "-o", str(trace), "-e", "trace=" + ",".join(f"?{c}" for c in CALLS)):
+    calls = ",".join(f"?{call}" for call in (*CALLS, "openat"))
+    with strace(running.pid, "-o", str(trace), "-e", f"trace={calls}"):
         assert running.wait() == 0
     return counted(trace)
 
 
 def counted(trace: Path) -> list[Moment]:
-    """The calls of a trace, in the order of time."""
-    names = re.findall(r"^(?:\d+ +)?(\w+)\(", trace.read_text(errors="replace"), re.MULTILINE)
+    """The calls of a trace, in the order of time; not those that only open what is there."""
     count: Counter[str] = Counter()
     found = []
-    for name in names:
-        count[name] += 1
-        found.append((name, count[name]))
+    for line in trace.read_text(errors="replace").splitlines():
+        if call := re.match(r"(?:\d+ +)?(\w+)\(", line):
+            name = call[1]
+            count[name] += 1
+            if name != "openat" or "O_CREAT" in line or "O_TRUNC" in line:
+                found.append((name, count[name]))
     return found
 
 
@@ -85,15 +90,6 @@ def killed_at(work: Small, args: Iterable[str], call: str, k: int) -> None:
 def points_of(work: Small, args: Iterable[str], trace: Path) -> list[Moment]:
     """All moments of one ``janitor ARGS``."""
     return moments_of(work.start(*args, traced=True, first=nobody_else), trace)
-
-
-def evenly(every: Sequence[Moment], calls: Sequence[str], count: int) -> list[Moment]:
-    """About `count` moments at these calls, from the first to the last of each."""
-    found = []
-    for call in calls:
-        mine = [moment for moment in every if moment[0] == call]
-        found += mine[:: max(len(mine) * len(calls) // count, 1)] + mine[-1:]
-    return sorted({*found}, key=every.index)
 
 
 def to_prove(every: Sequence[Moment]) -> list[Moment]:

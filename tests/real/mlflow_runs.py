@@ -23,7 +23,12 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from tests.real.account import clean_environment
+from tests.real.small import FREE, PURGING, Small, done
 from tests.real.wandb_runs import backdate
+
+_POLICY = '\n[[policy]]\nkind = "mlflow-run"\nkeep_within = "7d"\n'
+MLRUNS = FREE + _POLICY
+PURGE = PURGING + _POLICY
 
 _SERVE = """
 import json, logging, os, sys
@@ -180,6 +185,11 @@ class Project:
         with closing(sqlite3.connect(self.root / self.db, isolation_level=None, timeout=30)) as db:
             return db.execute(query, values).fetchall()
 
+    def rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        """The whole database."""
+        tables = self.sql("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {name: self.sql(f'SELECT * FROM "{name}"') for (name,) in tables}  # noqa: S608
+
     def known(self) -> dict[str, str]:
         """All runs that MLflow knows, with their stage."""
         found: dict[str, str] = self.ask(
@@ -206,6 +216,18 @@ class Project:
             ID=run_id,
         )
         return found
+
+
+def id_of(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def to_trash(work: Small, project: Project, **more: str) -> str:
+    """A run in the trash, which the next sweep would purge."""
+    run = project.run(30, **more)
+    assert run in done(work.janitor("run", "--yes"))
+    work.configure(PURGE)
+    return run
 
 
 def _older(line: str, days: float) -> str:

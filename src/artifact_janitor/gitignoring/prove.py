@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import glob
 import os
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -66,18 +65,15 @@ def looked_at(settings: Settings, sight: Sight, made: Change) -> list[Seen]:
 
 @contextmanager
 def _scratch(settings: Settings) -> Iterator[Path]:
-    """A folder for what Git is asked about, in our own where there is one; what a killed janitor
-    left of it is removed."""
-    own = State(settings.workspace).folder
-    above = own if own.is_dir() and os.access(own, os.W_OK) else None
-    for left in above.glob("gitignore-*") if above else ():
-        if not os.path.exists(f"/proc/{left.name.split('-')[1]}"):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"gitignore-{os.getpid()}-", dir=above))
-    try:
+    """A folder for what Git is asked about, in our own where there is one that we may write in."""
+    state = State(settings.workspace)
+    if not state.is_open_to_us():
+        with tempfile.TemporaryDirectory(prefix="gitignore-") as elsewhere:
+            yield Path(elsewhere)
+        return
+    state.clear()
+    with state.scratch() as folder:
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _contents(sight: Sight, made: Change) -> dict[str, bytes | None]:

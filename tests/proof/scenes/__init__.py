@@ -8,10 +8,12 @@ from tests.proof.scenes import (
     compress,
     expire,
     gitignore,
+    mlflow,
     promote,
     publish,
     recovery,
     retrain,
+    together,
     trash,
 )
 
@@ -24,5 +26,7 @@ SCENES: dict[str, Build] = {
     **publish.SCENES,
     **promote.SCENES,
     **gitignore.SCENES,
+    **mlflow.SCENES,
+    **together.SCENES,
     **recovery.SCENES,
 }

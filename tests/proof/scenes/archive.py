@@ -12,6 +12,7 @@ from artifact_janitor.apply.archive.store import IN_ORDER
 from artifact_janitor.journal import Archived
 from artifact_janitor.sweep import mend
 from tests.proof.scene import Build, Scene
+from tests.real.archives import furnish_old
 from tests.real.small import FREE, PURGING, Small, small, still
 from tests.real.snapshot import Snapshot, difference, snapshot
 
@@ -32,20 +33,22 @@ def to_restore(work: Small) -> tuple[str, ...]:
     return "restore", UNITS[0]
 
 
-def workspace(root: Path) -> Small:
+def workspace(root: Path, odd: bool = False) -> Small:
     """Each run with bytes of its own: the copies of one template have its times, and a power
-    cut shall not leave right content by chance."""
+    cut shall not leave right content by chance. `odd`: and the first with all kinds of files."""
     root.mkdir()
     work = small(root)
     for days, unit in enumerate(UNITS, 30):
         own = root / work.hydra(days, unit) / "own.bin"
         own.write_bytes(os.urandom(100_000))
         os.utime(own, (1_700_000_000, 1_700_000_000))
+    if odd:
+        furnish_old(root / UNITS[0] / "all")
     return work
 
 
-def scene(phase: Phase, root: Path) -> Scene:
-    work = workspace(root)
+def scene(phase: Phase, root: Path, odd: bool = False) -> Scene:
+    work = workspace(root, odd)
     before = snapshot(root)
     args = phase(work)
     after = after_archive if phase is to_archive else after_restore
@@ -116,4 +119,6 @@ def after_restore(work: Small, before: Snapshot) -> list[str]:
 SCENES: dict[str, Build] = {
     "archive": partial(scene, to_archive),
     "restore": partial(scene, to_restore),
+    "archive of odd files": partial(scene, to_archive, odd=True),
+    "restore of odd files": partial(scene, to_restore, odd=True),
 }

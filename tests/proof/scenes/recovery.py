@@ -8,7 +8,7 @@ from pathlib import Path
 
 from artifact_janitor.sweep import mend
 from tests.proof.scene import Build, Scene
-from tests.proof.scenes import archive, expire, promote, publish, trash
+from tests.proof.scenes import archive, compress, expire, promote, publish, together, trash
 from tests.real import small as commands
 from tests.real.kills import Moment, killed, moments_of
 
@@ -19,6 +19,10 @@ INTERRUPTED: dict[str, Build] = {
     "expire": expire.SCENES["expire"],
     "publish over": publish.SCENES["publish over"],
     "promote": promote.SCENES["promote"],
+    "compress": compress.SCENES["compress"],
+    "restore": archive.SCENES["restore"],
+    "purge": trash.SCENES["purge"],
+    "everything at once": together.SCENES["everything at once"],
 }
 
 

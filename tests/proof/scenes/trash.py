@@ -9,6 +9,7 @@ from pathlib import Path
 
 from artifact_janitor.sweep import mend
 from tests.proof.scene import Build, Scene
+from tests.real.archives import furnish_old
 from tests.real.small import FREE, PURGING, SLIMMING, Small, small, still
 from tests.real.snapshot import Snapshot, difference, snapshot
 
@@ -51,9 +52,13 @@ PURGES = (to_purge, to_purge_that)
 UNDOES = (to_undo, to_undo_that)
 
 
-def workspace(root: Path, phase: Phase) -> tuple[Small, list[str]]:
+def workspace(root: Path, phase: Phase, odd: bool) -> tuple[Small, list[str]]:
     root.mkdir()
     work = small(root)
+    if odd:
+        run = work.hydra(30, "outputs/odd")
+        furnish_old(root / run / "all")
+        return work, [run]
     if phase in SLIMS:
         work.configure(SLIMMING)
         return work, work.training(30)
@@ -62,8 +67,9 @@ def workspace(root: Path, phase: Phase) -> tuple[Small, list[str]]:
     return work, [str(cache), *runs]
 
 
-def scene(phase: Phase, root: Path) -> Scene:
-    work, units = workspace(root, phase)
+def scene(phase: Phase, root: Path, odd: bool = False) -> Scene:
+    """`odd`: one run with all kinds of files."""
+    work, units = workspace(root, phase, odd)
     before = snapshot(work.root)
     args = phase(work)
     done = partial(is_done, work, units, phase)
@@ -139,4 +145,7 @@ SCENES: dict[str, Build] = {
     "slim": partial(scene, to_slim),
     "undo of slim": partial(scene, to_undo_that),
     "purge of slim": partial(scene, to_purge_that),
+    "trash of odd files": partial(scene, to_trash, odd=True),
+    "undo of odd files": partial(scene, to_undo, odd=True),
+    "purge of odd files": partial(scene, to_purge, odd=True),
 }
