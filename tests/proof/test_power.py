@@ -90,14 +90,12 @@ def telling(every: list[Moment], others: bool) -> list[Moment]:
     return list(dict.fromkeys([*changing, AT_THE_END]))
 
 
-def power_cuts(
-    scene: Scene, disk: Disk, moments: Iterable[Moment], others: bool
-) -> list[str]:
+def power_cuts(scene: Scene, disk: Disk, moments: Iterable[Moment], others: bool) -> list[str]:
     wrong = []
     for moment in moments:
         found = power_cut(scene, disk, moment, others)
         for each in found:
-            print(others, each, flush=True)
+            print(others, each[:160], flush=True)
         wrong += found
     return wrong
 
