@@ -119,13 +119,13 @@ def settle_both(
     journal.settle(found.step, state, why, now, moves)
 
 
-def stranded(journal: Journal) -> set[tuple[int, int]]:
-    """Models, by device and inode, that were to go to the trash for others, and are not known to
+def stranded(journal: Journal) -> set[int]:
+    """Models, by their inodes, that were to go to the trash for others, and are not known to
     lie there: they may be among the copies that wait, and these are not to be removed."""
     replaced = (each.replaced for each in journal.publications.all() if each.replaced)
     there = ("done", "undone", "purged")
     steps = (each for each in replaced if journal.step(each).state not in there)
-    return {(move.dev, move.ino) for step in steps for move in journal.moves(step)}
+    return {move.ino for step in steps for move in journal.moves(step)}
 
 
 def unpublished(place: Workplace, undo: Publication, now: int) -> None:

@@ -326,9 +326,11 @@ def _tops(chosen: Selection) -> list[str]:
 
 
 def _move(goal: _Goal, moves: Sequence[Move], *, whole: bool) -> None:
-    """To their places; a link beside the unit whose place was taken is dropped."""
+    """To their places, durably, wherever they are; a link beside the unit whose place was taken
+    is dropped."""
     for each in [moves] if whole else [[move] for move in moves]:
         trash.put_back(goal.ground, each)
+    goal.ground.sync(each.source.rpartition("/")[0] for each in moves)
 
 
 def _tidy(goal: _Goal) -> None:

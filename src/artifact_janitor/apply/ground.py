@@ -26,6 +26,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOREPLACE, _EXCHANGE = 1, 2
 _NOT_HERE = (errno.EXDEV, errno.EACCES, errno.EPERM, errno.EBUSY, errno.ENOENT, errno.EROFS)
 _RENAMEAT2: Any = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+_SYNCFS: Any = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
 
 
 class Ground:
@@ -219,3 +220,13 @@ def to_disk(fd: int) -> None:
     """And out of the cache, so that what is read back comes from the disk."""
     os.fsync(fd)
     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def all_to_disk(fd: int) -> None:
+    """All that was written to the filesystem of an open folder, at once: for many files that
+    takes a fraction of the time that an fsync of each would. Raises OSError."""
+    if _SYNCFS is None:
+        os.sync()
+    elif _SYNCFS(fd):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))

@@ -141,12 +141,9 @@ def replace(ground: Ground, staged: Staged, target: str, ours: Ours) -> None:
             raise StepSkipped(f"{target} can't be written: {error.strerror}") from error
 
 
-Inode = tuple[int, int]
-
-
-def discard(ground: Ground, folder: str, precious: Collection[Inode] = ()) -> None:
-    """Remove a staging folder with all that is left in it, unless one of its files is
-    `precious`: a model that was exchanged, and did not reach the trash."""
+def discard(ground: Ground, folder: str, precious: Collection[int] = ()) -> None:
+    """Remove a staging folder with all that is left in it, unless the inode of one of its files
+    is `precious`: a model that was exchanged, and did not reach the trash."""
     if not precious_in(ground, folder, precious):
         try:
             trash.remove(ground, folder)
@@ -155,16 +152,15 @@ def discard(ground: Ground, folder: str, precious: Collection[Inode] = ()) -> No
         trash.prune(ground, folder)
 
 
-def precious_in(ground: Ground, folder: str, precious: Collection[Inode]) -> bool:
+def precious_in(ground: Ground, folder: str, precious: Collection[int]) -> bool:
     for above, _, names in os.walk(ground.workspace / folder):
         for name in names:
-            status = os.lstat(os.path.join(above, name))
-            if (status.st_dev, status.st_ino) in precious:
+            if os.lstat(os.path.join(above, name)).st_ino in precious:
                 return True
     return False
 
 
-def clear(ground: Ground, is_dead: Callable[[str], bool], precious: Collection[Inode] = ()) -> None:
+def clear(ground: Ground, is_dead: Callable[[str], bool], precious: Collection[int] = ()) -> None:
     """Remove the copies of sweeps whose janitor is gone, once what was begun is finished."""
     for state in (STATE, *(f"{root}/{STATE}" for root in ground.roots)):
         try:
@@ -389,10 +385,9 @@ def _is_begun(ground: Ground, change: Change) -> bool:
 def _lies(ground: Ground, what: Move, path: str) -> bool:
     """Whether this very file is at a path."""
     try:
-        status = ground.stat(path)
+        return what.is_of(ground.stat(path))
     except StepSkipped:
         return False
-    return (status.st_dev, status.st_ino) == (what.dev, what.ino)
 
 
 def _folders(every: Iterable[Change]) -> Iterator[str]:

@@ -83,7 +83,7 @@ def _there(ground: Ground, move: Move) -> Move:
 def _must_be(move: Move, now: tuple[int, str], before: tuple[int, str]) -> None:
     """What arrived must be what was looked at; anything else goes back at once."""
     status = os.stat(now[1], dir_fd=now[0], follow_symlinks=False)
-    if (status.st_dev, status.st_ino) != (move.dev, move.ino):
+    if not move.is_of(status):
         rename(now, before)
         raise StepSkipped(f"{move.source} was replaced by something else since the plan was made")
 
@@ -165,8 +165,7 @@ def arrived(ground: Ground, moves: Sequence[Move]) -> bool:
     """Whether what a step that was just tried took is there, and not something else."""
     if not holds(ground, moves):
         return False
-    status = ground.stat(moves[0].target)
-    return (status.st_dev, status.st_ino) == (moves[0].dev, moves[0].ino)
+    return moves[0].is_of(ground.stat(moves[0].target))
 
 
 def purge_target(target: str, step: int) -> str:

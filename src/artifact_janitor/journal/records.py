@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,6 +37,11 @@ class Move:
     ino: int
     parent_before: int = 0
     parent_after: int = 0
+
+    def is_of(self, status: os.stat_result) -> bool:
+        """Whether that is what was to be moved. Its path tells the filesystem: the number of a
+        device may be another one once the machine was started anew, or the disk mounted."""
+        return status.st_ino == self.ino
 
 
 @dataclass(frozen=True, slots=True)
