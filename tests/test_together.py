@@ -17,7 +17,7 @@ from artifact_janitor.apply import trash
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.journal import Move
 from artifact_janitor.looking import look
-from artifact_janitor.observe import liveness, workers
+from artifact_janitor.observe import liveness, recheck, workers
 from artifact_janitor.sweep import Report
 from artifact_janitor.units import SECOND
 from tests.real import training, wandb_runs
@@ -141,7 +141,7 @@ def test_nothing_is_done_before_it_is_confirmed(
         journal.close()
         return ""
 
-    monkeypatch.setattr(execution, "in_use", spy)
+    monkeypatch.setattr(recheck, "in_use", spy)
     assert kept(work.run()) == []
     assert states[: len(NAMES)] == ["intended"] * len(NAMES)
 
@@ -178,7 +178,7 @@ def test_what_lives_when_the_lock_is_taken_away_can_be_undone(
 
         def act() -> None:
             running.enter_context(program(READS, work.root / unit))
-            monkeypatch.setattr(execution, "in_use", busy)
+            monkeypatch.setattr(recheck, "in_use", busy)
 
         def busy(content: object, seen: object) -> str:
             lock = work.root / ".janitor" / "lock"
@@ -187,7 +187,7 @@ def test_what_lives_when_the_lock_is_taken_away_can_be_undone(
             running.callback(os.killpg, holder.pid, 9)
             assert holder.stdout is not None
             holder.stdout.readline()
-            monkeypatch.setattr(execution, "in_use", liveness.in_use)
+            monkeypatch.setattr(recheck, "in_use", liveness.in_use)
             return "pid 1 (train.py) has it open"
 
         just_before_the_rename(monkeypatch, unit, act)

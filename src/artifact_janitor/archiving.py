@@ -1,8 +1,9 @@
 """Archive units, one after the other: written, read back, indexed, and only then the source
 goes to the trash (S9).
 
-Writing holds no lock, so that nobody waits for it. As long as the source is at its place when
-a step is over, the archive was for nothing and goes; else it may be all that is left, and stays.
+Writing holds no lock, so that nobody waits for it. As long as the source, and not what somebody
+made there since, is at its place when a step is over, the archive was for nothing and goes; else
+it may be all that is left, and stays.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Archiving:
     def _settled(self, number: int, outcome: Outcome) -> Outcome:
         journal, state = self.place.journal, outcome.outcome
         found = journal.archives.of(number)
-        gone = found and found.digest and not self.place.ground.has(outcome.step.path)
+        gone = found and found.digest and not self.place.ground.is_at(found.path, found.ino)
         if found and gone and not self._is_archived_besides(found):
             state = "done"
         elif found:

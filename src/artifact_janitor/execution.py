@@ -1,9 +1,10 @@
 """Carry out the steps of a plan, each under the lock, each looked at again first.
 
 A unit is looked at again in full immediately before its rename. After the rename nobody
-finds it under its name any more; then all processes are looked at, and what one of them
-holds is put back. One such look serves all units that were renamed shortly before: it comes
-after each of these renames, so whoever got hold of a unit before it went still shows.
+finds it under its name any more; then all processes are looked at, and the unit itself: what
+one of them holds, or was written to until it went, is put back. One look at all processes
+serves all units that were renamed shortly before; as it comes after their renames, whoever got
+hold of a unit before it went shows there, or by what they wrote before they let go.
 Until then nothing is reported as done, and a janitor that is killed leaves what it always
 could: a unit in the trash whose step is still intended, which the next start finishes.
 """
@@ -169,19 +170,13 @@ class Execution:
         seen = self._look_again() if renamed else Activity()
         for each in together:
             results = each.results
-            if each.has_renamed and (why := self._in_use(each, seen)):
+            if each.has_renamed and (why := self._regretted(each, seen)):
                 results = [self._back(result, why) for result in reversed(results)][::-1]
             yield self._settled(each.step, each.parts, results)
 
-    def _in_use(self, tried: Tried, seen: Activity) -> str:
-        """Who holds something of what was renamed; of an archive all files are looked at."""
-        if tried.step.stored is None:
-            return in_use(self.survey.contents[tried.step.path], seen)
-        held = (self._held(move, seen) for _, moves in tried.results for move in moves)
-        return next(filter(None, held), "")
-
-    def _held(self, move: Move, seen: Activity) -> str:
-        return in_use(recheck.read(self.place.settings.workspace, move.target), seen)
+    def _regretted(self, tried: Tried, seen: Activity) -> str:
+        renamed = [(part.step.artifact, moves) for part, moves in tried.renamed]
+        return recheck.regret(self.survey, tried.step, renamed, self._moment_of(seen))
 
     def _back(self, result: Result, why: str) -> Result:
         outcome, moves = result
@@ -191,9 +186,9 @@ class Execution:
             with self.place.state.step():
                 trash.put_back(self.place.ground, moves)
         except (StepSkipped, StepFailed, Locked) as error:
-            why = f"live: {why}; {error.message}"
+            why = f"{why}; {error.message}"
             return self._stranded(replace(outcome, outcome="failed", why=why), moves)
-        return replace(outcome, outcome="skipped", why=f"live: {why}; put back at once"), ()
+        return replace(outcome, outcome="skipped", why=f"{why}; put back at once"), ()
 
     def _written(self, steps: Sequence[Sequence[Step]]) -> list[list[Part]]:
         intents = [[self._intent(part) for part in parts] for parts in steps]
@@ -265,8 +260,10 @@ class Execution:
         return self._stranded(outcome, moves)
 
     def _stranded(self, outcome: Outcome, moves: tuple[Move, ...]) -> Result:
-        """A unit that could not be put back is in the trash all the same: undo must find it."""
-        if not trash.arrived(self.place.ground, moves):
+        """What could not be put back is in the trash all the same: undo must find it, the unit
+        or what had taken its place."""
+        ground = self.place.ground
+        if not trash.holds(ground, moves) or ground.is_at(moves[0].source, moves[0].ino):
             return outcome, ()
         why = f"it is in the trash, and could not be put back: {outcome.why}"
         return replace(outcome, outcome="failed", why=why), moves
@@ -298,7 +295,7 @@ class Execution:
             yield json.dumps([why, clock.awake()])
 
     def _objection(self, step: Step) -> str:
-        moment, settings = self._moment(), self.place.settings
+        moment, settings = self._moment_of(self._seen_within(FRESH)), self.place.settings
         if step.stored:
             return expiring.objection(settings, step.stored)
         if step.artifact.kind in NEVER_REMOVED:
@@ -366,10 +363,9 @@ class Execution:
         except OSError as error:
             raise StepSkipped(f"not in the trash any more ({error.strerror})") from error
 
-    def _moment(self) -> Moment:
-        settings = self.place.settings
-        now, seen = clock.read().wall, self._seen_within(FRESH)
-        return Moment(settings.workspace, now, settings.safety.grace, seen)
+    def _moment_of(self, seen: Activity) -> Moment:
+        how = self.place.settings
+        return Moment(how.workspace, clock.read().wall, how.safety.grace, seen)
 
     def _seen_within(self, age: int) -> Activity:
         taken, seen = self._activity

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,8 +58,15 @@ class Tried:
     at: int
 
     @property
+    def renamed(self) -> Iterator[tuple[Part, tuple[Move, ...]]]:
+        """The parts with the renames that stand."""
+        for part, (_, moves) in zip(self.parts, self.results, strict=True):
+            if moves:
+                yield part, moves
+
+    @property
     def has_renamed(self) -> bool:
-        return any(moves for _, moves in self.results)
+        return any(self.renamed)
 
 
 def skipped(parts: Sequence[Part], why: str, code: str = "") -> list[Result]:

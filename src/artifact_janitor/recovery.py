@@ -190,7 +190,8 @@ def _settle_archives(place: Workplace, sweep: str, now: int) -> Iterator[str]:
         found = journal.archives.of(step.id) if step.do == "archive" else None
         if step.state != "intended" or step.do != "archive":
             continue
-        if found and not _is_there(place.ground, found) and _indexed(place, found, now):
+        gone = found and not place.ground.is_at(found.path, found.ino)
+        if found and gone and _indexed(place, found, now):
             journal.settle(step.id, "done", "finished after an interruption", now)
             yield f"{step.path} was archived as {found.name}"
             continue
@@ -199,14 +200,6 @@ def _settle_archives(place: Workplace, sweep: str, now: int) -> Iterator[str]:
             journal.archives.unindex(step.id)
         journal.settle(step.id, "skipped", "interrupted", now)
         yield f"{step.path} was not archived"
-
-
-def _is_there(ground: Ground, archived: Archived) -> bool:
-    """Whether what was archived, and nothing else, is at its old place."""
-    try:
-        return ground.stat(archived.path).st_ino == archived.ino
-    except StepSkipped:
-        return False
 
 
 def _indexed(place: Workplace, archived: Archived, now: int) -> bool:

@@ -97,6 +97,13 @@ class Ground:
             return False
         return True
 
+    def is_at(self, path: str, ino: int) -> bool:
+        """Whether this very file or folder, and no later one, is at `path`."""
+        try:
+            return self.stat(path).st_ino == ino
+        except StepSkipped:
+            return False
+
     def sync(self, paths: Iterable[str]) -> None:
         """Make renames in these folders durable; one that is gone has nothing to keep."""
         for path in dict.fromkeys(paths):

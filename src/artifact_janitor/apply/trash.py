@@ -57,13 +57,14 @@ def _move_for(ground: Ground, sweep: str, path: str) -> Move:
 def carry_out(ground: Ground, moves: Iterable[Move]) -> tuple[Move, ...]:
     """Rename all, or none: the first that fails brings back those before it."""
     done: list[Move] = []
-    try:
-        for move in moves:
+    for move in moves:
+        try:
             done.append(_there(ground, move))
-    except (StepSkipped, StepFailed):
-        if done:
-            put_back(ground, done)
-        raise
+        except (StepSkipped, StepFailed):
+            prune(ground, move.target)
+            if done:
+                put_back(ground, done)
+            raise
     return tuple(done)
 
 
@@ -83,9 +84,14 @@ def _there(ground: Ground, move: Move) -> Move:
 def _must_be(move: Move, now: tuple[int, str], before: tuple[int, str]) -> None:
     """What arrived must be what was looked at; anything else goes back at once."""
     status = os.stat(now[1], dir_fd=now[0], follow_symlinks=False)
-    if not move.is_of(status):
+    if move.is_of(status):
+        return
+    why = f"{move.source} was replaced by something else since the plan was made"
+    try:
         rename(now, before)
-        raise StepSkipped(f"{move.source} was replaced by something else since the plan was made")
+    except StepFailed as error:  # and its place was taken again
+        raise StepFailed(f"{why}, which lies in {move.target} now", error.hint) from error
+    raise StepSkipped(why)
 
 
 def put_back(ground: Ground, moves: Sequence[Move]) -> None:

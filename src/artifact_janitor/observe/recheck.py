@@ -1,19 +1,24 @@
-"""Look again at one unit, immediately before it goes (S2, S11)."""
+"""Look again at one unit, immediately before it goes and right after (S2, S11)."""
 
 from __future__ import annotations
 
 import os
 import posixpath
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
+from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 
 from artifact_janitor.core.model import Artifact, Catalogue, is_within
+from artifact_janitor.core.plan import Step
+from artifact_janitor.core.slimming import SLIM
+from artifact_janitor.journal import Move
 from artifact_janitor.observe import liveness, tree
 from artifact_janitor.observe.examine import fingerprint_of
-from artifact_janitor.observe.liveness import Moment
+from artifact_janitor.observe.liveness import Moment, in_use
+from artifact_janitor.observe.survey import Survey
 from artifact_janitor.observe.tree import Entry, Folder
 from artifact_janitor.state import STATE
 
@@ -26,13 +31,53 @@ def objection(artifact: Artifact, before: Folder | Entry, moment: Moment) -> str
         return f"gone or out of reach since the plan was made ({error.strerror})"
     if os.path.lexists(moment.base / artifact.path / STATE):
         return "a janitor's own state lies in it now"
-    if fingerprint_of(content) != artifact.fingerprint:
-        return f"changed since the plan was made ({_difference(before, content)})"
+    if changed := _changed(artifact, before, content):
+        return changed
     for link in artifact.links:
         if not _names(moment.base, link, artifact.path):
             return f"{link} names something else since the plan was made"
     alive = liveness.live(content, artifact.path, moment)
     return alive.why if alive else ""
+
+
+def regret(
+    survey: Survey, step: Step, renamed: Sequence[tuple[Artifact, Sequence[Move]]], moment: Moment
+) -> str:
+    """What happened until the renames, after `objection` had been asked of the unit, or "".
+
+    No program finds what was renamed by its name any more: what was written to it meanwhile is
+    in it, and whoever still writes holds it open. Raises OSError where an archive is gone.
+    """
+    moment, contents = replace(moment, leases=False), survey.contents
+    if step.stored:
+        moves = chain.from_iterable(moves for _, moves in renamed)
+        held = (in_use(read(moment.base, each.target), moment.activity) for each in moves)
+        return next((f"live: {who}" for who in held if who), "")
+    if who := in_use(before := contents[step.path], moment.activity):
+        return f"live: {who}"
+    found = (
+        _late(part, contents.get(part.path, before), moves[0].target, moment)
+        for part, moves in renamed
+    )
+    first, slims = renamed[0][0], step.do == SLIM
+    late = next(filter(None, found), "")
+    return late or life_around(first, survey.catalogue, moment, slims=slims)
+
+
+def _late(artifact: Artifact, before: Folder | Entry, moved: str, moment: Moment) -> str:
+    with suppress(OSError):  # then somebody took it out of the trash, and has it
+        content = read(moment.base, moved)
+        if changed := _changed(artifact, before, content):
+            return changed
+        alive = liveness.live(content, moved, moment)
+        return alive.why if alive else ""
+    return ""
+
+
+def _changed(artifact: Artifact, before: Folder | Entry, content: Folder | Entry) -> str:
+    if fingerprint_of(content) == artifact.fingerprint:
+        return ""
+    return f"changed since the plan was made ({_difference(before, content)})"
 
 
 def life_around(

@@ -1,0 +1,148 @@
+"""A run that lives is never touched, whatever shows it; once nobody lives with it, it goes (S2).
+
+The policy takes all but the newest run, whatever its age; ages and moments are drawn by chance.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.proof.conftest import Count
+from tests.proof.holders import SEEN, WRITES, holders
+from tests.real.account import ORDINARY
+from tests.real.small import Small, done, small, still
+from tests.real.snapshot import Snapshot, difference, snapshot
+from tests.test_liveness import shift
+
+GREEDY = """\
+[[policy]]
+kind = "hydra-run"
+keep_last = 1
+
+[safety]
+grace = "1s"
+max_share = 1.0
+"""
+SOMEBODY = 23456
+"""Another uid that nobody on the machine has."""
+RUNS = 20
+TRIALS = 8
+"""Of each cast, before and while the janitor looks: 2 × 6 × 8 × 20 runs."""
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who runs the janitor, and who the programs; ``kinds`` are what the one sees of the other."""
+
+    janitor: int
+    program: int
+    kinds: tuple[str, ...] = SEEN
+
+    def __str__(self) -> str:
+        return f"{NAMES[self.janitor]} of {NAMES[self.program]}"
+
+
+NAMES = {0: "root", ORDINARY: "the owner", SOMEBODY: "somebody"}
+CASTS = (
+    Cast(0, 0),
+    Cast(0, ORDINARY),
+    Cast(0, SOMEBODY),
+    Cast(ORDINARY, ORDINARY),
+    Cast(ORDINARY, SOMEBODY, WRITES),
+    Cast(ORDINARY, 0, WRITES),
+)
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """The same for all who run this test."""
+    return random.Random(request.node.name)
+
+
+@dataclass
+class Living:
+    """A workspace with runs of any age, and a program that lives with them. The janitor's clock
+    is ahead, so that nothing is young, and event files are not older than their program."""
+
+    work: Small
+    cast: Cast
+    runs: dict[Path, str]
+    """And how the program shows that it lives with them."""
+    ahead: int
+    """Seconds."""
+
+    def janitor(self) -> set[Path]:
+        """The runs that a sweep takes."""
+        said = self.work.start(
+            "run", "--yes", "--json", uid=self.cast.janitor or None, first=lambda: shift(self.ahead)
+        ).answer()
+        assert said.code == 0, said
+        return {self.work.root / path for path in done(said)}
+
+
+def living(root: Path, cast: Cast, chance: random.Random) -> Living:
+    root.mkdir()
+    work, runs = small(root, GREEDY), {}
+    for number in range(RUNS):
+        path = work.hydra(chance.uniform(1e-4, 3 * 365), f"outputs/day/{number}")
+        (root / path / "train.log").chmod(0o666)
+        runs[root / path] = cast.kinds[number % len(cast.kinds)]
+    work.hydra(-1e-3, "outputs/newest")
+    if cast.janitor or cast.program:
+        work.handed_to(ORDINARY)
+    if cast.program == SOMEBODY:
+        for run in runs:
+            run.chmod(0o777)
+    return Living(work, cast, runs, int(200 + 10 ** chance.uniform(0, 7)))
+
+
+def watched(root: Path, cast: Cast, chance: random.Random, count: Count, longest: float) -> None:
+    """One sweep while the program lives, or comes to life meanwhile, and one after it ended."""
+    scene = living(root, cast, chance)
+    before = snapshot(root)
+    every = [(kind, run) for run, kind in scene.runs.items()]
+    chance.shuffle(every)
+    with holders(every, cast.program, longest) as program:
+        held = program.got() if not longest else set()
+        went = scene.janitor()
+        held |= program.got() if longest else set()
+        wrong = [f"{scene.runs[run]}: {run.name} went" for run in held & went]
+        wrong += [] if longest or len(held) == RUNS else ["it did not get hold of all"]
+        wrong += [] if all(map(os.path.lexists, held)) else ["gone"]
+        program.end()
+    wrong += [f"{run.name} stayed" for run in scene.runs.keys() - went - scene.janitor()]
+    undone = scene.work.janitor("undo", "--last", "2", uid=cast.janitor or None)
+    wrong += [f"undo: {undone}"] if undone.code else []
+    wrong += difference(still(before), as_before(still(snapshot(root))))
+    count(f"alive: {cast}" + (", meanwhile" if longest else ""), len(held), wrong)
+
+
+def as_before(seen: Snapshot) -> Snapshot:
+    """Without what the programs did to names."""
+    return {
+        path.replace(b"renamed.log", b"train.log"): mark
+        for path, mark in seen.items()
+        if b"tfevents" not in path
+    }
+
+
+def test_what_lives_is_never_touched(chance: random.Random, count: Count, tmp_path: Path) -> None:
+    watched(tmp_path / "work", CASTS[0], chance, count, 0)
+
+
+@pytest.mark.proof
+@needs_root
+@pytest.mark.parametrize("longest", [0, 0.2])
+@pytest.mark.parametrize("cast", CASTS, ids=str)
+@pytest.mark.parametrize("trial", range(TRIALS))
+def test_what_lives_is_never_touched_whoever_lives_and_looks(
+    trial: int, cast: Cast, longest: float, chance: random.Random, count: Count, tmp_path: Path
+) -> None:
+    watched(tmp_path / "work", cast, chance, count, longest)
