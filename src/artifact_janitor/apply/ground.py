@@ -25,7 +25,9 @@ from artifact_janitor.state import STATE
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOREPLACE, _EXCHANGE = 1, 2
 _NOT_HERE = (errno.EXDEV, errno.EACCES, errno.EPERM, errno.EBUSY, errno.ENOENT, errno.EROFS)
-_RENAMEAT2: Any = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_RENAMEAT2: Any = getattr(_LIBC, "renameat2", None)
+_SYNCFS: Any = getattr(_LIBC, "syncfs", None)
 
 
 class Ground:
@@ -219,3 +221,13 @@ def to_disk(fd: int) -> None:
     """And out of the cache, so that what is read back comes from the disk."""
     os.fsync(fd)
     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def all_to_disk(fd: int) -> None:
+    """All that was written to the filesystem of an open folder, in one go: of many files each by
+    itself takes long. Raises OSError."""
+    if _SYNCFS is None:
+        os.sync()
+    elif _SYNCFS(fd):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))

@@ -27,6 +27,7 @@ from artifact_janitor.apply.archive.manifest import (
     Member,
 )
 from artifact_janitor.apply.archive.pack import Tick
+from artifact_janitor.apply.ground import all_to_disk
 from artifact_janitor.core.model import is_within, upward
 from artifact_janitor.errors import ArchiveError, StepFailed
 from artifact_janitor.units import format_size
@@ -105,7 +106,8 @@ def _choose(chosen: Selection, member: Member) -> None:
 
 
 def unpack(files: Files, chosen: Selection, into: int, tick: Tick) -> int:
-    """Unpack what was chosen below the open folder `into`, under its path in the workspace.
+    """Unpack what was chosen below the open folder `into`, under its path in the workspace. All
+    of it is durable when this returns.
 
     Returns how many extended attributes could not be set.
 
@@ -122,6 +124,7 @@ def unpack(files: Files, chosen: Selection, into: int, tick: Tick) -> int:
                 below.symlink(member)
             for member in _wanted(manifest, chosen, FOLDER):
                 below.finish(member)
+            all_to_disk(into)
             return below.unset
     except OSError as error:
         raise StepFailed(f"it can't be unpacked: {error.strerror}") from error
