@@ -39,8 +39,11 @@ def test_every_named_test_is_there() -> None:
 
 
 @pytest.mark.proof
-def test_a_break_is_caught_and_what_changes_nothing_survives() -> None:
-    """In a copy of its own: the package that is installed stays as it is."""
+def test_a_break_is_caught_and_what_changes_nothing_survives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a copy of its own, whatever ``PYTHONPATH`` says: our source stays as it is."""
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY / "src"))
     tests = ("core/test_gate.py",)
     breaks: Breaks = {
         "S8": (

@@ -25,8 +25,11 @@ pytestmark = needs_strace
 WRITES = "write,pwrite64,writev,copy_file_range,sendfile,ioctl"
 RENAMES = "rename,renameat,renameat2"
 GOES = "unlink,unlinkat,rmdir"
+READS = "read,pread64"
 SYNCS = "fsync,fdatasync,syncfs"
-CALLS = ",".join(f"?{call}" for call in f"{WRITES},{RENAMES},{GOES},{SYNCS},fadvise64".split(","))
+CALLS = ",".join(
+    f"?{call}" for call in f"{READS},{WRITES},{RENAMES},{GOES},{SYNCS},fadvise64".split(",")
+)
 
 _DONE = re.compile(rb"^\w+\(.*\) += [0-9]", re.MULTILINE)
 OWN = "/.janitor/"
@@ -35,8 +38,14 @@ MAY_BE_HALF = re.compile(
     r"|jobs/[^/]*/(log|lock|.*-journal))$"
 )
 """What holds nothing that matters, or is written anew by whoever needs it."""
-READ_BACK = re.compile(r"\.tar\.zst\.part$|/compressing/|\.pth?$")
+READ_BACK = re.compile(r"\.part$|/compressing/|\.pth?$")
 """What is compared with what it was made of, before it gets its name."""
+BEFORE = (
+    (".tar.zst", (".sha256", ".manifest.jsonl")),
+    (".pth", (".json",)),
+    (".pt", ("_meta.json",)),
+)
+"""What must have its name before what it belongs to has."""
 
 
 @dataclass
@@ -51,6 +60,7 @@ class Disk:
     unsynced: set[str] = field(default_factory=set)
     cached: set[str] = field(default_factory=set)
     """Files that would be read back out of memory."""
+    named: set[str] = field(default_factory=set)
     unnamed: set[str] = field(default_factory=set)
     """Folders in which something of ours got its name, which isn't durable yet."""
     unsaid: bool = False
@@ -84,6 +94,10 @@ class Disk:
         self.made.add(path)
         self.cached.add(path)
 
+    def read(self, path: str) -> None:
+        seen = path in self.cached and READ_BACK.search(path)
+        self.must(not seen, f"{path} is read back out of memory")
+
     def sync(self, path: str, *, all_of_it: bool = False) -> None:
         self.unsynced = set() if all_of_it else self.unsynced - {path}
         self.unnamed -= {path}
@@ -101,6 +115,8 @@ class Disk:
             folder = new.rpartition("/")[0]
             some = [path for path in self.unsynced if path.startswith(f"{folder}/")]
             self.must(not some, f"a job begins before {some} is durable")
+        if old in self.made:
+            self._must_be_last(new)
         self._moves(old, new, ours=bool(below))
         self.made -= {*below}
         if exchange:
@@ -109,6 +125,13 @@ class Disk:
             self.must(self.journal, f"{old} goes before the journal says so")
         if not below and OWN not in old:
             self.must(not self.unsaid, f"{old} goes before the journal knows what is made of it")
+
+    def _must_be_last(self, new: str) -> None:
+        self.named.add(new)
+        for suffix, others in BEFORE:
+            if new.endswith(suffix):
+                beside = {new.removesuffix(suffix) + each for each in others}
+                self.must(beside <= self.named, f"{new} has its name before {beside}")
 
     def _moves(self, old: str, new: str, *, ours: bool) -> None:
         above = {path.rpartition("/")[0] for path in (old, new)}
@@ -144,6 +167,8 @@ def judged(lines: list[bytes], root: Path, *, mends: bool) -> Disk:
             disk.write(paths[0])
         elif call in SYNCS.split(","):
             disk.sync(paths[0], all_of_it=call == "syncfs")
+        elif call in READS.split(","):
+            disk.read(paths[0])
         elif call == "fadvise64":
             disk.cached.discard(paths[0])
         elif call in RENAMES.split(","):
@@ -161,10 +186,7 @@ def _call(line: bytes, top: str) -> Iterator[str]:
     yield from (path for _, path in found if f"{path}/".startswith(top))
 
 
-QUICK = (
-    *("archive", "restore", "expire", "compress", "publish over", "promote"),
-    *("gitignore", "undo of gitignore"),
-)
+QUICK = ("archive", "restore", "expire", "compress", "publish over", "gitignore")
 """Of each way to make something new one scene, and what is built within a second."""
 
 

@@ -49,12 +49,11 @@ class Copy:
         return self.root / ".venv" / "bin" / "python"
 
     def must_be_alone(self) -> None:
-        """What is tested must be the copy, in this process's children and in theirs."""
-        for extra in ({}, {"PYTHONPATH": f"{REPOSITORY}/src"}):
-            words = [self.python, "-P", "-c", _WHERE]
-            found = subprocess.check_output(words, cwd="/", text=True, env=extra or {}).strip()
-            inside = Path(found).is_relative_to(self.root)
-            if inside == bool(extra):
+        """What is tested must be the copy, whoever starts it in whatever environment."""
+        words = [self.python, "-P", "-c", _WHERE]
+        for env in ({}, self._environment()):
+            found = subprocess.check_output(words, cwd="/", text=True, env=env).strip()
+            if not Path(found).is_relative_to(self.root):
                 raise RuntimeError(f"{found} would be tested, not the copy in {self.root}")
 
     def write(self, path: str, text: str) -> None:
@@ -88,7 +87,7 @@ class Copy:
         return Ran(code, first.removeprefix("tests/"), time.monotonic() - begun, text)
 
     def _environment(self) -> dict[str, str]:
-        """Ours, but for what would lead elsewhere."""
+        """Ours, but for what would lead elsewhere: ``PYTHONPATH`` goes before all packages."""
         own = {"TMPDIR": f"{self.root.parent}/tmp", "VIRTUAL_ENV": f"{self.root}/.venv"}
         others = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         return {**others, **own}

@@ -88,15 +88,16 @@ def trial(copies: Sequence[Copy], breaks: Breaks) -> Iterator[Tried]:
         finally:
             free.put(copy)
 
-    with ThreadPoolExecutor(len(copies)) as pool:
+    pool = ThreadPoolExecutor(len(copies))
+    try:
         rows = [pool.submit(tried, rule, each) for rule in breaks for each in breaks[rule]]
         for row in rows:
             found = row.result()
-            print(
-                f"{found.rule:<6}{found.ran.seconds:>5.0f} s  {found.what.name}: {found.by}",
-                flush=True,
-            )
+            seconds = f"{found.ran.seconds:>5.0f} s"
+            print(f"{found.rule:<6}{seconds}  {found.what.name}: {found.by}", flush=True)
             yield found
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _broken(copy: Copy, each: Break) -> Ran:
