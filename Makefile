@@ -4,7 +4,8 @@
 #   make test    all checks and tests, as .ci/run runs them
 #   make lint    formatting, rules, types, and the arrows between the modules
 #   make bench   the benchmarks, each beside its peer
-#   make proof   the long sweeps that `make test` leaves out
+#   make proof   the long sweeps that `make test` leaves out, and the mutants
+#   make mutants breaks each safety rule on purpose: a test must fall each time
 #   make config  config.toml and docs/reference/, made from the code
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -12,7 +13,7 @@ BIN    := .venv/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 JOBS   ?= 2
 
-.PHONY: demo test lint bench proof config docs clean
+.PHONY: demo test lint bench proof mutants config docs clean
 
 demo: .venv/ready-demo
 	@rm -rf demo-project
@@ -31,9 +32,12 @@ bench: .venv/ready-dev
 	@found=$$(ls benchmarks/bench_*.py 2>/dev/null) || { echo "There are no benchmarks yet."; exit 0; }; \
 	for each in $$found; do echo "== $$each"; $(BIN)/python "$$each" || exit 1; done
 
-proof: .venv/ready-dev
+proof: .venv/ready-dev mutants
 	$(BIN)/pytest -m proof
 	$(BIN)/pytest --hypothesis-profile=search --timeout=3600 $$(grep -l "^@ANY\|^@MANY" tests/core/*.py)
+
+mutants: .venv/ready-dev
+	$(BIN)/python -m tests.proof.mutants --jobs $(JOBS)
 
 # A test holds both against the code.
 config: config.toml docs

@@ -120,6 +120,25 @@ def test_a_parent_that_became_a_link_to_outside_is_not_followed(
     assert work.trash() == []
 
 
+def test_a_root_that_became_a_link_to_outside_is_not_followed(
+    work: Small, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Roots may be links, and are resolved once, before the first step."""
+    run = work.hydra(30)
+    outside = tmp_path_factory.mktemp("outside")
+
+    def swap() -> bool:
+        (work.root / "outputs").rename(outside / "outputs")
+        (work.root / "outputs").symlink_to(outside / "outputs")
+        return False
+
+    (outcome,) = work.run(stop=swap).outcomes
+    assert outcome.outcome == "skipped"
+    assert "symlink" in outcome.why
+    assert (outside / run / "train.log").exists()
+    assert work.trash() == []
+
+
 def test_a_program_that_begins_in_mid_sweep_protects(work: Small) -> None:
     run = work.hydra(30)
     seen = work.look()
@@ -261,6 +280,16 @@ def test_what_lies_in_the_way_is_never_overwritten(
     assert "is there already" in outcome.why
     assert theirs.read_text() == "somebody's\n"
     assert work.there(unit)
+
+
+def test_a_run_whose_link_cannot_follow_it_comes_back(work: Small) -> None:
+    """All that goes with a unit goes, or none of it."""
+    work.wandb(40)
+    before, seen = snapshot(work.root / "wandb"), work.look()
+    work.write(f".janitor/trash/{seen.plan.id}/wandb/latest-run", "somebody's\n")
+    (outcome,) = work.run(seen).outcomes
+    assert (outcome.outcome, "there already" in outcome.why) == ("failed", True)
+    assert difference(before, snapshot(work.root / "wandb")) == []
 
 
 def test_a_config_without_a_policy_takes_nothing(work: Small) -> None:

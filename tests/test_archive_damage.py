@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -272,6 +273,17 @@ def test_a_store_that_is_away_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "not mounted").exists()
 
 
+@needs_root
+def test_what_is_mounted_in_a_run_gets_into_no_archive(tmp_path: Path) -> None:
+    """After the plan was made, which would have seen it."""
+    work = plain(tmp_path)
+    with (
+        small_disk(work.run / "mounted", "size=1m"),
+        pytest.raises(StepSkipped, match="another filesystem is mounted"),
+    ):
+        work.make()
+
+
 def test_an_archive_takes_no_name_that_is_taken(tmp_path: Path) -> None:
     work = plain(tmp_path)
     order = work.order()
@@ -310,6 +322,26 @@ def test_hostile_archives_write_nothing_outside(tmp_path: Path) -> None:
     assert not any(map(os.path.lexists, ("/precious", "/evil", "/etc/evil", "/etc/precious")))
     assert len(said) >= 200
     assert [name for name, message in said.items() if len(message) < 15] == []
+
+
+@pytest.mark.parametrize(
+    ("differs", "said"),
+    [
+        ({"sha256": "0" * 64}, "another content"),
+        ({"mode": 0o600}, "another mode"),
+        ({"mtime_ns": 7}, "another mtime_ns"),
+        ({"path": f"{UNIT}/two"}, "another path"),
+    ],
+)
+def test_a_manifest_that_tells_otherwise_is_found(
+    tmp_path: Path, differs: dict[str, Any], said: str
+) -> None:
+    """All sums agree: only what stands there can be compared with what is in the archive."""
+    (tmp_path / "store").mkdir()
+    top, one = member("folder", UNIT), file(f"{UNIT}/one")
+    Hostile("otherwise", [top, one], [top, one._replace(**differs)]).write(tmp_path / "store")
+    with pytest.raises(ArchiveError, match=said):
+        Bench(tmp_path).verify("evil")
 
 
 def test_nobody_gets_a_set_user_id_bit_but_who_owns_the_place(tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from artifact_janitor import looking
 from artifact_janitor.core.plan import Plan, leaving
 from artifact_janitor.looking import look
 from artifact_janitor.observe import remembered, tree, workers
+from artifact_janitor.observe.liveness import Activity
 from artifact_janitor.units import DAY
 from tests.real import wandb_runs
 from tests.real.account import Account
@@ -246,6 +248,23 @@ def test_a_file_that_grew_in_place_does_not_push_another_run_out(tmp_path: Path)
     log.write_text("it goes on\n")
     os.utime(log, ns=(noon + 3 * DAY, noon + 3 * DAY))
     assert going(plan(work)) == set()
+
+
+def test_what_changes_while_it_is_looked_at_stays(
+    work: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *_ = runs(work)
+    work.configure(config("keep_last = 2"))
+    all_processes = looking.activity
+
+    def meanwhile() -> Activity:
+        (work.root / first / "note").write_text("it goes on\n")
+        return all_processes()
+
+    monkeypatch.setattr(looking, "activity", meanwhile)
+    found = plan(work)
+    assert going(found) == set()
+    assert "it changed while we looked at it" in str(found.kept)
 
 
 def test_a_link_that_was_made_in_a_remembered_run_protects(work: Small) -> None:

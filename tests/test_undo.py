@@ -216,6 +216,17 @@ def test_what_was_changed_in_the_trash_is_not_purged(work: Small) -> None:
     assert log.read_text() == "somebody works here\n"
 
 
+def test_what_somebody_uses_in_the_trash_is_not_purged(work: Small) -> None:
+    work.configure(PURGING)
+    work.hydra(30)
+    work.janitor("run", "--yes")
+    (log,) = work.root.glob(".janitor/trash/**/train.log")
+    with log.open():
+        (outcome,) = work.janitor("run", "--yes").rows("steps")
+    assert (outcome["outcome"], "live in the trash" in outcome["why"]) == ("skipped", True)
+    assert log.exists()
+
+
 def test_one_step_comes_back_by_its_number(work: Small) -> None:
     work.hydra(30)
     work.hydra(31)

@@ -44,7 +44,7 @@ def recover(place: Workplace, now: int) -> list[str]:
                 found += [*compressed.recover(place, sweep.id, now)]
                 found += [*gitignored.recover(place, sweep.id, now)]
                 _tidy(journal, ground, sweep.id)
-                journal.end(sweep.id, now)
+                place.finish(sweep.id)
     state.clear()
     for name in state.held():
         state.forget(name)

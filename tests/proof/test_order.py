@@ -1,0 +1,220 @@
+"""The order in which things reach the disk, as the kernel saw it (S9, S10, S12).
+
+What is new is written under another name, and durable before it gets its own; then the folder is,
+then the journal says so, and only then what is old goes. No kill shows whether that is so, and a
+power cut only where it hits the moment: here each call of a whole command is looked at.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.proof.conftest import Count
+from tests.proof.scenes import SCENES
+from tests.real.kills import needs_strace, strace
+from tests.real.syscalls import read
+
+pytestmark = needs_strace
+
+WRITES = "write,pwrite64,writev,copy_file_range,sendfile,ioctl"
+RENAMES = "rename,renameat,renameat2"
+GOES = "unlink,unlinkat,rmdir"
+READS = "read,pread64"
+SYNCS = "fsync,fdatasync,syncfs"
+CALLS = ",".join(
+    f"?{call}" for call in f"{READS},{WRITES},{RENAMES},{GOES},{SYNCS},fadvise64".split(",")
+)
+
+_DONE = re.compile(rb"^\w+\(.*\) += [0-9]", re.MULTILINE)
+OWN = "/.janitor/"
+MAY_BE_HALF = re.compile(
+    r"/\.janitor/(lock|.*\.lock|\.gitignore|sweeps/.*|reserve/.*|gitignore-[^/]*/.*|archive/RESTORE\.txt"
+    r"|jobs/[^/]*/(log|lock|.*-journal))$"
+)
+"""What holds nothing that matters, or is written anew by whoever needs it."""
+READ_BACK = re.compile(r"\.part$|/compressing/|\.pth?$")
+"""What is compared with what it was made of, before it gets its name."""
+BEFORE = (
+    (".tar.zst", (".sha256", ".manifest.jsonl")),
+    (".pth", (".json",)),
+    (".pt", ("_meta.json",)),
+)
+"""What must have its name before what it belongs to has."""
+
+
+@dataclass
+class Disk:
+    """What a power cut would leave, as far as the calls of a command tell; and what is wrong."""
+
+    mends: bool = False
+    """What was begun by another one is journalled already: it settles some, and goes on."""
+    wrong: list[str] = field(default_factory=list)
+    made: set[str] = field(default_factory=set)
+    """Files that were written to."""
+    unsynced: set[str] = field(default_factory=set)
+    cached: set[str] = field(default_factory=set)
+    """Files that would be read back out of memory."""
+    named: set[str] = field(default_factory=set)
+    unnamed: set[str] = field(default_factory=set)
+    """Folders in which something of ours got its name, which isn't durable yet."""
+    unsaid: bool = False
+    """Whether something of ours got its name, and the journal didn't say so yet."""
+    moved: set[str] = field(default_factory=set)
+    """Folders whose entries moved, and aren't durable yet."""
+    late: set[str] = field(default_factory=set)
+    """Those of them when the journal was written to last."""
+    leaving: set[str] = field(default_factory=set)
+    """What was taken out of the trash, and isn't purged by the journal's word."""
+
+    @property
+    def journal(self) -> bool:
+        """Whether all that the journal was told is on the disk."""
+        return not any("/journal.db-wal" in path for path in self.unsynced)
+
+    def must(self, holds: bool, what: str) -> None:
+        if not holds:
+            self.wrong.append(what)
+
+    def write(self, path: str) -> None:
+        if MAY_BE_HALF.search(path):
+            return
+        self.unsynced.add(path)
+        if "/.janitor/journal.db" in path:
+            self.must(not self.unnamed, f"the journal goes on before {self.unnamed} is durable")
+            self.late = {*self.moved}
+            return
+        final = OWN not in path or ("/archive/" in path and not path.endswith(".part"))
+        self.must(not final, f"{path} is written under its name")
+        self.made.add(path)
+        self.cached.add(path)
+
+    def read(self, path: str) -> None:
+        seen = path in self.cached and READ_BACK.search(path)
+        self.must(not seen, f"{path} is read back out of memory")
+
+    def sync(self, path: str, *, all_of_it: bool = False) -> None:
+        self.unsynced = set() if all_of_it else self.unsynced - {path}
+        self.unnamed -= {path}
+        self.moved -= {path}
+        if "/journal.db-wal" in path:
+            self.unsaid, self.leaving = False, set()
+
+    def rename(self, old: str, new: str, *, exchange: bool) -> None:
+        below = [path for path in self.made if f"{path}/".startswith(f"{old}/")]
+        half = [path for path in below if path in self.unsynced]
+        self.must(not half, f"{half} got its name before its bytes were durable")
+        seen = [path for path in below if path in self.cached and READ_BACK.search(path)]
+        self.must(not seen, f"{seen} was not read back from the disk")
+        if new.endswith("/job.json"):
+            folder = new.rpartition("/")[0]
+            some = [path for path in self.unsynced if path.startswith(f"{folder}/")]
+            self.must(not some, f"a job begins before {some} is durable")
+        if old in self.made:
+            self._must_be_last(new)
+        self._moves(old, new, ours=bool(below))
+        self.made -= {*below}
+        if exchange:
+            return
+        if not (below or self.mends or "/.janitor/leaving/" in new):
+            self.must(self.journal, f"{old} goes before the journal says so")
+        if not below and OWN not in old:
+            self.must(not self.unsaid, f"{old} goes before the journal knows what is made of it")
+
+    def _must_be_last(self, new: str) -> None:
+        self.named.add(new)
+        for suffix, others in BEFORE:
+            if new.endswith(suffix):
+                beside = {new.removesuffix(suffix) + each for each in others}
+                self.must(beside <= self.named, f"{new} has its name before {beside}")
+
+    def _moves(self, old: str, new: str, *, ours: bool) -> None:
+        above = {path.rpartition("/")[0] for path in (old, new)}
+        if "/.janitor/leaving/" in new:
+            self.leaving.add(new)
+            return
+        self.moved |= above
+        if ours and old not in self.unsynced and old in self.made:
+            self.unnamed.add(new.rpartition("/")[0])
+            self.unsaid = True
+
+    def goes(self, path: str) -> None:
+        self.moved -= {path}
+        self.unnamed -= {path}
+        if "/.janitor/sweeps/" in path:
+            self.must(self.journal, "a sweep ends before the journal says so")
+            self.must(not self.late, f"a sweep ends before {self.late} is durable")
+        if OWN not in path:
+            self.must(self.journal, f"{path} is removed before the journal says so")
+        purged = not any(f"{path}/".startswith(f"{each}/") for each in self.leaving)
+        self.must(purged, f"{path} is removed before the journal says that it is purged")
+        self.made.discard(path)
+        self.unsynced.discard(path)
+
+
+def judged(lines: list[bytes], root: Path, *, mends: bool) -> Disk:
+    disk = Disk(mends)
+    for line in lines:
+        call, *paths = _call(line, f"{root}/")
+        if not paths:
+            continue
+        if call in WRITES.split(",") and (call != "ioctl" or b"CLONE" in line):
+            disk.write(paths[0])
+        elif call in SYNCS.split(","):
+            disk.sync(paths[0], all_of_it=call == "syncfs")
+        elif call in READS.split(","):
+            disk.read(paths[0])
+        elif call == "fadvise64":
+            disk.cached.discard(paths[0])
+        elif call in RENAMES.split(","):
+            disk.rename(*paths, exchange=b"RENAME_EXCHANGE" in line)
+        elif call in GOES.split(","):
+            disk.goes(paths[0])
+    disk.must(not disk.unsynced, f"in the end {disk.unsynced} is not durable")
+    return disk
+
+
+def _call(line: bytes, top: str) -> Iterator[str]:
+    """A call, and its paths in a workspace."""
+    found = [*read(line)]
+    yield found[0][0] if found else ""
+    yield from (path for _, path in found if f"{path}/".startswith(top))
+
+
+QUICK = ("archive", "restore", "expire", "compress", "publish over", "gitignore")
+"""Of each way to make something new one scene, and what is built within a second."""
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_what_is_old_goes_when_what_is_new_is_durable(
+    name: str, count: Count, tmp_path: Path
+) -> None:
+    looked_at(name, count, tmp_path)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("name", [name for name in SCENES if name not in QUICK])
+def test_the_same_of_every_step(name: str, count: Count, tmp_path: Path) -> None:
+    looked_at(name, count, tmp_path)
+
+
+def looked_at(name: str, count: Count, tmp_path: Path) -> None:
+    scene, trace = SCENES[name](tmp_path / "work"), tmp_path / "trace"
+    try:
+        running = scene.start()
+        with strace(running.pid, "-y", "-s0", "-o", str(trace), "-e", f"trace={CALLS}"):
+            assert running.wait() == 0
+        assert scene.done()
+    finally:
+        scene.end()
+    lines = [line for line in trace.read_bytes().splitlines() if _DONE.match(line)]
+    assert len(lines) > 10
+    mends = name.startswith("recovery of ")
+    wrong = judged(lines, tmp_path / "work", mends=mends).wrong
+    count(f"order: {name}", len(lines), wrong)
+    shutil.rmtree(tmp_path / "work")
