@@ -6,6 +6,9 @@ afterwards.
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,3 +42,10 @@ class Scene:
 Build = Callable[[Path], Scene]
 """Makes a scene in a folder that doesn't exist yet. Sweeps build each at the same place, so that
 two scenes of a kind differ in nothing."""
+
+
+def shelf(what: str) -> Path:
+    """A folder for what is built once and copied for each scene; it goes with the session."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{what}-shelf-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

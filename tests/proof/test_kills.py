@@ -10,20 +10,12 @@ import pytest
 
 from tests.proof.conftest import Count
 from tests.proof.scene import Build
-from tests.proof.scenes import SCENES
+from tests.proof.scenes import SCENES, SHORT
 from tests.real.kills import Moment, killed, moments_of, needs_strace, to_prove
 from tests.real.small import still
 from tests.real.snapshot import difference, snapshot
 
 pytestmark = needs_strace
-
-WITH_PROOF = (
-    *("undo of slim", "purge of slim", "undo of expire", "purge of expired", "publish"),
-    *("everything at once", "mlflow"),
-    *(name for name in SCENES if "odd files" in name),
-    *(name for name in SCENES if name.startswith("recovery of ") and "undo" not in name),
-)
-"""What differs little from other scenes, or takes long, is left to the whole sweep."""
 
 
 def points(build: Build, place: Path) -> list[Moment]:
@@ -64,7 +56,7 @@ def swept(name: str, count: Count, place: Path, moments: Iterable[Moment]) -> No
     count(f"kill: {name}", len(moments), kills(SCENES[name], place, moments))
 
 
-@pytest.mark.parametrize("name", [name for name in SCENES if name not in WITH_PROOF])
+@pytest.mark.parametrize("name", SHORT)
 def test_nothing_is_lost_by_a_kill(name: str, count: Count, tmp_path: Path) -> None:
     place = tmp_path / "work"
     swept(name, count, place, telling(points(SCENES[name], place)))

@@ -30,3 +30,13 @@ SCENES: dict[str, Build] = {
     **together.SCENES,
     **recovery.SCENES,
 }
+
+SHORT = tuple(
+    name
+    for name in SCENES
+    if name not in ("undo of slim", "purge of slim", "undo of expire", "purge of expired")
+    and name not in ("publish", "everything at once", "mlflow")
+    and not name.endswith("odd files")
+    and (not name.startswith("recovery of ") or name == "recovery of undo")
+)
+"""What a short slice takes: the others differ little from these, or take long."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable
 from functools import cache, partial
 from pathlib import Path
 
 from artifact_janitor.apply.archive.store import IN_ORDER
 from artifact_janitor.sweep import mend
-from tests.proof.scene import Build, Scene
+from tests.proof.scene import Build, Scene, shelf
 from tests.proof.scenes.archive import UNITS
 from tests.real.small import Small, small
 from tests.real.snapshot import difference, snapshot
@@ -38,9 +36,7 @@ def to_purge_it(work: Small) -> tuple[str, ...]:
 @cache
 def template() -> Path:
     """A workspace with two old archives."""
-    folder = tempfile.mkdtemp(prefix="expire-shelf-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    work = small(Path(folder), EXPIRING)
+    work = small(shelf("expire"), EXPIRING)
     archived(work, *(work.hydra(30, unit) for unit in UNITS))
     return work.root
 

@@ -3,14 +3,12 @@ and never is the one gone and the other there."""
 
 from __future__ import annotations
 
-import atexit
 import shutil
-import tempfile
 from functools import cache, partial
 from pathlib import Path
 
 from artifact_janitor.sweep import mend
-from tests.proof.scene import Build, Scene
+from tests.proof.scene import Build, Scene, shelf
 from tests.real.mlflow_runs import MLRUNS, PURGE, Project
 from tests.real.small import Small
 
@@ -19,14 +17,13 @@ from tests.real.small import Small
 def pristine(root: Path) -> tuple[Path, str, str]:
     """A workspace built once for a place, which its records name, and not touched by MLflow any
     more, which keeps databases open; a run that stays, and one that goes."""
-    shelf = Path(tempfile.mkdtemp(prefix="mlflow-shelf-"))
-    atexit.register(shutil.rmtree, shelf, ignore_errors=True)
+    template = shelf("mlflow") / "pristine"
     root.mkdir()
     Small(root).configure(MLRUNS)
     project = Project.with_database(root)
     runs = project.run(1, deleted=False), project.run(30)
-    shutil.move(root, shelf / "pristine")
-    return shelf / "pristine", *runs
+    shutil.move(root, template)
+    return template, *runs
 
 
 def scene(root: Path) -> Scene:

@@ -3,11 +3,9 @@ and no half is published."""
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from functools import cache, partial
 from hashlib import sha256
@@ -15,7 +13,7 @@ from pathlib import Path
 
 from artifact_janitor import handing_over
 from artifact_janitor.executors import Handle
-from tests.proof.scene import Build, Scene
+from tests.proof.scene import Build, Scene, shelf
 from tests.real.kills import nobody_else
 from tests.real.retraining import (
     executor,
@@ -47,8 +45,7 @@ def to_publish(work: Small) -> None:
 @cache
 def pristine(phase: Phase, root: Path) -> Path:
     """Built once for a place, which jobs know, by a janitor that was here before."""
-    shelf = Path(tempfile.mkdtemp(prefix="retrain-shelf-"))
-    atexit.register(shutil.rmtree, shelf, ignore_errors=True)
+    template = shelf("retrain") / "pristine"
     root.mkdir()
     work = Small(root)
     work.configure("")
@@ -56,8 +53,8 @@ def pristine(phase: Phase, root: Path) -> Path:
     place(work)
     trains(work)
     phase(work)
-    shutil.move(root, shelf / "pristine")
-    return shelf / "pristine"
+    shutil.move(root, template)
+    return template
 
 
 def scene(phase: Phase, root: Path) -> Scene:

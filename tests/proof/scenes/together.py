@@ -3,6 +3,7 @@ brings ``.gitignore`` in line."""
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -31,6 +32,7 @@ MINE = b"*.pyc\n!x.tmp"
 def scene(root: Path) -> Scene:
     work = repo(root)
     work.hydra(50, OLD)
+    old = still(snapshot(root / OLD))
     work.configure(CONFIG.replace("archive", "trash"))
     assert work.janitor("run", "--yes", "--only", "hydra-run").code == 0
     work.rules(MINE)
@@ -44,7 +46,7 @@ def scene(root: Path) -> Scene:
     before = snapshot(root)
     work.configure(CONFIG + 'trash_keep = "0s"\n')
     done = partial(is_done, work, units)
-    return Scene(work, ("run", "--yes"), done, partial(outcome, work, units, before))
+    return Scene(work, ("run", "--yes"), done, partial(outcome, work, units, before, old))
 
 
 def is_done(work: Repo, units: list[str]) -> bool:
@@ -60,7 +62,7 @@ def unsound(work: Repo) -> list[str]:
     return wrong + (["damaged"] if work.janitor("verify").code else [])
 
 
-def outcome(work: Repo, units: list[str], before: Snapshot) -> list[str]:
+def outcome(work: Repo, units: list[str], before: Snapshot, old: Snapshot) -> list[str]:
     mend(work.settings)
     wrong = unsound(work)
     work.configure(CONFIG)
@@ -70,13 +72,10 @@ def outcome(work: Repo, units: list[str], before: Snapshot) -> list[str]:
     wrong += unsound(work)
     undone = work.janitor("undo", "--last", "9")
     wrong += [f"undo: {undone}"] if undone.code not in (0, 3) else []
-    now = {path: mark for path, mark in still(snapshot(work.root)).items() if not of_old(path)}
-    return wrong + difference(still(before), now)
-
-
-def of_old(path: bytes) -> bool:
-    """Was it purged or not: both are right."""
-    return path.startswith(OLD.encode())
+    if work.there(OLD):
+        wrong += difference(old, still(snapshot(work.root / OLD)))
+        shutil.rmtree(work.root / OLD)  # was it purged or not: both are right
+    return wrong + difference(still(before), still(snapshot(work.root)))
 
 
 SCENES: dict[str, Build] = {"everything at once": scene}
