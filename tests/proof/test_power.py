@@ -2,15 +2,14 @@
 
 It is killed as it makes a call, and the filesystem forgets what was not brought to the disk by
 then. What is there when it is mounted anew is all that a power cut would leave. Somebody else's
-fsync in between brings the names of files to the disk, and not what is in them: whoever relies
-on a rename without an fsync is found out by that.
+fsync in between brings names to the disk, and not what is in the files: whoever relies on a
+rename without an fsync is found out by that.
 """
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,15 +17,24 @@ import pytest
 from tests.proof.conftest import Count
 from tests.proof.scene import Build, Scene
 from tests.proof.scenes import SCENES
+from tests.proof.scenes.archive import UNITS, workspace
 from tests.real.disks import MAKE, needs_root
 from tests.real.kills import Moment, killed, moments_of, needs_strace, to_prove
 from tests.real.power import Disk, power
+from tests.real.small import FREE, PURGING, still
+from tests.real.small import small as workspace_at
+from tests.real.snapshot import difference, snapshot
 
 pytestmark = [needs_root, needs_strace]
 each_kind = pytest.mark.parametrize("kind", MAKE)
+on_ext4 = pytest.mark.parametrize("kind", ["ext4"])
 each_scene = pytest.mark.parametrize("name", SCENES)
-AT_THE_END: Moment = ("", 0)
-"""The command has just said that it is done."""
+SLICE = ("trash", "archive", "publish over")
+FLUSHES = ("fsync", "fdatasync")
+WRITES = ("write", "pwrite64", "flock")
+"""Calls that leave the disk as it is: it is what follows that brings their work there."""
+AT_THE_END: Moment = ("renameat2", 65_535)
+"""A moment that never comes, but the one does at which the command said that it is done."""
 
 
 @pytest.fixture
@@ -39,29 +47,40 @@ def built(build: Build, disk: Disk) -> Scene:
     """A scene on a disk, all of it durable, and put aside."""
     scene = build(disk.place / "work")
     scene.end()
-    gc.collect()  # whoever still holds the journal
     disk.put_aside()
     return scene
 
 
-def points(scene: Scene, disk: Disk, trace: Path) -> list[Moment]:
+def points(scene: Scene, trace: Path) -> list[Moment]:
     try:
-        return [*moments_of(scene.start(), trace), AT_THE_END]
+        return moments_of(scene.start(), trace)
     finally:
         scene.end()
+
+
+def telling(every: Sequence[Moment], others: bool) -> list[Moment]:
+    """One of all moments between which nothing reaches the disk. Where nobody else forces the
+    filesystem's log, that takes an fsync of our own."""
+    before = ["", *(call for call, _ in every)]
+    found = [
+        moment
+        for moment, previous in zip(every, before, strict=False)
+        if (previous not in WRITES if others else moment[0] in FLUSHES)
+    ]
+    return [*found, AT_THE_END]
 
 
 def power_cut(scene: Scene, disk: Disk, moment: Moment, others: bool) -> list[str]:
     """What is wrong after a power cut at that moment; `others` write something else, too."""
     disk.take_up()
-    call, k = moment
-    is_done = not killed(scene.start(), call or "renameat2", k or 65_535)
-    if others:
-        fsynced(disk.place / "other")
-    disk.cut_power()
     try:
-        wrong = ["done, and it was not durable"] if is_done and not scene.done() else []
-        return [f"{call} {k}: {each}" for each in [*wrong, *scene.wrong()]]
+        is_done = not killed(scene.start(), *moment)
+        if others:
+            fsynced(disk.place / "other")
+        disk.cut_power()
+        wrong = ["done, and not durable"] if is_done and not scene.done() else []
+        at = "at the end" if moment == AT_THE_END else "{} {}".format(*moment)
+        return [f"{at}, {others=}: {each}" for each in [*wrong, *scene.wrong()]]
     finally:
         scene.end()
 
@@ -73,31 +92,17 @@ def fsynced(file: Path) -> None:
         os.fsync(other.fileno())
 
 
-FLUSHES = ("fsync", "fdatasync")
-WRITES = ("write", "pwrite64", "flock")
-"""Calls that leave the disk as it is: it is what follows that brings their work there."""
-
-
-def telling(every: list[Moment], others: bool) -> list[Moment]:
-    """One of all moments between which nothing reaches the disk. Where nobody else forces the
-    filesystem's log, that takes an fsync of our own."""
-    before = [("", 0), *every]
-    changing = [
-        each
-        for each, (call, _) in zip(every, before, strict=False)
-        if (call not in WRITES if others else each[0] in FLUSHES)
-    ]
-    return list(dict.fromkeys([*changing, AT_THE_END]))
-
-
-def power_cuts(scene: Scene, disk: Disk, moments: Iterable[Moment], others: bool) -> list[str]:
-    wrong = []
-    for moment in moments:
-        found = power_cut(scene, disk, moment, others)
-        for each in found:
-            print(others, each[:160], flush=True)
-        wrong += found
-    return wrong
+@on_ext4
+@pytest.mark.parametrize("name", SLICE)
+def test_nothing_is_lost_when_the_power_fails(
+    name: str, count: Count, disk: Disk, tmp_path: Path
+) -> None:
+    """After a rename in the middle, and right after the end."""
+    scene = built(SCENES[name], disk)
+    every = points(scene, tmp_path / "trace")
+    renames = [at for at, (call, _) in enumerate(every) if call == "renameat2"]
+    wrong = power_cut(scene, disk, every[renames[len(renames) // 2] + 1], True)
+    count(f"power cut on {disk.kind}: {name}", 2, wrong + power_cut(scene, disk, AT_THE_END, False))
 
 
 @pytest.mark.proof
@@ -107,8 +112,50 @@ def test_nothing_is_lost_whenever_the_power_fails(
     name: str, count: Count, disk: Disk, tmp_path: Path
 ) -> None:
     scene = built(SCENES[name], disk)
-    every = points(scene, disk, tmp_path / "trace")
+    every = points(scene, tmp_path / "trace")
     for others in (False, True):
         some = to_prove(telling(every, others))
-        wrong = power_cuts(scene, disk, some, others)
-        count(f"power cut on {disk.kind}{', others sync' * others}: {name}", len(some), wrong)
+        wrong = [each for moment in some for each in power_cut(scene, disk, moment, others)]
+        count(f"power cut on {disk.kind}, {others=}: {name}", len(some), wrong)
+
+
+@each_kind
+@pytest.mark.proof
+def test_a_store_that_lost_its_power_holds_all_that_was_done(disk: Disk, tmp_path: Path) -> None:
+    """On a disk of its own, which nobody syncs for other reasons."""
+    work = workspace(tmp_path / "work")
+    work.configure(f"{FREE}\n[archive]\nstore = '{disk.place}'\n")
+    assert work.janitor("archive", *UNITS).code == 0
+    disk.cut_power()
+    assert not any(work.there(unit) for unit in UNITS)
+    answer = work.janitor("verify")
+    assert (answer.code, len(answer.rows("archives"))) == (0, len(UNITS))
+
+
+@on_ext4
+def test_runs_on_a_disk_that_lost_its_power_are_where_the_journal_says(
+    kind: str, tmp_path: Path
+) -> None:
+    """On a disk of their own: the journal, which is on another one, forgets nothing."""
+    (tmp_path / "work").mkdir()
+    work, unit = workspace_at(tmp_path / "work"), "outputs/one"
+    with power(kind, tmp_path / "work" / "outputs") as disk:
+        work.hydra(30, unit)
+        disk.put_aside()
+        before = snapshot(work.root)
+
+        assert work.janitor("run", "--yes").code == 0
+        disk.cut_power()
+        assert not work.there(unit)
+        assert work.janitor("undo").code == 0
+        disk.cut_power()
+        lost = {path: mark for path, mark in snapshot(work.root).items() if path in before}
+        assert difference(still(before), still(lost)) == []
+
+        assert work.janitor("unpin", unit).code == 0
+        assert work.janitor("run", "--yes").code == 0
+        work.configure(PURGING)
+        assert work.janitor("run", "--yes").code == 0
+        disk.cut_power()
+        assert not work.there(unit)
+        assert work.trash() == [*work.root.glob("**/leaving/*")] == []

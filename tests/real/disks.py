@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +16,6 @@ MAKE = {
     "ext4": ("mkfs.ext4", "-q", "-F"),
     "xfs": ("mkfs.xfs", "-q", "-f"),
 }
-_SHUTDOWN, _WITHOUT_LOG = 0x8004587D, 2
-"""FS_IOC_SHUTDOWN, and the way of it that flushes nothing, the log neither."""
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root may mount, or be somebody else"
 )
@@ -66,16 +62,3 @@ def mounted(place: Path, *how: str) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
-def cut_power(place: Path) -> None:
-    """What was not brought to the disk by now is lost, as when the power fails; then the disk
-    is mounted anew. `place` is one that `disk` made."""
-    fd = os.open(place, os.O_RDONLY)
-    try:
-        fcntl.ioctl(fd, _SHUTDOWN, struct.pack("I", _WITHOUT_LOG))
-    finally:
-        os.close(fd)
-    subprocess.run(["umount", str(place)], check=True)
-    image = image_of(place)
-    subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import shutil
 import signal
@@ -69,18 +70,18 @@ class Disk:
         assert not self._mount()
 
     def take_up(self) -> None:
-        """As it was when it was put aside. Whoever still holds a file of it has the old one."""
-        subprocess.run(["umount", "--lazy", str(self.place)], check=True)
-        self.image.unlink()
+        """As it was when it was put aside."""
+        self._unmount()
         _copied(self.shelf, self.image)
         assert not self._mount()
 
     def _unmount(self) -> None:
-        """At once, or once whoever is about to end has ended."""
-        for _ in range(100):
-            if not subprocess.run(
-                ["umount", str(self.place)], check=False, capture_output=True
-            ).returncode:
+        """At once, or once whoever is about to end has ended. Never lazily: SQLite would take the
+        next journal with the same device and inode for one that is still open."""
+        for _ in range(200):
+            gc.collect()
+            command = ["umount", str(self.place)]
+            if not subprocess.run(command, check=False, capture_output=True).returncode:
                 return
             time.sleep(0.05)
         raise AssertionError(f"somebody holds {self.place}")
@@ -91,12 +92,12 @@ class Disk:
         starts is up to who is found first."""
         for pid in _on(self.place):
             os.kill(pid, signal.SIGKILL)
+        before = os.stat(self.place).st_dev
         fd = os.open(self.place, os.O_RDONLY)
         try:
             fcntl.ioctl(fd, _SHUTDOWN, struct.pack("I", _WITHOUT_LOG))
         finally:
             os.close(fd)
-        before = os.stat(self.place).st_dev
         with open(f"/dev/loop{os.minor(before)}", "rb"):  # its number stays taken
             self._unmount()
             lost = self.image.with_suffix(".lost")
