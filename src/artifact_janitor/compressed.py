@@ -15,7 +15,7 @@ from artifact_janitor.apply import compress, trash
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.model import is_within
-from artifact_janitor.errors import StepFailed, StepSkipped
+from artifact_janitor.errors import Gone, StepFailed, StepSkipped
 from artifact_janitor.journal import Intent, Move, Step
 from artifact_janitor.observe import recheck
 from artifact_janitor.observe.examine import fingerprint_of
@@ -33,7 +33,7 @@ def is_home(ground: Ground, path: str, looked: str) -> bool:
     """Whether the very file that was compressed, and no later one, is at its place."""
     try:
         return str(ground.stat(path).st_ino) == looked.partition(" of ")[2]
-    except StepSkipped:
+    except Gone:
         return False
 
 
@@ -74,7 +74,7 @@ def _stands(ground: Ground, move: Move) -> bool:
     """Whether what was written got its name."""
     try:
         return ground.stat(move.source).st_ino == move.ino
-    except StepSkipped:
+    except Gone:
         return False
 
 

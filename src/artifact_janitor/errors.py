@@ -93,6 +93,10 @@ class StepSkipped(JanitorError):
     code = "skipped"
 
 
+class Gone(StepSkipped):
+    """Nothing is at a path, as its disk says; one that says nothing leaves it open."""
+
+
 class StepFailed(JanitorError):
     """A step was tried, and the system said no."""
 

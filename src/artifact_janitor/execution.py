@@ -265,9 +265,14 @@ class Execution:
         return self._stranded(outcome, moves)
 
     def _stranded(self, outcome: Outcome, moves: tuple[Move, ...]) -> Result:
-        """A unit that could not be put back is in the trash all the same: undo must find it."""
-        if not trash.arrived(self.place.ground, moves):
-            return outcome, ()
+        """A unit that could not be put back is in the trash all the same: undo must find it.
+        So it must where nobody can tell."""
+        try:
+            if not trash.arrived(self.place.ground, moves):
+                return outcome, ()
+        except StepSkipped as error:
+            why = f"it may be in the trash, {error.message}: {outcome.why}"
+            return replace(outcome, outcome="failed", why=why), moves
         why = f"it is in the trash, and could not be put back: {outcome.why}"
         return replace(outcome, outcome="failed", why=why), moves
 

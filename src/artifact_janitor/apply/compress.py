@@ -237,7 +237,7 @@ def place(ground: Ground, made: Made, target: str) -> None:
                 raise StepSkipped(f"{target} is there already") from error
             raise
         trash.set_mtime(there[0], before)
-        os.fsync(there[0])
+        ground.sync([target.rpartition("/")[0]])
     _prune(ground, made.part.rpartition("/")[0])
 
 

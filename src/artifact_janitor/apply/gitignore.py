@@ -37,23 +37,25 @@ class Found:
     looks: Looks = field(default_factory=Looks)
 
 
+class NoRules(StepSkipped):
+    """What is there is no list of rules, and was none that we wrote."""
+
+
 def read(ground: Ground) -> Found:
-    """Raises StepSkipped for what Git itself would not read, or nobody may replace."""
+    """Raises NoRules for what Git itself would not read, StepSkipped where nobody can."""
     with ground.parent(FILE) as (folder, name):
         try:
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if not stat.S_ISREG(status.st_mode):
+                raise NoRules(f"{FILE} is {_kind(status.st_mode)}", _MOVE)
+            if status.st_size > LARGEST:
+                raise NoRules(f"{FILE} is larger than any list of rules", _MOVE)
+            with os.fdopen(open_regular(name, folder), "rb") as file:
+                return Found(file.read(), _looks(file.fileno()))
         except FileNotFoundError:
             return Found()
-        if not stat.S_ISREG(status.st_mode):
-            raise StepSkipped(f"{FILE} is {_kind(status.st_mode)}", _MOVE)
-        if status.st_size > LARGEST:
-            raise StepSkipped(f"{FILE} is larger than any list of rules", _MOVE)
-        try:
-            fd = open_regular(name, folder)
         except OSError as error:
             raise StepSkipped(f"{FILE} can't be read: {error.strerror}", _MODE) from error
-        with os.fdopen(fd, "rb") as file:
-            return Found(file.read(), _looks(file.fileno()))
 
 
 _MOVE = f"put a file in its place: what is in it is not Git's to follow: mv {FILE} elsewhere"

@@ -19,7 +19,7 @@ from typing import Any
 
 from artifact_janitor.core.gitignore import FILE
 from artifact_janitor.core.model import CACHES, is_within
-from artifact_janitor.errors import StepFailed, StepSkipped
+from artifact_janitor.errors import Gone, StepFailed, StepSkipped
 from artifact_janitor.state import STATE
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -81,7 +81,7 @@ class Ground:
             yield fd, name
 
     def stat(self, path: str) -> os.stat_result:
-        """``lstat``. Raises StepSkipped where there is nothing."""
+        """``lstat``. Raises Gone where there is nothing, StepSkipped where nobody can tell."""
         with self.parent(path) as (fd, name):
             try:
                 return os.stat(name, dir_fd=fd, follow_symlinks=False)
@@ -89,22 +89,28 @@ class Ground:
                 raise _skipped(path, error) from error
 
     def has(self, path: str) -> bool:
-        """Whether anything is at `path`."""
+        """Whether anything is at `path`. Raises StepSkipped where nobody can tell: what can't be
+        looked at is not gone (S7)."""
         try:
             self.stat(path)
-        except StepSkipped:
+        except Gone:
             return False
         return True
 
     def sync(self, paths: Iterable[str]) -> None:
-        """Make renames in these folders durable; one that is gone has nothing to keep."""
+        """Make renames in these folders durable; one that is gone has nothing to keep. Raises
+        StepFailed where the disk says no."""
         for path in dict.fromkeys(paths):
             root = next((each for each in self._places if is_within(path, each)), "")
             try:
                 with self._opened(root, path) as fd:
                     os.fsync(fd)
-            except (OSError, StepSkipped):
+            except StepSkipped:
                 continue
+            except OSError as error:
+                if error.errno != errno.EINVAL:  # a filesystem that knows no such thing
+                    why = f"what was done in {path or self._top} may not last: {error.strerror}"
+                    raise StepFailed(why, "look after its disk, and run it again") from error
 
 
 def _open_root(place: str, mode: int) -> int:
@@ -145,7 +151,9 @@ def _skipped(path: str, error: OSError) -> StepSkipped:
         errno.ELOOP: "is a symlink now",
         errno.ENOTDIR: "is a symlink or no folder now",
     }
-    return StepSkipped(f"{path} {said.get(error.errno or 0, f'is out of reach: {error.strerror}')}")
+    if error.errno in said:
+        return Gone(f"{path} {said[error.errno]}")
+    return StepSkipped(f"{path} is out of reach: {error.strerror}")
 
 
 def mount_of(fd: int) -> tuple[int, str]:
