@@ -15,8 +15,8 @@ from artifact_janitor.apply import compress, trash
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.model import is_within
-from artifact_janitor.errors import Gone, StepFailed, StepSkipped
-from artifact_janitor.journal import Intent, Move, Step
+from artifact_janitor.errors import StepFailed, StepSkipped
+from artifact_janitor.journal import Intent, Step
 from artifact_janitor.observe import recheck
 from artifact_janitor.observe.examine import fingerprint_of
 from artifact_janitor.workplace import Workplace
@@ -31,10 +31,8 @@ def looks(made: str, original: int) -> str:
 
 def is_home(ground: Ground, path: str, looked: str) -> bool:
     """Whether the very file that was compressed, and no later one, is at its place."""
-    try:
-        return str(ground.stat(path).st_ino) == looked.partition(" of ")[2]
-    except Gone:
-        return False
+    ino = looked.partition(" of ")[2]
+    return bool(ino) and ground.is_at(path, int(ino))
 
 
 def withdrawn(place: Workplace, step: Step) -> str:
@@ -56,7 +54,7 @@ def recover(place: Workplace, sweep: str, now: int) -> Iterator[str]:
     for step in journal.steps(sweep):
         if step.do != COMPRESS or step.state != "intended":
             continue
-        stands = any(_stands(ground, move) for move in journal.moves(step.id))
+        stands = any(ground.is_at(each.source, each.ino) for each in journal.moves(step.id))
         if stands and not is_home(ground, step.path, step.fingerprint):
             journal.settle(step.id, "done", INTERRUPTED, now)
             yield f"{step.path} was compressed"
@@ -68,14 +66,6 @@ def recover(place: Workplace, sweep: str, now: int) -> Iterator[str]:
         compress.clear(ground, sweep)
     except (StepFailed, StepSkipped) as error:
         yield error.message
-
-
-def _stands(ground: Ground, move: Move) -> bool:
-    """Whether what was written got its name."""
-    try:
-        return ground.stat(move.source).st_ino == move.ino
-    except Gone:
-        return False
 
 
 def retire(place: Workplace, sweep: str, taken: Step, *, again: bool = False) -> str:

@@ -17,7 +17,7 @@ from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.milestone import DEMOTE, PROMOTE
 from artifact_janitor.core.model import Pin, is_within
 from artifact_janitor.core.plan import PUBLISH, RETRAIN
-from artifact_janitor.errors import Gone, StepFailed, StepSkipped
+from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.journal import Archived, Journal, Move, Publication, State, Step
 from artifact_janitor.state import STATE
 from artifact_janitor.workplace import Workplace, store_of
@@ -217,7 +217,8 @@ def _settle_archives(place: Workplace, sweep: str, now: int) -> Iterator[str]:
         found = journal.archives.of(step.id) if step.do == "archive" else None
         if step.state != "intended" or step.do != "archive":
             continue
-        if found and not _is_there(place.ground, found) and _indexed(place, found, now):
+        gone = found and not place.ground.is_at(found.path, found.ino)
+        if found and gone and _indexed(place, found, now):
             journal.settle(step.id, "done", "finished after an interruption", now)
             yield f"{step.path} was archived as {found.name}"
             continue
@@ -226,14 +227,6 @@ def _settle_archives(place: Workplace, sweep: str, now: int) -> Iterator[str]:
             journal.archives.unindex(step.id)
         journal.settle(step.id, "skipped", "interrupted", now)
         yield f"{step.path} was not archived"
-
-
-def _is_there(ground: Ground, archived: Archived) -> bool:
-    """Whether what was archived, and nothing else, is at its old place."""
-    try:
-        return ground.stat(archived.path).st_ino == archived.ino
-    except Gone:
-        return False
 
 
 def _indexed(place: Workplace, archived: Archived, now: int) -> bool:

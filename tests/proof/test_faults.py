@@ -30,11 +30,11 @@ FAULTS = [
     Fault(errno.EROFS, "for good"),
 ]
 SOME = {
-    "archive": (FAULTS[0], ["fsync", "renameat2", "unlinkat"]),
+    "archive": (FAULTS[0], ["fsync", "renameat2", "mkdirat"]),
     "compress": (FAULTS[4], ["write", "pwrite64"]),
     "publish over": (FAULTS[0], ["fsync", "renameat2"]),
     "undo": (FAULTS[6], ["renameat2", "mkdirat"]),
-    "restore": (FAULTS[9], ["mkdir", "renameat2"]),
+    "restore": (FAULTS[9], ["mkdirat", "renameat2"]),
 }
 """What the short sweep tries, at the last call of each kind."""
 

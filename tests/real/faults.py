@@ -184,9 +184,9 @@ CAUSES = ("disk is full", "disk I/O error", "readonly database", "unable to open
 
 
 def is_clear(error: dict[str, str], number: int) -> bool:
-    """Whether it names a path and a cause."""
+    """Whether it names a path, and a cause unless the number is 0."""
     text = " ".join(error.values())
-    named = any(each in text for each in (os.strerror(number), *CAUSES))
+    named = not number or any(each in text for each in (os.strerror(number), *CAUSES))
     return named and ("/" in error["message"] or bool(error["path"]))
 
 

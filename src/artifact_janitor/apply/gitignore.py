@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from artifact_janitor.apply import publish
 from artifact_janitor.apply.ground import Ground, exchange, rename
 from artifact_janitor.core.gitignore import FILE
-from artifact_janitor.errors import StepSkipped
+from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.regular import open_regular
 
 LARGEST = 4 << 20
@@ -113,7 +113,11 @@ def replace(
             publish.write(ground, content, path)
             _dress(ground, path, before, mtime)
             _put(ground, before, path)
-        ground.sync([""])
+        try:
+            ground.sync([""])
+        except StepFailed:
+            _put_back(ground, before, content, path)
+            raise
     finally:
         publish.discard(ground, staging)
 
@@ -162,6 +166,17 @@ def _take_away(ground: Ground, before: Found, path: str) -> None:
         if not _is(before, aside):
             rename(aside, place)
             raise StepSkipped(_CHANGED)
+
+
+def _put_back(ground: Ground, before: Found, content: bytes | None, path: str) -> None:
+    """As it was before, where what was there still lies in `path`."""
+    with ground.parent(FILE) as place, ground.parent(path) as aside:
+        if content is None:
+            rename(aside, place)
+        elif before.content is None:
+            rename(place, aside)
+        elif _is(before, aside):
+            exchange(aside, place)
 
 
 _CHANGED = f"{FILE} was changed meanwhile"

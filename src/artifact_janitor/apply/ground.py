@@ -97,6 +97,14 @@ class Ground:
             return False
         return True
 
+    def is_at(self, path: str, ino: int) -> bool:
+        """Whether this very file or folder, and no later one, is at `path`. Raises StepSkipped
+        where nobody can tell."""
+        try:
+            return self.stat(path).st_ino == ino
+        except Gone:
+            return False
+
     def sync(self, paths: Iterable[str]) -> None:
         """Make renames in these folders durable; one that is gone has nothing to keep. Raises
         StepFailed where the disk says no."""
