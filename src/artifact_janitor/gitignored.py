@@ -98,7 +98,7 @@ def undo(place: Workplace, sweep: str, step: Step) -> None:
 
 def recover(place: Workplace, sweep: str, now: int) -> Iterator[str]:
     """Settle what a killed janitor was about to write or to take back. The lock is held.
-    Raises StepSkipped where the file can't be read."""
+    Raises OutOfReach where the file can't be read."""
     for step in place.journal.steps(sweep):
         if step.kind != "gitignore" or step.state not in ("intended", "done"):
             continue

@@ -17,7 +17,7 @@ from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.milestone import DEMOTE, PROMOTE
 from artifact_janitor.core.model import Pin, is_within
 from artifact_janitor.core.plan import PUBLISH, RETRAIN
-from artifact_janitor.errors import StepFailed, StepSkipped
+from artifact_janitor.errors import DiskFailed, OutOfReach, StepFailed, StepSkipped
 from artifact_janitor.journal import Archived, Journal, Move, Publication, State, Step
 from artifact_janitor.state import STATE
 from artifact_janitor.workplace import Workplace, store_of
@@ -26,6 +26,9 @@ BY_UNDO = "brought back by undo"
 """How the note of each pin begins that an undo made."""
 BY_RESTORE = "restored by"
 """The same of what came back from an archive."""
+
+WAITS = (OutOfReach, DiskFailed)
+"""What a disk may say now, and no more the next time: what was begun waits for that."""
 
 RESTORING = "restoring"
 """The folder beside the trash that archives are unpacked in."""
@@ -41,7 +44,7 @@ def recover(place: Workplace, now: int) -> list[str]:
             try:
                 with state.step():
                     found += [*_settled(place, sweep.id, now)]
-            except (StepSkipped, StepFailed) as error:
+            except WAITS as error:
                 waiting.add(sweep.id)
                 found.append(f"{sweep.id} was interrupted, and waits: {error}")
     for name in state.held():
@@ -57,8 +60,7 @@ def recover(place: Workplace, now: int) -> list[str]:
 
 
 def _settled(place: Workplace, sweep: str, now: int) -> Iterator[str]:
-    """All of one sweep, which is over then. Raises StepSkipped or StepFailed where nobody can
-    tell what became of it."""
+    """All of one sweep, which is over then. Raises what is in `WAITS`."""
     yield from _settle_publications(place, sweep, now)
     yield from _settle(place, sweep, now)
     yield from _settle_archives(place, sweep, now)
@@ -99,6 +101,8 @@ def _settle_publications(place: Workplace, sweep: str, now: int) -> Iterator[str
         changes = publish.changes(journal.moves(step.id), leaving)
         try:
             is_done = publish.settle(ground, changes)
+        except WAITS:
+            raise
         except (StepSkipped, StepFailed) as error:
             settle_both(place, found, "failed", f"interrupted, and {error}")
             yield f"{step.path} was interrupted half-way: {error}"
@@ -191,6 +195,8 @@ def _settle_trash(journal: Journal, ground: Ground, step: Step, now: int) -> Ite
     try:
         if trash.holds(ground, moves):
             trash.put_back(ground, moves)
+    except WAITS:
+        raise
     except (StepSkipped, StepFailed) as error:
         state: State = "done" if trash.holds(ground, moves) else "failed"
         journal.settle(step.id, state, f"interrupted, and {error}", now)
@@ -272,6 +278,8 @@ def _settle_undo(place: Workplace, step: Step, now: int) -> Iterator[str]:
     journal = place.journal
     try:
         trash.put_back(place.ground, journal.moves(step.about or 0))
+    except WAITS:
+        raise
     except (StepSkipped, StepFailed) as error:
         journal.settle(step.id, "failed", f"interrupted, and {error}", now)
         yield f"{step.path} did not come back: {error}"

@@ -13,7 +13,17 @@ import pytest
 from tests.proof.conftest import Count
 from tests.proof.scene import Build
 from tests.proof.scenes import SCENES
-from tests.real.faults import CHANGES, READS, Fault, Undisturbed, judged, met, undisturbed, untold
+from tests.real.faults import (
+    CHANGES,
+    READS,
+    Fault,
+    Undisturbed,
+    judged,
+    met,
+    undisturbed,
+    unheard,
+    untold,
+)
 from tests.real.kills import needs_strace, to_prove
 
 pytestmark = needs_strace
@@ -58,7 +68,8 @@ def tries(
         try:
             fails = fault.of(before.every, at)
             hit, answer = met(scene, place.with_name("trace"), fails)
-            found = untold(scene, before.answer, answer, fault.number) + judged(scene)
+            found = untold(scene, before.answer, answer, fault.number) + unheard(hit, answer)
+            found += judged(scene)
             came += bool(hit)
             wrong += [f"{fault} at {hit[:1]}: {each}" for each in found]
         finally:

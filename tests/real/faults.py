@@ -175,6 +175,13 @@ def untold(scene: Scene, before: Answer, answer: Answer, number: int) -> list[st
     return wrong + [f"unclear: {each}" for each in errors if not is_clear(each, number)]
 
 
+def unheard(hit: Sequence[str], answer: Answer) -> list[str]:
+    """What may not last, and was called done; SQLite itself hears what becomes of its files.
+    What has no answer in JSON is a call of a recovery, which says that it waits."""
+    lost = [line for line in hit if re.match("fsync|fdatasync", line) and "journal.db" not in line]
+    return lost if answer.code == 0 and answer.said else []
+
+
 def _claims(answer: Answer) -> int:
     """How many steps were carried out, says the command."""
     return sum(row["outcome"] == "done" for row in answer.rows("steps"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from artifact_janitor.apply import publish
 from artifact_janitor.apply.ground import Ground, exchange, rename
 from artifact_janitor.core.gitignore import FILE
-from artifact_janitor.errors import StepFailed, StepSkipped
+from artifact_janitor.errors import OutOfReach, StepFailed, StepSkipped
 from artifact_janitor.regular import open_regular
 
 LARGEST = 4 << 20
@@ -42,7 +42,7 @@ class NoRules(StepSkipped):
 
 
 def read(ground: Ground) -> Found:
-    """Raises NoRules for what Git itself would not read, StepSkipped where nobody can."""
+    """Raises NoRules for what Git itself would not read, OutOfReach where nobody can."""
     with ground.parent(FILE) as (folder, name):
         try:
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -55,7 +55,7 @@ def read(ground: Ground) -> Found:
         except FileNotFoundError:
             return Found()
         except OSError as error:
-            raise StepSkipped(f"{FILE} can't be read: {error.strerror}", _MODE) from error
+            raise OutOfReach(f"{FILE} can't be read: {error.strerror}", _MODE) from error
 
 
 _MOVE = f"put a file in its place: what is in it is not Git's to follow: mv {FILE} elsewhere"
