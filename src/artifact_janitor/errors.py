@@ -93,7 +93,19 @@ class StepSkipped(JanitorError):
     code = "skipped"
 
 
+class Gone(StepSkipped):
+    """Nothing is at a path, as its disk says."""
+
+
+class OutOfReach(StepSkipped):
+    """Nobody can tell what is at a path; another time it may be said."""
+
+
 class StepFailed(JanitorError):
     """A step was tried, and the system said no."""
 
     code = "failed"
+
+
+class DiskFailed(StepFailed):
+    """The disk itself said no; another time it may say yes."""

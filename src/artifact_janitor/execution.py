@@ -261,10 +261,14 @@ class Execution:
 
     def _stranded(self, outcome: Outcome, moves: tuple[Move, ...]) -> Result:
         """What could not be put back is in the trash all the same: undo must find it, the unit
-        or what had taken its place."""
+        or what had taken its place. So it must where nobody can tell."""
         ground = self.place.ground
-        if not trash.holds(ground, moves) or ground.is_at(moves[0].source, moves[0].ino):
-            return outcome, ()
+        try:
+            if not trash.holds(ground, moves) or ground.is_at(moves[0].source, moves[0].ino):
+                return outcome, ()
+        except StepSkipped as error:
+            why = f"it may be in the trash, {error.message}: {outcome.why}"
+            return replace(outcome, outcome="failed", why=why), moves
         why = f"it is in the trash, and could not be put back: {outcome.why}"
         return replace(outcome, outcome="failed", why=why), moves
 

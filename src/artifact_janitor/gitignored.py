@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 from artifact_janitor import clock
 from artifact_janitor.apply import gitignore as file
-from artifact_janitor.apply.gitignore import Found
+from artifact_janitor.apply.gitignore import Found, NoRules
 from artifact_janitor.core.gitignore import FILE
 from artifact_janitor.core.plan import GITIGNORE
 from artifact_janitor.errors import StepFailed, StepSkipped
@@ -97,13 +97,15 @@ def undo(place: Workplace, sweep: str, step: Step) -> None:
 
 
 def recover(place: Workplace, sweep: str, now: int) -> Iterator[str]:
-    """Settle what a killed janitor was about to write or to take back. The lock is held."""
+    """Settle what a killed janitor was about to write or to take back. The lock is held.
+    Raises OutOfReach where the file can't be read."""
     for step in place.journal.steps(sweep):
         if step.kind != "gitignore" or step.state not in ("intended", "done"):
             continue
         meant = step if step.about is None else place.journal.step(step.about)
-        marks, there = marks_of(meant), ""
-        with suppress(StepSkipped):
+        marks = marks_of(meant)
+        there: str | None = None
+        with suppress(NoRules):
             there = _digest(file.read(place.ground).content)
         arrived = there == (marks.now if step.about is None else marks.was)
         if step.about is not None and (arrived or step.state == "done"):

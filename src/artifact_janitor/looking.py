@@ -9,12 +9,14 @@ from functools import partial
 from itertools import chain
 
 from artifact_janitor import clock, gitignoring, handing_over, manual_runs
+from artifact_janitor.apply.ground import Ground
 from artifact_janitor.awaiting import awaited
 from artifact_janitor.config import Settings
 from artifact_janitor.core.model import Artifact, Catalogue, Refusal
 from artifact_janitor.core.plan import Plan, leaving, plan, with_handover
 from artifact_janitor.core.policy import Policy
 from artifact_janitor.core.slimming import SLIM
+from artifact_janitor.errors import StepSkipped
 from artifact_janitor.expiring import archives_in
 from artifact_janitor.handing_over import Sight
 from artifact_janitor.journal import Journal, open_journal
@@ -230,7 +232,7 @@ def journalled(journal: Journal | None, settings: Settings, now: int) -> Catalog
     if journal is None:
         return Catalogue(disks=disks)
     ground = ground_of(settings)
-    there = (each for each in journal.trashed() if ground.has(each.trash))
+    there = (each for each in journal.trashed() if _may_be(ground, each.trash))
     before = journal.clock()
     why = clock.jumped(clock.Reading(*before), clock.read()) if before else ""
     hint = "if the clock is right now: janitor run --override-guards"
@@ -242,6 +244,14 @@ def journalled(journal: Journal | None, settings: Settings, now: int) -> Catalog
         futile=journal.compressions.futile(),
         refusals=(Refusal("clock", f"{why}, so no age can be believed", hint),) if why else (),
     )
+
+
+def _may_be(ground: Ground, path: str) -> bool:
+    """Whether something is at a path, or nobody can tell."""
+    try:
+        return ground.has(path)
+    except StepSkipped:
+        return True
 
 
 def _counting(tick: Tick | None, what: str, total: int) -> Callable[[Artifact], None]:

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from artifact_janitor import clock, compressed, gitignored
-from artifact_janitor.apply import publish, trash
+from artifact_janitor.apply import compress, publish, trash
 from artifact_janitor.apply.archive import store
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.milestone import DEMOTE, PROMOTE
 from artifact_janitor.core.model import Pin, is_within
 from artifact_janitor.core.plan import PUBLISH, RETRAIN
-from artifact_janitor.errors import StepFailed, StepSkipped
+from artifact_janitor.errors import DiskFailed, OutOfReach, StepFailed, StepSkipped
 from artifact_janitor.journal import Archived, Journal, Move, Publication, State, Step
 from artifact_janitor.state import STATE
 from artifact_janitor.workplace import Workplace, store_of
@@ -27,31 +27,48 @@ BY_UNDO = "brought back by undo"
 BY_RESTORE = "restored by"
 """The same of what came back from an archive."""
 
+WAITS = (OutOfReach, DiskFailed)
+"""What a disk may say now, and no more the next time: what was begun waits for that."""
+
 RESTORING = "restoring"
 """The folder beside the trash that archives are unpacked in."""
 
 
 def recover(place: Workplace, now: int) -> list[str]:
-    """Settle all open steps of sweeps whose janitor is gone; says what was found."""
+    """Settle all open steps of sweeps whose janitor is gone; says what was found, and what has
+    to wait because its disk says nothing."""
     journal, state, ground = place.journal, place.state, place.ground
-    found = []
+    found, waiting = [], set()
     for sweep in journal.sweeps():
         if not sweep.ended and state.is_dead(sweep.id):
-            with state.step():
-                found += [*_settle_publications(place, sweep.id, now)]
-                found += [*_settle(place, sweep.id, now)]
-                found += [*_settle_archives(place, sweep.id, now)]
-                found += [*compressed.recover(place, sweep.id, now)]
-                found += [*gitignored.recover(place, sweep.id, now)]
-                _tidy(journal, ground, sweep.id)
-                place.finish(sweep.id)
+            try:
+                with state.step():
+                    found += [*_settled(place, sweep.id, now)]
+            except WAITS as error:
+                waiting.add(sweep.id)
+                found.append(f"{sweep.id} was interrupted, and waits: {error}")
     state.clear()
     for name in state.held():
         state.forget(name)
-    publish.clear(ground, state.is_dead, stranded(journal))
+    publish.clear(
+        ground, lambda name: name not in waiting and state.is_dead(name), stranded(journal)
+    )
     trashes = [STATE, *(f"{root}/{STATE}" for root in ground.roots)]
     with state.step():
+        if not state.held():  # a living janitor is about to use an empty folder
+            _tidy_folders(place, trashes)
         return [*found, *trash.finish_purges(ground, trashes)]
+
+
+def _settled(place: Workplace, sweep: str, now: int) -> Iterator[str]:
+    """All of one sweep, which is over then. Raises what is in `WAITS`."""
+    yield from _settle_publications(place, sweep, now)
+    yield from _settle(place, sweep, now)
+    yield from _settle_archives(place, sweep, now)
+    yield from compressed.recover(place, sweep, now)
+    yield from gitignored.recover(place, sweep, now)
+    _tidy(place.journal, place.ground, sweep)
+    place.finish(sweep)
 
 
 def _settle(place: Workplace, sweep: str, now: int) -> Iterator[str]:
@@ -85,6 +102,8 @@ def _settle_publications(place: Workplace, sweep: str, now: int) -> Iterator[str
         changes = publish.changes(journal.moves(step.id), leaving)
         try:
             is_done = publish.settle(ground, changes)
+        except WAITS:
+            raise
         except (StepSkipped, StepFailed) as error:
             settle_both(place, found, "failed", f"interrupted, and {error}")
             yield f"{step.path} was interrupted half-way: {error}"
@@ -153,6 +172,19 @@ def _tidy(journal: Journal, ground: Ground, sweep: str) -> None:
                 trash.prune(ground, move.target)
 
 
+def _tidy_folders(place: Workplace, states: Sequence[str]) -> None:
+    """Remove empty folders of sweeps that are over: they could not be removed then."""
+    for each in states:
+        for made in (compress.FOLDER, RESTORING):
+            trash.remove_empty(place.ground, f"{each}/{made}")
+    lying = (each.trash.partition("/trash/")[2] for each in place.journal.trashed())
+    kept = {each.partition("/")[0] for each in lying}
+    known = {sweep.id for sweep in place.journal.sweeps() if sweep.ended}
+    for name in {name for each in states for name in trash.sweeps_in(place.ground, each)}:
+        if name in known and name not in kept:
+            _tidy(place.journal, place.ground, name)
+
+
 def _settle_trash(journal: Journal, ground: Ground, step: Step, now: int) -> Iterator[str]:
     """As long as the unit is in the trash its step is "done", so that undo can find it."""
     moves = journal.moves(step.id)
@@ -164,6 +196,8 @@ def _settle_trash(journal: Journal, ground: Ground, step: Step, now: int) -> Ite
     try:
         if trash.holds(ground, moves):
             trash.put_back(ground, moves)
+    except WAITS:
+        raise
     except (StepSkipped, StepFailed) as error:
         state: State = "done" if trash.holds(ground, moves) else "failed"
         journal.settle(step.id, state, f"interrupted, and {error}", now)
@@ -245,6 +279,8 @@ def _settle_undo(place: Workplace, step: Step, now: int) -> Iterator[str]:
     journal = place.journal
     try:
         trash.put_back(place.ground, journal.moves(step.about or 0))
+    except WAITS:
+        raise
     except (StepSkipped, StepFailed) as error:
         journal.settle(step.id, "failed", f"interrupted, and {error}", now)
         yield f"{step.path} did not come back: {error}"

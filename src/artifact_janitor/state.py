@@ -90,7 +90,7 @@ class State:
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
         with open(self.folder / name, "r+", encoding="utf-8") as file:
-            _acquire(file.fileno(), PATIENCE, self.folder / name)
+            _lock(file.fileno(), self.folder / name)
             _sign(file.fileno())
             yield
 
@@ -169,8 +169,8 @@ class State:
             except OSError as error:
                 raise _unusable(path, str(error.strerror), MAKE_ROOM) from error
             try:
-                _acquire(fd, PATIENCE, path)
-            except Locked:
+                _lock(fd, path)
+            except JanitorError:
                 os.close(fd)
                 raise
             if path.exists() and os.path.samestat(path.stat(), os.fstat(fd)):
@@ -202,7 +202,7 @@ class State:
         except OSError:
             return  # there is none, or nobody can tell
         try:
-            with suppress(BlockingIOError):
+            with suppress(OSError):  # it is held; or the next start tries again
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink(missing_ok=True)
         finally:
@@ -215,6 +215,14 @@ def no_link(path: Path) -> None:
     if os.path.islink(path):
         hint = "remove the link, or put back what it names; what it leads to is left alone"
         raise _unusable(path, "it is a symlink", hint)
+
+
+def _lock(fd: int, path: Path) -> None:
+    """Raises Locked after `PATIENCE` seconds, and JanitorError on a disk that knows no locks."""
+    try:
+        _acquire(fd, PATIENCE, path)
+    except OSError as error:
+        raise _unusable(path, f"no lock: {error.strerror}", "see janitor doctor") from error
 
 
 def _acquire(fd: int, patience: float, path: Path) -> None:

@@ -226,8 +226,9 @@ def _set_attribute(fd: int, name: str, value: bytes) -> None:
 
 
 def place(ground: Ground, made: Made, target: str) -> None:
-    """Give a compressed file its name, durably, and never over what is there. The folder keeps
-    its mtime, so that undo can bring it back: the next rename, of the original, changes it."""
+    """Give a compressed file its name, durably or not at all, and never over what is there. The
+    folder keeps its mtime, so that undo can bring it back: the next rename, of the original,
+    changes it."""
     with ground.parent(made.part) as part, ground.parent(target) as there:
         before = os.fstat(there[0]).st_mtime_ns
         try:
@@ -237,7 +238,11 @@ def place(ground: Ground, made: Made, target: str) -> None:
                 raise StepSkipped(f"{target} is there already") from error
             raise
         trash.set_mtime(there[0], before)
-        os.fsync(there[0])
+        try:
+            ground.sync([target.rpartition("/")[0]])
+        except StepFailed:
+            rename(there, part)
+            raise
     _prune(ground, made.part.rpartition("/")[0])
 
 

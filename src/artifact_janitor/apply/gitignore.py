@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from artifact_janitor.apply import publish
 from artifact_janitor.apply.ground import Ground, exchange, rename
 from artifact_janitor.core.gitignore import FILE
-from artifact_janitor.errors import StepSkipped
+from artifact_janitor.errors import OutOfReach, StepFailed, StepSkipped
 from artifact_janitor.regular import open_regular
 
 LARGEST = 4 << 20
@@ -37,23 +37,25 @@ class Found:
     looks: Looks = field(default_factory=Looks)
 
 
+class NoRules(StepSkipped):
+    """What is there is no list of rules, and was none that we wrote."""
+
+
 def read(ground: Ground) -> Found:
-    """Raises StepSkipped for what Git itself would not read, or nobody may replace."""
+    """Raises NoRules for what Git itself would not read, OutOfReach where nobody can."""
     with ground.parent(FILE) as (folder, name):
         try:
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if not stat.S_ISREG(status.st_mode):
+                raise NoRules(f"{FILE} is {_kind(status.st_mode)}", _MOVE)
+            if status.st_size > LARGEST:
+                raise NoRules(f"{FILE} is larger than any list of rules", _MOVE)
+            with os.fdopen(open_regular(name, folder), "rb") as file:
+                return Found(file.read(), _looks(file.fileno()))
         except FileNotFoundError:
             return Found()
-        if not stat.S_ISREG(status.st_mode):
-            raise StepSkipped(f"{FILE} is {_kind(status.st_mode)}", _MOVE)
-        if status.st_size > LARGEST:
-            raise StepSkipped(f"{FILE} is larger than any list of rules", _MOVE)
-        try:
-            fd = open_regular(name, folder)
         except OSError as error:
-            raise StepSkipped(f"{FILE} can't be read: {error.strerror}", _MODE) from error
-        with os.fdopen(fd, "rb") as file:
-            return Found(file.read(), _looks(file.fileno()))
+            raise OutOfReach(f"{FILE} can't be read: {error.strerror}", _MODE) from error
 
 
 _MOVE = f"put a file in its place: what is in it is not Git's to follow: mv {FILE} elsewhere"
@@ -111,7 +113,11 @@ def replace(
             publish.write(ground, content, path)
             _dress(ground, path, before, mtime)
             _put(ground, before, path)
-        ground.sync([""])
+        try:
+            ground.sync([""])
+        except StepFailed:
+            _put_back(ground, before, content, path)
+            raise
     finally:
         publish.discard(ground, staging)
 
@@ -160,6 +166,17 @@ def _take_away(ground: Ground, before: Found, path: str) -> None:
         if not _is(before, aside):
             rename(aside, place)
             raise StepSkipped(_CHANGED)
+
+
+def _put_back(ground: Ground, before: Found, content: bytes | None, path: str) -> None:
+    """As it was before, where what was there still lies in `path`."""
+    with ground.parent(FILE) as place, ground.parent(path) as aside:
+        if content is None:
+            rename(aside, place)
+        elif before.content is None:
+            rename(place, aside)
+        elif _is(before, aside):
+            exchange(aside, place)
 
 
 _CHANGED = f"{FILE} was changed meanwhile"

@@ -19,7 +19,7 @@ from typing import Any
 
 from artifact_janitor.core.gitignore import FILE
 from artifact_janitor.core.model import CACHES, is_within
-from artifact_janitor.errors import StepFailed, StepSkipped
+from artifact_janitor.errors import DiskFailed, Gone, OutOfReach, StepFailed, StepSkipped
 from artifact_janitor.state import STATE
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -83,7 +83,7 @@ class Ground:
             yield fd, name
 
     def stat(self, path: str) -> os.stat_result:
-        """``lstat``. Raises StepSkipped where there is nothing."""
+        """``lstat``. Raises Gone where there is nothing, OutOfReach where nobody can tell."""
         with self.parent(path) as (fd, name):
             try:
                 return os.stat(name, dir_fd=fd, follow_symlinks=False)
@@ -91,29 +91,36 @@ class Ground:
                 raise _skipped(path, error) from error
 
     def has(self, path: str) -> bool:
-        """Whether anything is at `path`."""
+        """Whether anything is at `path`. Raises OutOfReach where nobody can tell: what can't be
+        looked at is not gone (S7)."""
         try:
             self.stat(path)
-        except StepSkipped:
+        except Gone:
             return False
         return True
 
     def is_at(self, path: str, ino: int) -> bool:
-        """Whether this very file or folder, and no later one, is at `path`."""
+        """Whether this very file or folder, and no later one, is at `path`. Raises OutOfReach
+        where nobody can tell."""
         try:
             return self.stat(path).st_ino == ino
-        except StepSkipped:
+        except Gone:
             return False
 
     def sync(self, paths: Iterable[str]) -> None:
-        """Make renames in these folders durable; one that is gone has nothing to keep."""
+        """Make renames in these folders durable; one that is gone has nothing to keep. Raises
+        DiskFailed."""
         for path in dict.fromkeys(paths):
             root = next((each for each in self._places if is_within(path, each)), "")
             try:
                 with self._opened(root, path) as fd:
                     os.fsync(fd)
-            except (OSError, StepSkipped):
+            except StepSkipped:
                 continue
+            except OSError as error:
+                if error.errno != errno.EINVAL:  # a filesystem that knows no such thing
+                    why = f"what was done in {path or self._top} may not last: {error.strerror}"
+                    raise DiskFailed(why, "look after its disk, and run it again") from error
 
 
 def _open_root(place: str, mode: int) -> int:
@@ -154,7 +161,9 @@ def _skipped(path: str, error: OSError) -> StepSkipped:
         errno.ELOOP: "is a symlink now",
         errno.ENOTDIR: "is a symlink or no folder now",
     }
-    return StepSkipped(f"{path} {said.get(error.errno or 0, f'is out of reach: {error.strerror}')}")
+    if error.errno in said:
+        return Gone(f"{path} {said[error.errno]}")
+    return OutOfReach(f"{path} is out of reach: {error.strerror}")
 
 
 def mount_of(fd: int) -> tuple[int, str]:
@@ -183,7 +192,7 @@ def rename(source: tuple[int, str], target: tuple[int, str]) -> None:
     if code in (errno.EINVAL, errno.ENOSYS):
         _rename_plainly(source, target)
         return
-    raise StepFailed(why)
+    raise DiskFailed(why)
 
 
 def exchange(one: tuple[int, str], other: tuple[int, str]) -> bool:
@@ -197,7 +206,7 @@ def exchange(one: tuple[int, str], other: tuple[int, str]) -> bool:
     if code in _NOT_HERE:
         raise StepSkipped(f"{other[1]} can't be exchanged: {os.strerror(code)}")
     if code:
-        raise StepFailed(f"{other[1]} can't be exchanged: {os.strerror(code)}")
+        raise DiskFailed(f"{other[1]} can't be exchanged: {os.strerror(code)}")
     return True
 
 

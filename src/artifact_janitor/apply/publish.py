@@ -23,7 +23,7 @@ from pathlib import Path
 
 from artifact_janitor.apply import trash
 from artifact_janitor.apply.ground import Ground, exchange, rename, to_disk
-from artifact_janitor.errors import StepFailed, StepSkipped
+from artifact_janitor.errors import Gone, StepFailed, StepSkipped
 from artifact_janitor.journal import Move
 from artifact_janitor.regular import open_regular
 from artifact_janitor.state import STATE
@@ -254,11 +254,11 @@ def changes(fresh: Iterable[Move], old: Iterable[Move]) -> list[Change]:
 def occupied(ground: Ground, path: str) -> os.stat_result | None:
     """What is at a path where something is to be published, or None.
 
-    Raises StepSkipped where it is no regular file.
+    Raises StepSkipped where it is no regular file, or nobody can tell.
     """
     try:
         status = ground.stat(path)
-    except StepSkipped:
+    except Gone:
         return None  # what stands in the way, if it is more than that, ends the rename
     if not stat.S_ISREG(status.st_mode):
         what = "a symlink" if stat.S_ISLNK(status.st_mode) else "no regular file"
@@ -297,11 +297,11 @@ def carry_out(ground: Ground, every: Sequence[Change]) -> None:
             done.append(change)
         for change in every:
             _to_trash(ground, change)
+        ground.sync(_folders(every))
     except (StepSkipped, StepFailed):
         for change in reversed(done):
             _back(ground, change)
         raise
-    ground.sync(_folders(every))
 
 
 def settle(ground: Ground, every: Sequence[Change]) -> bool:
@@ -337,7 +337,7 @@ def _exchange(ground: Ground, fresh: Move, old: Move) -> bool:
     with ground.parent(fresh.source) as waiting, ground.parent(fresh.target) as place:
         if not exchange(waiting, place):
             return False
-        if not (_lies(ground, fresh, fresh.target) and _lies(ground, old, fresh.source)):
+        if not (_came(ground, fresh, fresh.target) and _came(ground, old, fresh.source)):
             exchange(waiting, place)
             raise StepSkipped(f"{fresh.target} was replaced by something else meanwhile")
     return True
@@ -365,7 +365,7 @@ def _to_trash(ground: Ground, change: Change) -> None:
 def _move(ground: Ground, what: Move, source: str, target: str) -> None:
     with ground.parent(source) as before, ground.parent(target, make=True) as after:
         rename(before, after)
-        if not _lies(ground, what, target):
+        if not _came(ground, what, target):
             rename(after, before)
             raise StepSkipped(f"{source} was replaced by something else meanwhile")
 
@@ -382,11 +382,19 @@ def _is_begun(ground: Ground, change: Change) -> bool:
     return gone or _is_there(ground, change)
 
 
+def _came(ground: Ground, what: Move, path: str) -> bool:
+    """Whether this very file was renamed to a path; where nobody can tell it goes back."""
+    try:
+        return _lies(ground, what, path)
+    except StepSkipped:
+        return False
+
+
 def _lies(ground: Ground, what: Move, path: str) -> bool:
-    """Whether this very file is at a path."""
+    """Whether this very file is at a path. Raises StepSkipped where nobody can tell."""
     try:
         return what.is_of(ground.stat(path))
-    except StepSkipped:
+    except Gone:
         return False
 
 

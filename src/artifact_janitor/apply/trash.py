@@ -11,9 +11,10 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from artifact_janitor.apply.ground import Ground, mount_of, rename
-from artifact_janitor.errors import StepFailed, StepSkipped
+from artifact_janitor.errors import Gone, StepFailed, StepSkipped
 from artifact_janitor.journal import Move
 from artifact_janitor.state import STATE
 
@@ -54,17 +55,18 @@ def _move_for(ground: Ground, sweep: str, path: str) -> Move:
     return Move(path, f"{trash}/{sweep}/{path.lstrip('/')}", status.st_dev, status.st_ino)
 
 
-def carry_out(ground: Ground, moves: Iterable[Move]) -> tuple[Move, ...]:
+def carry_out(ground: Ground, moves: Sequence[Move]) -> tuple[Move, ...]:
     """Rename all, or none: the first that fails brings back those before it."""
     done: list[Move] = []
-    for move in moves:
-        try:
+    try:
+        for move in moves:
             done.append(_there(ground, move))
-        except (StepSkipped, StepFailed):
+    except (StepSkipped, StepFailed):
+        if done:
+            put_back(ground, done)
+        for move in moves:
             prune(ground, move.target)
-            if done:
-                put_back(ground, done)
-            raise
+        raise
     return tuple(done)
 
 
@@ -162,6 +164,16 @@ def prune(ground: Ground, path: str) -> None:
             continue  # others are in it, or it was never made
 
 
+def remove_empty(ground: Ground, folder: str) -> None:
+    """Remove a folder of the janitor's own, and those in it, if nothing is in any of them."""
+    with suppress(OSError, StepSkipped):
+        for name in _names(ground, folder):
+            with ground.folder(folder) as fd:
+                os.rmdir(name, dir_fd=fd)
+        with ground.parent(folder) as (around, name):
+            os.rmdir(name, dir_fd=around)
+
+
 def holds(ground: Ground, moves: Sequence[Move]) -> bool:
     """Whether the unit of these moves is in the trash. Its place there is its own."""
     return bool(moves) and ground.has(moves[0].target)
@@ -196,15 +208,33 @@ def finish_purges(ground: Ground, trashes: Iterable[str]) -> Iterator[str]:
     """Remove what killed purges left behind, in each of the state folders; says what stays."""
     for folder in trashes:
         try:
-            with ground.folder(f"{folder}/{LEAVING}") as fd:
-                left = os.listdir(fd)
+            left = _names(ground, f"{folder}/{LEAVING}")
         except StepSkipped:
-            continue  # no purge was ever needed here
+            continue  # a later start removes it
         for name in left:
             try:
                 remove(ground, f"{folder}/{LEAVING}/{name}")
             except StepFailed as error:
                 yield error.message
+
+
+def sweeps_in(ground: Ground, folder: str) -> list[str]:
+    """The sweeps of which something lies in the trash of a state folder, if anybody can tell."""
+    try:
+        return _names(ground, f"{folder}/trash")
+    except StepSkipped:
+        return []
+
+
+def _names(ground: Ground, path: str) -> list[str]:
+    """What is in a folder; nothing where there is none. Raises StepSkipped."""
+    try:
+        with ground.folder(path) as fd:
+            return os.listdir(fd)
+    except Gone:
+        return []  # nothing ever was there
+    except OSError as error:
+        raise StepSkipped(f"{path} can't be read: {error.strerror}") from error
 
 
 def remove(ground: Ground, path: str) -> None:

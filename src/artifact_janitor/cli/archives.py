@@ -102,12 +102,14 @@ def _units(seen: Look, places: list[str]) -> list[Artifact]:
             ]
             hint = f"it is a part of {around[-1]}" if around else "janitor du --all lists the units"
             raise UsageError(f"{place} is no unit, and holds none", hint, place)
-        found |= {each.path: each for each in here if each.kind != "unknown"}
+        known = {each.path: each for each in here if each.kind != "unknown"}
+        if not known:
+            hint = f"janitor why {here[0].path}"
+            raise UsageError(f"{place} is not known to be a run, nor to hold one", hint, place)
+        found |= known
     inner = (path for path in found for other in found if path != other and is_within(path, other))
     for path in {*inner}:
         del found[path]
-    if not found:
-        raise UsageError(f"there is no unit in {', '.join(places)}", "janitor du --all lists them")
     return [*found.values()]
 
 

@@ -21,8 +21,11 @@ _INTERRUPTED = 130
 """What Typer makes of Ctrl-C; our own exit codes don't know it."""
 
 
+TIDIES_UP = "nothing is half done: the next janitor run tidies up"
+
+
 def _interrupted() -> JanitorError:
-    return JanitorError("interrupted", "nothing is half done: the next janitor run tidies up")
+    return JanitorError("interrupted", TIDIES_UP)
 
 
 def told(command: Callable[[], int | None], argv: Sequence[str]) -> int:
@@ -40,10 +43,28 @@ def told(command: Callable[[], int | None], argv: Sequence[str]) -> int:
     except (KeyboardInterrupt, EOFError, typer.Abort):
         return tell(_interrupted(), name, as_json=as_json)
     except OSError as error:
-        if error.filename is None:
-            raise  # our own output, which is not ours to tell about
-        what = JanitorError(f"{os.fsdecode(error.filename)}: {error.strerror}")
-        return tell(what, name, as_json=as_json)
+        if _is_about_output(error):
+            raise
+        return tell(_of_a_disk(error), name, as_json=as_json)
+
+
+def _is_about_output(error: OSError) -> bool:
+    """Whether it was met by what prints, which is not to be told about by printing."""
+    last = error.__traceback__
+    while last and last.tb_next:
+        last = last.tb_next
+    module = str(last.tb_frame.f_globals.get("__name__", "")) if last else ""
+    return module.partition(".")[0] in ("rich", "typer", "click") or module.startswith(_SPEAKING)
+
+
+_SPEAKING = "artifact_janitor.render"
+
+
+def _of_a_disk(error: OSError) -> JanitorError:
+    """An error that nobody expected; the name of its file, or where else to look."""
+    named = isinstance(error.filename, str | bytes | os.PathLike)
+    where = os.fsdecode(error.filename) if named else f"a file or folder in {os.getcwd()}"
+    return JanitorError(f"{where}: {error.strerror or error}", TIDIES_UP, where if named else "")
 
 
 def tell(error: JanitorError, command: str, *, as_json: bool) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from artifact_janitor.errors import StepFailed
 from artifact_janitor.observe import weights
 from artifact_janitor.sweep import mend
 from tests.proof.scene import Build, Scene
@@ -41,7 +42,10 @@ def scene(phase: Phase, root: Path) -> Scene:
     trained(work, "other")
 
     def publishes(_: object) -> int:
-        return int(published(work, [offer(f".janitor/jobs/0/out/{FINAL}", "k2")])[0].why != "")
+        (found,) = published(work, [offer(f".janitor/jobs/0/out/{FINAL}", "k2")])
+        if found.why:
+            raise StepFailed(found.why)
+        return 0
 
     def first() -> None:
         nobody_else()

@@ -9,7 +9,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -118,9 +118,15 @@ class Store:
             self.give(self.place)
         text = self.place / NOTE
         if not os.path.lexists(text):
-            with open(text, "x", encoding="utf-8") as file:
-                file.write(RESTORE)
-            self.give(text)
+            part = self.place / (NOTE + PART)
+            try:
+                part.write_text(RESTORE, encoding="utf-8")
+                self.give(part)
+                part.rename(text)
+            except OSError:
+                with suppress(OSError):
+                    part.unlink()
+                raise
 
     def give(self, path: Path) -> None:
         """What root makes belongs to whom the workspace belongs to."""
@@ -289,11 +295,16 @@ def _must_be_unchanged(ground: Ground, paths: Sequence[str], before: Seen) -> No
 
 
 def place(store: Store, name: str) -> None:
-    """Give an archive that was read back its names, durably. Never over what is there."""
+    """Give an archive that was read back its names, durably. Never over what is there. Raises
+    StepFailed where the disk says no."""
     with store.folder() as fd:
         for suffix in IN_ORDER:
             rename((fd, name + suffix + PART), (fd, name + suffix))
-        os.fsync(fd)
+        try:
+            os.fsync(fd)
+        except OSError as error:
+            what = f"the archive's names in {store.place} may not last: {error.strerror}"
+            raise StepFailed(what, "the source is untouched; look after that disk") from error
 
 
 def made(store: Store, name: str) -> Made | None:
