@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from artifact_janitor.errors import StepSkipped
-from artifact_janitor.observe import sqlite
+from artifact_janitor.observe import modelfile, sqlite
 from artifact_janitor.observe.optuna_journal import CREATE_STUDY, CREATE_TRIAL, STATE, STATES
 from artifact_janitor.regular import open_regular
 
@@ -63,7 +62,7 @@ def reached(file: Path, study: str, objective: int) -> list[float]:
         with sqlite.reading(file) as db:
             rows = db.execute(_VALUES, (study, objective)).fetchall()
         return [float(value) for (value,) in rows]
-    except (OSError, sqlite.Unreadable, TypeError, LookupError) as error:
+    except (OSError, sqlite.Unreadable, TypeError, LookupError, ArithmeticError) as error:
         raise ValueError(f"{file.name} can't be read: {error}") from error
 
 
@@ -73,7 +72,9 @@ def _in_journal(file: Path, study: str, objective: int) -> Iterator[float]:
     owners: list[int] = []
     with os.fdopen(open_regular(file), "rb") as lines:
         for line in lines:
-            said = json.loads(line)
+            said = modelfile.parsed(line)
+            if not isinstance(said, dict):
+                raise TypeError("a line is no operation of Optuna's")
             if said["op_code"] == CREATE_STUDY:
                 names.append(said["study_name"])
             elif said["op_code"] == CREATE_TRIAL:
