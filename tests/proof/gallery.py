@@ -197,6 +197,7 @@ def _by_us(work: Small) -> None:
     wandb_runs.backdate(work.root / "training", 40)
     assert work.janitor("archive", "outputs/stored").code == 0
     assert work.janitor("gitignore", "sync").code == 0
+    git(work.root, "add", "-f", "config", "best_models/b_meta.json")
     assert work.janitor("pin", "outputs/b", "--note", "mine").code == 0
     folder = work.root / ".janitor/jobs/t1"
     folder.mkdir(parents=True, mode=0o700)

@@ -204,8 +204,7 @@ def of_config(base: Path, path: str) -> Iterator[str]:
 def of_jobs(base: Path, path: str) -> Iterator[str]:
     folder = (base / path).parent
     local, handle = Local(folder.parent), Handle(folder.name, folder)
-    with suppress(OSError):
-        local.status(handle)
+    local.status(handle)
     local.logs(handle, 0)
     with suppress(OSError, ValueError):
         spec_of(handle)

@@ -15,11 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from artifact_janitor.apply.archive.store import IN_ORDER, Store
+from artifact_janitor.apply.mlflow import forget
 from artifact_janitor.core.model import Artifact
 from artifact_janitor.core.policy import Best
 from artifact_janitor.core.study import Broken
-from artifact_janitor.executors import JOB, Handle
-from artifact_janitor.executors.local import spec_of
+from artifact_janitor.errors import ArchiveError, StepSkipped
+from artifact_janitor.executors import JOB, LOCK, Handle
+from artifact_janitor.executors.local import Local, spec_of
 from artifact_janitor.mlflow_records import of_database
 from artifact_janitor.observe import (
     configs,
@@ -128,13 +131,20 @@ def _varint(number: int) -> bytes:
 
 
 def _log(*records: bytes) -> bytes:
-    """As W&B writes it, each record in one block."""
+    """As W&B writes it, in blocks of 32 KiB."""
     found = bytearray(wandb_log.MAGIC)
     for record in records:
-        room = 32768 - len(found) % 32768
-        found += bytes(room) if room < len(record) + 7 else b""
-        sum_ = zlib.crc32(b"\1" + record)
-        found += struct.pack("<IHB", sum_, len(record), 1) + record
+        rest, begun = record, False
+        while rest or not begun:
+            room = 32768 - len(found) % 32768
+            if room < 7:
+                found += bytes(room)
+                continue
+            part, rest = rest[: room - 7], rest[room - 7 :]
+            kind = {(0, 0): 1, (0, 1): 2, (1, 1): 3, (1, 0): 4}[begun, bool(rest)]
+            payload = bytes([kind]) + part
+            found += struct.pack("<IHB", zlib.crc32(payload), len(part), kind) + part
+            begun = True
     return bytes(found)
 
 
@@ -336,6 +346,22 @@ def test_a_tag_that_is_no_file_keeps(how: str, put: Put, tmp_path: Path) -> None
     ends(ask)
 
 
+def test_a_child_whose_record_is_gone_still_names_its_parent(put: Put, tmp_path: Path) -> None:
+    put("mlruns/1/child/tags/mlflow.parentRunId", b"parent")
+    assert [*mlflow_files.named(tmp_path, ["mlruns"])] == ["parent"]
+
+
+@pytest.mark.parametrize("end", ["-journal", "-wal"])
+def test_a_pipe_beside_a_database(end: str, tmp_path: Path) -> None:
+    """SQLite would wait there until somebody writes to it."""
+    path, _ = zoo.restored("4.9.0", tmp_path)
+    os.mkfifo(f"{path}{end}")
+    ends(lambda: _told(path))
+    assert f"{end} is no regular file" in _told(path).why
+    with pytest.raises(StepSkipped, match="no regular file"):
+        forget(path, "a" * 32, has_own=False)
+
+
 def test_a_stage_that_is_no_text(tmp_path: Path) -> None:
     project = mlflow_runs.Project.with_database(tmp_path)
     project.sql("PRAGMA foreign_keys = OFF")
@@ -346,7 +372,24 @@ def test_a_stage_that_is_no_text(tmp_path: Path) -> None:
         assert [*of_database(db).named] == ["b" * 32]
 
 
-# ------------------------------------------------------------ jobs
+# ------------------------------------------------------------ jobs, and what is no file
+
+
+def test_a_lock_that_is_no_file_is_a_lost_job(put: Put) -> None:
+    folder = put(JOB, b"{}").parent
+    os.mkfifo(folder / LOCK)
+    found = Local(folder.parent).status(Handle(folder.name, folder))
+    assert (found.state, found.why) == ("LOST", "its lock can't be read: it is no regular file")
+
+
+def test_an_archive_s_part_that_is_a_folder_leaves_no_file_open(tmp_path: Path) -> None:
+    store = Store(tmp_path, own=False)
+    for each in IN_ORDER:
+        (tmp_path / f"a{each}").mkdir()
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(ArchiveError), store.opened("a"):
+        pass
+    assert os.listdir("/proc/self/fd") == before
 
 
 @pytest.mark.parametrize("text", [b"{}", b'{"token": "t", "argv": [], "cwd": 3}', b"[" * 9000])

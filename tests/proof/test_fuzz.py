@@ -33,13 +33,15 @@ def files(shown: Gallery) -> list[str]:
 
 def read(shown: Gallery, harmed: Harmed) -> Iterator[str]:
     """One file damaged, and all its readers asked."""
-    file = shown.root / harmed.path
+    file, opened = shown.root / harmed.path, len(os.listdir("/proc/self/fd"))
     harm(file, harmed.how, harmed.seed)
     try:
         for reader in readers_of(harmed.path):
             yield from reader(shown.root, harmed.path)
     finally:
         put_back(shown.shelf / harmed.path, file)
+    if len(os.listdir("/proc/self/fd")) > opened:
+        yield "a file was left open"
 
 
 def trials(shown: Gallery, chosen: list[Harmed]) -> list[Trial]:

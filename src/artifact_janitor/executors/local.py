@@ -103,7 +103,10 @@ class Local:
         """Its last word counts, then the lock; what has neither, and once began, is lost."""
         if (word := _last_word(handle)) is not None:
             return word
-        was = begun(handle.folder)
+        try:
+            was = begun(handle.folder)
+        except OSError as error:
+            return Status("LOST", why=f"its {LOCK} can't be read: {error.strerror}")
         if was is None:
             return Status("RUNNING")
         if (word := _last_word(handle)) is not None:  # it was said between the two looks

@@ -47,7 +47,7 @@ MAIN = (
 )
 """Which file says best what a run was configured with: the first of these that it has."""
 
-_ABSENT = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENXIO, None)
+_ABSENT = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.EINVAL)
 """Nothing is there, or no regular file: a link, a pipe, a folder."""
 
 

@@ -72,7 +72,7 @@ def _values(text: str) -> dict[str, str]:
     """The plain values of a file; {} where it says something twice, or isn't understood."""
     found: dict[str, str] = {}
     lines = text.split("\n")[:-1]
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in zip(lines, [*lines[1:], ""], strict=False):
         if line.startswith((" ", "- ")):
             continue  # belongs to the value above it, which isn't plain
         match = _LINE.fullmatch(line)

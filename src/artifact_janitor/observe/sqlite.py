@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from artifact_janitor import wal
-from artifact_janitor.regular import open_regular
+from artifact_janitor.regular import odd_beside, open_regular
 
 MAGIC = b"SQLite format 3\0"
 PATIENCE = 1.0
@@ -147,4 +147,6 @@ def _open(path: Path) -> int:
     """No symlink: whatever is changed later is the file that was read."""
     if path.is_symlink():
         raise Unreadable("it is a symlink")
+    if odd := odd_beside(path):
+        raise Unreadable(f"{odd} is no regular file")
     return open_regular(path)

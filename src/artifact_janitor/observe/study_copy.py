@@ -10,7 +10,13 @@ from pathlib import Path
 
 from artifact_janitor.errors import StepSkipped
 from artifact_janitor.observe import modelfile, sqlite
-from artifact_janitor.observe.optuna_journal import CREATE_STUDY, CREATE_TRIAL, STATE, STATES
+from artifact_janitor.observe.optuna_journal import (
+    CREATE_STUDY,
+    CREATE_TRIAL,
+    LONGEST_LINE,
+    STATE,
+    STATES,
+)
 from artifact_janitor.regular import open_regular
 
 JOURNAL = ".log"
@@ -48,6 +54,8 @@ def _copy_lines(source: Path, target: Path) -> None:
         while piece := reader.read(_PIECE):
             whole, end, rest = (rest + piece).rpartition(b"\n")
             writer.write(whole + end)
+            if len(rest) > LONGEST_LINE:
+                raise OSError("it holds a line that is too long")
 
 
 def _private(path: str, flags: int) -> int:
