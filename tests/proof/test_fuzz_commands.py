@@ -25,6 +25,8 @@ ASKED = int(os.environ.get("PROOF_COMMANDS") or 400)
 """Commands of a long sweep."""
 TOGETHER = 8
 """Files that are damaged at once, each in a folder of its own."""
+STAYS = "new      b'work/.janitor/archive/"
+"""What undo brings back has its archive still, until that expires."""
 CODES = {0, 1, 2, 3, 4, 5, 10}
 WAYS = [*HARMS, *HARMS, *sorted({*SUBSTITUTES} - {"zeros that take no room"})]
 """A terabyte of zeros is a run's honest content: whoever archives it reads all of it."""
@@ -64,7 +66,8 @@ class Trial:
             yield from (f"went: {path}" for path in bound if not work.there(path))
             undone = asked(work, "undo")
             yield from (f"undo: {each}" for each in _ill(undone, ("undo",)))
-            yield from difference(before, seen(work))
+            back = difference(before, seen(work))
+            yield from (each for each in back if not each.startswith(STAYS))
         elif self.command[0] == "restore":
             yield from _restored(work, answer, self.harmed)
         elif self.command[0] in {each.split()[0] for each in LOOKS} - {"gitignore"}:
