@@ -42,7 +42,7 @@ from artifact_janitor.observe import (
 from artifact_janitor.observe.kinds import Unit
 from artifact_janitor.observe.sqlite import reading
 from tests.proof.bounded import tried
-from tests.real import mlflow_runs, zoo
+from tests.real import mlflow_runs, wandb_runs, zoo
 
 MANY = 400_000
 Put = Callable[[str, bytes], Path]
@@ -170,6 +170,38 @@ def test_a_configuration_that_is_nested_without_end_is_none(
     run = configs.Run("w", "wandb-run", "a")
     found = {run: [configs.Place("w/run-a.wandb", "config.json")]}
     ends(lambda: configs.read(tmp_path, found, lambda _: None, 0, whole=True))
+
+
+@pytest.mark.parametrize("times", [0, 2])
+@pytest.mark.parametrize("ahead", [0, 1000])
+def test_a_block_that_is_missing_or_there_twice_is_damage(
+    times: int, ahead: int, tmp_path: Path
+) -> None:
+    """Within a record of 70,000 equal bytes, which leaves all checksums right; and a record."""
+    run = wandb_runs.place(wandb_runs.synced, tmp_path)
+    content = next(run.glob("*.wandb")).read_bytes()
+    at = content.index(b"x" * 1000) + ahead
+    block = content[at : at + 32768]
+    without = content[:at] + block * times + content[at + 32768 :]
+    assert wandb_log.ending(BytesIO(content)) == wandb_log.Ending(0)
+    assert wandb_log.ending(BytesIO(without)).damage != ""
+
+
+@pytest.mark.parametrize("records", [[1, 3], [1, 2, 2], [2], [1, 2, 1]])
+def test_records_that_are_not_in_their_order_are_damage(records: list[int]) -> None:
+    log = _log(*(b"\x08" + _varint(number) for number in records))
+    assert f"record {records[-1]} follows" in wandb_log.ending(BytesIO(log)).damage
+
+
+def test_a_line_without_an_end_is_not_copied(tmp_path: Path) -> None:
+    (tmp_path / "a.log").touch()
+    os.truncate(tmp_path / "a.log", 1 << 40)
+
+    def ask() -> None:
+        with pytest.raises(StepSkipped, match="too long"):
+            study_copy.copy(tmp_path / "a.log", tmp_path / "b.log")
+
+    ends(ask)
 
 
 # ------------------------------------------------------------ models
