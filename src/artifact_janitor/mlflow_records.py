@@ -22,6 +22,9 @@ DELETED = "deleted"
 ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
 """The states of a run that is over. One that was killed with SIGKILL stays RUNNING."""
 
+LATEST = 253_402_300_800_000
+"""The end of the year 9999, in MLflow's milliseconds: no time is later."""
+
 NO_VERSION = "Deleted_Internal"
 """The stage of a model version that was deleted: MLflow keeps its row."""
 
@@ -123,7 +126,7 @@ def _runs(db: sqlite3.Connection, run_id: str | None) -> dict[str, Record]:
 
 def record_of(stage: object, status: object, artifact_uri: object, deleted: object) -> Record:
     """SQLite and YAML hold any type anywhere: what isn't as expected is no mark of deletion."""
-    moment = deleted * 1_000_000 if isinstance(deleted, int) else 0
+    moment = deleted * 1_000_000 if isinstance(deleted, int) and 0 < deleted < LATEST else 0
     trouble = "" if deleted is None or moment else "the time of its deletion is none"
     return Record(str(stage), str(status), str(artifact_uri), moment, trouble)
 
@@ -190,7 +193,10 @@ def _versions(db: sqlite3.Connection) -> Iterator[tuple[str, tuple[str, ...]]]:
         "FROM model_versions WHERE current_stage IS NOT ?"
     )
     for name, version, stage, *texts in db.execute(query, (NO_VERSION,)):
-        marks = [*sorted(aliases[name, version]), *([stage] if stage not in (None, "None") else [])]
+        marks = [
+            *sorted(aliases[name, version]),
+            *([str(stage)] if stage not in (None, "None") else []),
+        ]
         called = f"registered model {name} version {version}"
         yield called + (f" ({', '.join(marks)})" if marks else ""), tuple(map(str, texts))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -16,5 +17,18 @@ def open_regular(path: Path | str, dir_fd: int | None = None) -> int:
     fd = os.open(path, flags, dir_fd=dir_fd)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise OSError(f"not a regular file: {os.fspath(path)!r}")
+        raise OSError(errno.EINVAL, "it is no regular file", os.fspath(path))
     return fd
+
+
+def odd_beside(database: Path) -> str:
+    """The first file of a SQLite database's that is there and no regular file, or "". SQLite
+    opens its journal whatever that is, and waits at a pipe for ever."""
+    for end in ("-journal", "-wal", "-shm"):
+        beside = database.with_name(database.name + end)
+        try:
+            if not stat.S_ISREG(os.lstat(beside).st_mode):
+                return beside.name
+        except OSError:
+            continue
+    return ""

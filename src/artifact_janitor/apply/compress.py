@@ -115,8 +115,7 @@ def _opened(ground: Ground, order: Order) -> Iterator[_Source]:
         try:
             fd = open_regular(name, around)
         except OSError as error:
-            said = error.strerror or "it is no regular file now"
-            raise StepSkipped(f"{order.path} can't be read: {said}") from error
+            raise StepSkipped(f"{order.path} can't be read: {error.strerror}") from error
     try:
         source = _Source(fd, order.path, os.fstat(fd))
         if source.status.st_nlink != 1 or not order.is_same(source.status):

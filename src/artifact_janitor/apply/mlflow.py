@@ -15,6 +15,7 @@ from pathlib import Path
 
 from artifact_janitor.errors import StepSkipped
 from artifact_janitor.mlflow_records import DELETED, ENDED, UnknownSchema, of_database
+from artifact_janitor.regular import odd_beside
 
 PATIENCE = 5.0
 """Seconds to wait for a writer's lock."""
@@ -32,10 +33,11 @@ def forget(database: Path, run_id: str, *, has_own: bool) -> None:
     if not os.path.lexists(database) and has_own:
         return
     try:
+        odd = odd_beside(database)
         if not stat.S_ISREG(os.lstat(database).st_mode):
-            raise StepSkipped(
-                f"{database.name} is no regular file: MLflow's record can't be removed"
-            )
+            odd = database.name
+        if odd:
+            raise StepSkipped(f"{odd} is no regular file: MLflow's record can't be removed")
         _forget(database, run_id)
     except (OSError, sqlite3.Error, UnknownSchema) as error:
         why = error.strerror if isinstance(error, OSError) else error

@@ -73,8 +73,7 @@ def open_source(ground: Ground, source: str | Path) -> int:
         with ground.parent(source) as (folder, name):
             return open_regular(name, dir_fd=folder)
     except OSError as error:
-        why = error.strerror or "it is no regular file"
-        raise StepSkipped(f"{source} can't be read: {why}") from error
+        raise StepSkipped(f"{source} can't be read: {error.strerror}") from error
 
 
 def stage(ground: Ground, source: int, path: str, spare: int = 0) -> Staged:

@@ -103,7 +103,10 @@ class Local:
         """Its last word counts, then the lock; what has neither, and once began, is lost."""
         if (word := _last_word(handle)) is not None:
             return word
-        was = begun(handle.folder)
+        try:
+            was = begun(handle.folder)
+        except OSError as error:
+            return Status("LOST", why=f"its {LOCK} can't be read: {error.strerror}")
         if was is None:
             return Status("RUNNING")
         if (word := _last_word(handle)) is not None:  # it was said between the two looks
@@ -155,9 +158,13 @@ class Local:
 def spec_of(handle: Handle) -> Spec:
     """What was asked for. Raises OSError or ValueError where nobody can tell any more."""
     job = _read(handle.folder / JOB)
-    return Spec(
-        job["token"], handle.folder, job["argv"], Path(job["cwd"]), job["deadline"], job["term"]
-    )
+    try:
+        token, argv, cwd, deadline, term = (
+            job[each] for each in ("token", "argv", "cwd", "deadline", "term")
+        )
+        return Spec(token, handle.folder, argv, Path(cwd), float(deadline), float(term))
+    except (LookupError, TypeError, OverflowError) as error:
+        raise ValueError(f"{JOB} is not what was written: {error}") from error
 
 
 def _described(spec: Spec) -> dict[str, object]:

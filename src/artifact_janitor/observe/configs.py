@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from artifact_janitor.core.model import Artifact, is_within, upward
 from artifact_janitor.journal import Config, ConfigFile
@@ -47,7 +47,7 @@ MAIN = (
 )
 """Which file says best what a run was configured with: the first of these that it has."""
 
-_ABSENT = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENXIO, None)
+_ABSENT = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.EINVAL)
 """Nothing is there, or no regular file: a link, a pipe, a folder."""
 
 
@@ -251,4 +251,19 @@ class _Reader:
         if not is_log:
             return opened.read() if size <= LARGEST else None
         config = wandb_log.config(opened, self.limit)
-        return None if config is None else json.dumps(config, indent=2).encode() + b"\n"
+        return None if config is None else _as_json(config)
+
+
+def _as_json(config: dict[str, Any]) -> bytes | None:
+    """None where it would be too large, or is nested too deeply: few bytes of a log may say what
+    takes very many with its indentation."""
+    text, size = list[str](), 0
+    try:
+        for piece in json.JSONEncoder(indent=2).iterencode(config):
+            text.append(piece)
+            size += len(piece)
+            if size > LARGEST:
+                return None
+    except RecursionError:
+        return None
+    return "".join(text).encode() + b"\n"

@@ -12,8 +12,8 @@ from pathlib import Path
 from artifact_janitor.observe.reading import head
 from artifact_janitor.observe.tree import Folder
 
-_OUTPUT_DIR = re.compile(rb"^  runtime:\s*\n(?:    .*\n)*?    output_dir: *\S", re.MULTILINE)
-_SWEEP = re.compile(rb"^hydra:\s*\n(?:  .*\n)*?  sweep:\s*\n", re.MULTILINE)
+_OUTPUT_DIR = re.compile(rb"^  runtime:[^\S\n]*\n(?:    .*\n)*?    output_dir: *\S", re.MULTILINE)
+_SWEEP = re.compile(rb"^hydra:[^\S\n]*\n(?:  .*\n)*?  sweep:[^\S\n]*\n", re.MULTILINE)
 _LIMIT = 4 << 20
 """Bytes read of a configuration; Hydra's own files have a few kB."""
 

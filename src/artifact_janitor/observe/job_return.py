@@ -15,7 +15,7 @@ from pathlib import Path
 
 from artifact_janitor.regular import open_regular
 
-LIMIT = 4 << 20
+LIMIT = 1 << 20
 """Bytes of the file; Hydra's own configuration takes about 12 kB of it."""
 
 Operation = tuple[str, object]

@@ -219,7 +219,7 @@ def _at_own_step(path: Path, best: Best) -> Iterator[object]:
             yield from _under(each, best.metric)
 
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 """``float`` alone would also take "1_0", "infinity" and the digits of other scripts."""
 
 

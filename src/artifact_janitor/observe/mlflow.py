@@ -194,8 +194,13 @@ def _to_end(run_id: str) -> str:
 
 def _leads_to(uri: str, folder: Path) -> bool:
     """Whether a run's artifacts are in its folder, as a path or a ``file:`` URI says."""
-    path = _path_of(uri)
-    return path is not None and os.path.realpath(path) == f"{os.path.realpath(folder)}/artifacts"
+    try:
+        path = _path_of(uri)
+        return (
+            path is not None and os.path.realpath(path) == f"{os.path.realpath(folder)}/artifacts"
+        )
+    except ValueError:  # no URI at all, or a path with a NUL in it
+        return False
 
 
 def _path_of(uri: str) -> str | None:

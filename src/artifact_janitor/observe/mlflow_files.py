@@ -30,6 +30,7 @@ from artifact_janitor.regular import open_regular
 META = "meta.yaml"
 _LIMIT = 1 << 20
 _LINE = re.compile(r"(\w+):(?: (.*))?")
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _STATES = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}
 
 
@@ -49,24 +50,29 @@ def record(folder: Path, run_id: str) -> Record | None:
         values.get("lifecycle_stage"),
         _STATES.get(values.get("status", ""), "in an unknown state"),
         values.get("artifact_uri"),
-        None if deleted == "null" else int(deleted) if deleted.isdecimal() else deleted,
+        None if deleted == "null" else int(deleted) if _NUMBER.fullmatch(deleted) else deleted,
     )
 
 
 def _text(path: Path) -> str:
     """Raises OSError where there is something that can't be read, or only in part."""
-    with os.fdopen(open_regular(path), "rb") as file:
-        text = file.read(_LIMIT)
-    if not text.endswith(b"\n"):
+    text = _start(path)
+    if not text.endswith("\n"):
         raise OSError(f"{path.name} is not whole")
-    return text.decode("utf-8", "surrogateescape")
+    return text
+
+
+def _start(path: Path) -> str:
+    """What fits into the limit. Raises OSError."""
+    with os.fdopen(open_regular(path), "rb") as file:
+        return file.read(_LIMIT).decode("utf-8", "surrogateescape")
 
 
 def _values(text: str) -> dict[str, str]:
     """The plain values of a file; {} where it says something twice, or isn't understood."""
     found: dict[str, str] = {}
     lines = text.split("\n")[:-1]
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in zip(lines, [*lines[1:], ""], strict=False):
         if line.startswith((" ", "- ")):
             continue  # belongs to the value above it, which isn't plain
         match = _LINE.fullmatch(line)
@@ -115,8 +121,8 @@ def _names(root: Path) -> Iterator[tuple[str, Evidence]]:
             yield from named_by([text], *lives(values.get("name", "?"), name))
     for run in chain.from_iterable(_below(one, 1) for one in experiments):
         tag = run / "tags" / PARENT
-        if tag.exists() and _values(_meta(run)).get("lifecycle_stage") != DELETED:
-            yield tag.read_text("utf-8", "surrogateescape").strip(), child_of(run.name)
+        if os.path.lexists(tag) and _values(_meta(run)).get("lifecycle_stage") != DELETED:
+            yield _start(tag).strip(), child_of(run.name)
 
 
 def _meta(folder: Path) -> str:

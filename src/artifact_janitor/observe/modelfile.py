@@ -14,16 +14,19 @@ import pickletools
 import struct
 import zipfile
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Final
 
 from artifact_janitor.regular import open_regular
 
-JSON_LIMIT = 64 << 20
-"""Bytes of JSON that are read; a ``trainer_state.json`` of a long training has a few MB."""
+JSON_LIMIT = 16 << 20
+"""Bytes of JSON that are read, or of a zip's directory: either takes up to thirty times as much
+memory. A ``trainer_state.json`` of a long training has a few MB."""
 PICKLE_LIMIT = 16 << 20
 """Bytes of a pickle that are read; it holds no tensors, so that 1 MB is much already."""
+MOST = 2_000_000
+"""Opcodes of a pickle that are followed: a tensor takes about twenty."""
 OPAQUE: Final = object()
 """Stands for whatever in a pickle is neither text, a whole number, nor None."""
 
@@ -180,7 +183,7 @@ def _constants(pickled: bytes) -> Iterator[object]:
     memo: dict[object, object] = {}
     pushed: object = OPAQUE
     try:
-        for opcode, argument, _ in pickletools.genops(pickled):
+        for opcode, argument, _ in islice(pickletools.genops(pickled), MOST):
             if opcode.name in _PUTS:
                 memo[len(memo) if argument is None else argument] = pushed
                 continue

@@ -39,7 +39,9 @@ from artifact_janitor.units import DAY, SECOND
 STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")
 """By Optuna's numbers."""
 
-_ABOUT = re.compile(rb'\{"op_code": ?(\d+), ?"worker_id": ?"[^"\\]*", ?"trial_id": ?(\d+)')
+_ABOUT = re.compile(
+    rb'\{"op_code": ?(\d{1,3}), ?"worker_id": ?"[^"\\]*", ?"trial_id": ?(\d{1,18})\b'
+)
 LONGEST_LINE = 16 << 20
 """Bytes; what is longer is no operation of Optuna's."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 
 from artifact_janitor.core.study import Identity, Study, Trial
 from artifact_janitor.observe import optuna_values as values
+from artifact_janitor.observe.sqlite import limit
 from artifact_janitor.units import DAY, SECOND
 
 OLDEST, NEWEST = "v2.6.0.a", "v3.2.0.a"
@@ -65,7 +65,7 @@ class Place:
 def studies(db: sqlite3.Connection, place: Place) -> list[Study]:
     """All studies of an open database. Raises NoStudies, sqlite3.Error."""
     db.text_factory = _text
-    _limit(db, LONGEST_READ)
+    limit(db, LONGEST_READ)
     db.execute("BEGIN")
     try:
         reader = _Reader(db, place, _has_value_type(db))
@@ -79,12 +79,6 @@ def studies(db: sqlite3.Connection, place: Place) -> list[Study]:
 def _text(raw: bytes) -> str:
     """A name need not be UTF-8, whatever wrote it."""
     return raw.decode("utf-8", "surrogateescape")
-
-
-def _limit(db: sqlite3.Connection, seconds: float) -> None:
-    """Have SQLite stop a read that takes so long that a writer could give up."""
-    end = time.monotonic() + seconds
-    db.set_progress_handler(lambda: int(time.monotonic() > end), 100_000)
 
 
 # ---------------------------------------------------------------- the schema
@@ -180,6 +174,8 @@ class _Reader:
             self.last[study] = max(last, self.last.get(study, -1))
 
     def study(self, number: int, name: str) -> Study:
+        if not isinstance(name, str):
+            raise TypeError("a study's name is none")
         place, counts = self.place, self.counts[number]
         directions = values.directions(row[0] for row in self._rows(_DIRECTIONS, number))
         system = self._attrs("study_system_attributes", "study_id", number)
@@ -258,6 +254,8 @@ class _Reader:
         return values.is_feasible(self._attrs("trial_system_attributes", "trial_id", trial_id))
 
     def _trial(self, trial_id: int, number: int) -> Trial:
+        if not isinstance(number, int):
+            raise TypeError("a trial's number is none")
         rows = self._rows(_PARAMS, trial_id)
         params = {
             str(name): values.param(value, values.parsed(distribution))

@@ -17,8 +17,8 @@ from artifact_janitor.core.study import Study
 from artifact_janitor.observe.reading import head
 
 RESULTS = "optimization_results.yaml"
-_SWEEPER = re.compile(r"^  sweeper:\s*\n((?:    .*\n)+)", re.MULTILINE)
-_KEY = r"^    {}: *(.+?) *$"
+_SWEEPER = re.compile(r"^  sweeper:[^\S\n]*\n((?:    .*\n)+)", re.MULTILINE)
+_KEY = r"^    {}: (.*)$"
 _BEST = re.compile(r"^best_value: *(\S+) *$", re.MULTILINE)
 _STORAGE = re.compile(r"sqlite(?:\+\w+)?:///(?P<path>[^?]+)")
 _LIMIT = 4 << 20
@@ -71,9 +71,9 @@ def _sweep(base: Path, results: Path) -> Iterator[Sweep]:
     if storage is None or study in ("", "null"):
         return
     said = _BEST.search(_text(results))
-    database = os.path.realpath(base / storage["path"])
     path = os.path.relpath(results, base)
     try:
+        database = os.path.realpath(base / storage["path"])  # raises ValueError for a NUL
         at = os.lstat(results).st_mtime_ns
         yield Sweep(
             path, at, database, study, float(said[1].replace(".inf", "inf")) if said else None
@@ -85,7 +85,7 @@ def _sweep(base: Path, results: Path) -> Iterator[Sweep]:
 def _value(block: str, key: str) -> str:
     """A plain value, without the quotes that YAML may put around it."""
     match = re.search(_KEY.format(key), block, re.MULTILINE)
-    value = match[1] if match else ""
+    value = match[1].strip(" ") if match else ""
     is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
     return value[1:-1] if is_quoted else value
 

@@ -31,7 +31,8 @@ _ELSEWHERE = frozenset({".git", STATE, ".venv", "venv", "node_modules", "site-pa
 _INSTALLED = frozenset({"pyvenv.cfg", "conda-meta"})
 """Marks of a Python environment: what lies in one belongs to its installer."""
 
-_STRINGS = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_STRINGS = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)(?:"|\\?\Z)', re.DOTALL)
+"""Each text in quotation marks. The last one may be left open, so that nothing is read twice."""
 _NAME_GOES_ON = re.compile(r"[\w\-]")
 _PATH_GOES_ON = re.compile(r"\.*[\w\-]")
 _SLASHES = re.compile(r"/(?:\.?/)*")
@@ -158,6 +159,16 @@ class Index:
             runs[run_id].add(path)
         return runs
 
+    @cached_property
+    def longest(self) -> dict[str, int]:
+        """Letters in the longest name that each folder holds."""
+        return {folder: max(map(len, names)) for folder, names in self.names.items()}
+
+    @cached_property
+    def depth(self) -> int:
+        """Names in the longest path of a unit."""
+        return max((each.path.count("/") + 1 for each in self.artifacts), default=1)
+
     def around(self, path: str) -> Iterator[str]:
         """The units that are at `path` or contain it."""
         return (each for each in (path, *ancestors(path)) if each in self.units)
@@ -194,9 +205,13 @@ class Index:
         keep it.
         """
         found: set[str] = set()
+        seen: set[tuple[str, bool]] = set()
         for match in self._mention.finditer(text):
             path, end = self._longest(match["root"], text, match.end())
-            goes_on = _PATH_GOES_ON.match(text, end)
+            goes_on = _PATH_GOES_ON.match(text, end) is not None
+            if (path, goes_on) in seen:
+                continue
+            seen.add((path, goes_on))
             around = [*self.around(path)] if goes_on or path not in self.caches else []
             if not around and path != match["root"] and not goes_on:
                 around = [unit for unit in self.units if is_within(unit, path)]
@@ -205,7 +220,7 @@ class Index:
 
     def _longest(self, folder: str, text: str, start: int) -> tuple[str, int]:
         """Follow the text name by name as far as it names something that exists."""
-        while name := self._next_name(self.names.get(folder, ()), text, start):
+        while name := self._next_name(folder, text, start):
             folder, start = f"{folder}/{name}", start + len(name)
             slashes = _SLASHES.match(text, start)
             if slashes is None:
@@ -213,8 +228,9 @@ class Index:
             start = slashes.end()
         return folder, start
 
-    def _next_name(self, known: Iterable[str], text: str, start: int) -> str:
-        for end in range(min(len(text), start + 255), start, -1):
+    def _next_name(self, folder: str, text: str, start: int) -> str:
+        known = self.names.get(folder, ())
+        for end in range(min(len(text), start + self.longest.get(folder, 0)), start, -1):
             if text[start:end] in known and not _NAME_GOES_ON.match(text[end : end + 1]):
                 return text[start:end]
         return ""
@@ -223,7 +239,7 @@ class Index:
         """The runs that a sidecar names by any string: a path, or a run's own name."""
         found = self.mentioned(text)
         for value in (_plain(each) for each in _STRINGS.findall(text)):
-            parts = value.strip("/").split("/")
+            parts = value.strip("/").split("/", self.depth)[: self.depth]
             for end in range(1, len(parts) + 1):
                 found |= self.runs.get("/".join(parts[:end]), set())
         return found

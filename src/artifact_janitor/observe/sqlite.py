@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from io import BufferedReader
@@ -20,11 +21,14 @@ from pathlib import Path
 from typing import Literal
 
 from artifact_janitor import wal
-from artifact_janitor.regular import open_regular
+from artifact_janitor.regular import odd_beside, open_regular
 
 MAGIC = b"SQLite format 3\0"
 PATIENCE = 1.0
 """Seconds to wait for a writer's lock."""
+
+LONGEST = 30.0
+"""Seconds that all queries of one look may take."""
 
 Trouble = Literal["unreadable", "empty", "foreign", "damaged", "busy", "hot", "slow"]
 
@@ -61,14 +65,23 @@ def reading(
     """
     try:
         with _connection(path, memory, patience) as db:
+            limit(db, LONGEST)
             yield db
     except FileNotFoundError:
         raise
     except OSError as error:
         raise Unreadable(error.strerror or str(error)) from error
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        raise Unreadable(str(error), _TROUBLES.get(code, "unreadable")) from error
+        kind = _TROUBLES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "unreadable")
+        why = "it takes too long to read" if kind == "slow" else str(error)
+        raise Unreadable(why, kind) from error
+
+
+def limit(db: sqlite3.Connection, seconds: float) -> None:
+    """Have SQLite stop whatever takes longer than this from now on. A few damaged pages that
+    lead to each other may hold more rows than anybody can count."""
+    end = time.monotonic() + seconds
+    db.set_progress_handler(lambda: int(time.monotonic() > end), 100_000)
 
 
 @contextmanager
@@ -134,4 +147,6 @@ def _open(path: Path) -> int:
     """No symlink: whatever is changed later is the file that was read."""
     if path.is_symlink():
         raise Unreadable("it is a symlink")
+    if odd := odd_beside(path):
+        raise Unreadable(f"{odd} is no regular file")
     return open_regular(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -10,8 +9,14 @@ from contextlib import closing
 from pathlib import Path
 
 from artifact_janitor.errors import StepSkipped
-from artifact_janitor.observe import sqlite
-from artifact_janitor.observe.optuna_journal import CREATE_STUDY, CREATE_TRIAL, STATE, STATES
+from artifact_janitor.observe import modelfile, sqlite
+from artifact_janitor.observe.optuna_journal import (
+    CREATE_STUDY,
+    CREATE_TRIAL,
+    LONGEST_LINE,
+    STATE,
+    STATES,
+)
 from artifact_janitor.regular import open_regular
 
 JOURNAL = ".log"
@@ -49,6 +54,8 @@ def _copy_lines(source: Path, target: Path) -> None:
         while piece := reader.read(_PIECE):
             whole, end, rest = (rest + piece).rpartition(b"\n")
             writer.write(whole + end)
+            if len(rest) > LONGEST_LINE:
+                raise OSError("it holds a line that is too long")
 
 
 def _private(path: str, flags: int) -> int:
@@ -63,7 +70,7 @@ def reached(file: Path, study: str, objective: int) -> list[float]:
         with sqlite.reading(file) as db:
             rows = db.execute(_VALUES, (study, objective)).fetchall()
         return [float(value) for (value,) in rows]
-    except (OSError, sqlite.Unreadable, TypeError, LookupError) as error:
+    except (OSError, sqlite.Unreadable, TypeError, LookupError, ArithmeticError) as error:
         raise ValueError(f"{file.name} can't be read: {error}") from error
 
 
@@ -73,7 +80,9 @@ def _in_journal(file: Path, study: str, objective: int) -> Iterator[float]:
     owners: list[int] = []
     with os.fdopen(open_regular(file), "rb") as lines:
         for line in lines:
-            said = json.loads(line)
+            said = modelfile.parsed(line)
+            if not isinstance(said, dict):
+                raise TypeError("a line is no operation of Optuna's")
             if said["op_code"] == CREATE_STUDY:
                 names.append(said["study_name"])
             elif said["op_code"] == CREATE_TRIAL:

@@ -28,6 +28,8 @@ _LONGEST = 64 * 1024
 
 _EXIT, _EXIT_CODE = 18, 1
 """Field numbers of ``Record.exit`` and ``RunExitRecord.exit_code``."""
+_NUMBER_TAG = b"\x08"
+"""How field 1 begins, ``Record.num``, which comes first: they are numbered from 1 on."""
 _EXIT_TAG = b"\x92\x01"
 """How field 18 begins: what doesn't hold these bytes needs no parsing."""
 
@@ -67,11 +69,12 @@ def has_magic(log: BinaryIO) -> bool:
 
 def ending(log: BinaryIO) -> Ending:
     """Read the log from its first byte to its last. Raises OSError, for no content."""
-    exit_code = None
+    exit_code, number = None, 0
     try:
         if not has_magic(log):
             raise _Damage("the log is damaged at byte 0")
-        for record in _records(log):
+        for record in _records(log, framed=True):
+            number = _numbered(record, number)
             if _EXIT_TAG in record:
                 exit_code = _exit_code(record, exit_code)
     except _Damage as damage:
@@ -160,18 +163,22 @@ def _item(item: bytes) -> tuple[list[str], Any]:
         return keys or [""], value
 
 
-def _records(log: BinaryIO, longest: int = _LONGEST) -> Iterator[bytes]:
-    """The records' contents, in order; of long ones only the beginning."""
+def _records(log: BinaryIO, longest: int = _LONGEST, *, framed: bool = False) -> Iterator[bytes]:
+    """The records' contents, in order; of long ones only the beginning. With `framed`, none
+    that was put together of several chunks may lack one of them."""
     record: bytes | None = None
-    start = len(MAGIC)
+    start, size = len(MAGIC), 0
     for kind, payload, at in _chunks(log):
         begins = kind in (_FULL, _FIRST)
         if begins != (record is None):
             raise _Damage(f"the log is damaged at byte {at}")
         if record is None:
-            record, start = payload, at
+            record, start, size = payload, at, 0
         elif len(record) < longest:
             record += payload
+        size += len(payload)
+        if kind == _LAST and framed and not _fills(record, size):
+            raise _Damage(f"the log is damaged in the record at byte {start}")
         if kind in (_FULL, _LAST):
             yield record
             record = None
@@ -206,6 +213,26 @@ def _chunk(block: bytes, at: int, place: int) -> tuple[int, bytes]:
     return kind, block[start:end]
 
 
+def _numbered(record: bytes, before: int) -> int:
+    """A record's number, which is one more than that `before`: a block that is missing, or there
+    twice, may be whole in itself."""
+    if record[:1] != _NUMBER_TAG:
+        return before
+    number, _ = _varint(record, 1)
+    if number != before + 1:
+        raise _Damage(f"the log is damaged: record {number} follows record {before}")
+    return number
+
+
+def _fills(message: bytes, size: int) -> bool:
+    """Whether the last field that begins in a message ends where all of it does. W&B puts what
+    is long last."""
+    at = 0
+    while at < len(message):
+        _, _, at = _field(message, at)
+    return at == size
+
+
 def _exit_code(record: bytes, before: int | None) -> int | None:
     """The exit code in a record; `before` where it is a record of another kind."""
     for number, content in _fields(record):
@@ -220,20 +247,24 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     """The fields of a protobuf message: numbers as they are, everything else as bytes."""
     at = 0
     while at < len(message):
-        tag, at = _varint(message, at)
-        match tag & 7:
-            case 0:
-                number, at = _varint(message, at)
-                yield tag >> 3, number
-                continue
-            case 2:
-                length, at = _varint(message, at)
-            case 1 | 5:
-                length = 8 if tag & 7 == 1 else 4
-            case _:
-                raise _Damage("the log holds a record that is no protobuf message")
-        yield tag >> 3, message[at : at + length]
-        at += length
+        number, content, at = _field(message, at)
+        yield number, content
+
+
+def _field(message: bytes, at: int) -> tuple[int, int | bytes, int]:
+    """Number and content of the field at a place, and where it ends."""
+    tag, at = _varint(message, at)
+    match tag & 7:
+        case 0:
+            number, at = _varint(message, at)
+            return tag >> 3, number, at
+        case 2:
+            length, at = _varint(message, at)
+        case 1 | 5:
+            length = 8 if tag & 7 == 1 else 4
+        case _:
+            raise _Damage("the log holds a record that is no protobuf message")
+    return tag >> 3, message[at : at + length], at + length
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from artifact_janitor.apply.archive.pack import Packer
 from artifact_janitor.apply.archive.source import Found, Seen, walk
 from artifact_janitor.apply.ground import Ground, rename, to_disk
 from artifact_janitor.errors import ArchiveError, StepFailed, StepSkipped
+from artifact_janitor.regular import open_regular
 from artifact_janitor.units import format_size
 
 NOTE = "RESTORE.txt"
@@ -33,7 +33,6 @@ PART = ".part"
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_THERE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 RESTORE = """\
 These are archives that artifact-janitor (the command: janitor) made of old runs. Each is three
@@ -173,13 +172,9 @@ class Store:
 
 def _reading(folder: int, name: str) -> BinaryIO:
     try:
-        file = os.fdopen(os.open(name, _THERE, dir_fd=folder), "rb")
+        return os.fdopen(open_regular(name, folder), "rb")
     except OSError as error:
         raise ArchiveError(f"{name} can't be read: {error.strerror}") from error
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise ArchiveError(f"{name} is no file")
-    return file
 
 
 def name_for(unit: str, made: int) -> str:
