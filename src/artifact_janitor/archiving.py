@@ -49,7 +49,8 @@ class Archiving:
             yield execution.hindered(plan, step, stop) or self._one(execution, step)
 
     def _one(self, execution: Execution, step: Step) -> Outcome:
-        number, now = execution.announced(step), clock.read().wall
+        number = execution.announced(step)
+        now = self.place.journal.dated(clock.read().wall)
         try:
             execution.check(step)  # what would stand in the way is better known before long work
             made = self._archive(step, number, now)

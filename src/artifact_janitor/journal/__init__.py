@@ -23,6 +23,7 @@ from artifact_janitor.journal import studies as known
 from artifact_janitor.journal.archives import Archives
 from artifact_janitor.journal.compressions import Compressions
 from artifact_janitor.journal.configs import Configs, keep
+from artifact_janitor.journal.dates import believe, not_before
 from artifact_janitor.journal.digests import Digests
 from artifact_janitor.journal.file import (
     WITH_ARCHIVES,
@@ -142,8 +143,9 @@ class Journal:
         """
         with self._writing() as db:
             keep(db, configs, bodies)
+            at = self.dated(now)
             db.execute("UPDATE sweep SET ended = NULL WHERE id = ?", (sweep,))
-            return [insert(db, sweep, intent, now) for intent in intents]
+            return [insert(db, sweep, intent, at) for intent in intents]
 
     def intend_publication(
         self, sweep: str, publish: Intent, replace: Intent | None, about: Publication, now: int
@@ -152,8 +154,9 @@ class Journal:
         trash for it; `about` gets the numbers of both steps."""
         with self._writing() as db:
             db.execute("UPDATE sweep SET ended = NULL WHERE id = ?", (sweep,))
-            replaced = insert(db, sweep, replace, now) if replace else None
-            step = insert(db, sweep, publish, now)
+            at = self.dated(now)
+            replaced = insert(db, sweep, replace, at) if replace else None
+            step = insert(db, sweep, publish, at)
             written = dataclasses.replace(about, step=step, replaced=replaced)
             record(db, written)
         return written
@@ -167,7 +170,7 @@ class Journal:
         """
         with self._writing(durable=False) as db:
             query = "UPDATE step SET state = ?, why = ?, at = ? WHERE id = ?"
-            db.execute(query, (state, text_of(why), now, step))
+            db.execute(query, (state, text_of(why), self.dated(now), step))
             query = (
                 "UPDATE move SET parent_before = ?, parent_after = ? WHERE step = ? AND source = ?"
             )
@@ -181,9 +184,9 @@ class Journal:
             db.execute("UPDATE step SET state = ? WHERE id = ?", (state, step))
 
     def sweeps(self) -> list[Sweep]:
-        """All sweeps, newest first."""
+        """All sweeps, newest first, whatever the clock said when they began."""
         query = "SELECT id, command, by_person, started, coalesce(ended, 0) FROM sweep"
-        rows = self._rows(query + " ORDER BY started DESC, rowid DESC")
+        rows = self._rows(query + " ORDER BY rowid DESC")
         return [
             Sweep(name, command, bool(yes), began, end) for name, command, yes, began, end in rows
         ]
@@ -299,9 +302,13 @@ class Journal:
         return cast(tuple[int, int, str], rows[0]) if rows else None
 
     def set_clock(self, wall: int, awake: int, boot: str) -> None:
+        """From here on this is believed."""
         with self._writing() as db:
-            db.execute("DELETE FROM clock")
-            db.execute("INSERT INTO clock VALUES (?,?,?)", (wall, awake, boot))
+            believe(db, wall, awake, boot)
+
+    def dated(self, now: int) -> int:
+        """When a step is done whose clock says `now`; never before what was."""
+        return not_before(self.clock(), now)
 
     # its health
 
