@@ -21,7 +21,7 @@ from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.execution import Execution, Options
 from artifact_janitor.journal import Archived
 from artifact_janitor.observe.survey import Survey
-from artifact_janitor.outcome import Outcome
+from artifact_janitor.outcome import GIVEN_UP, Outcome
 from artifact_janitor.workplace import Workplace, store_of
 
 ABOUT_PARTS = (UNSYNCED, "uploaded", WORD)
@@ -47,13 +47,14 @@ class Archiving:
         """Try each of these steps of a plan, in order."""
         execution = Execution(self.place, self.survey, self.sweep, self.options)
         for step in steps:
-            yield execution.hindered(plan, step, stop) or self._one(execution, step)
+            yield execution.hindered(plan, step, stop) or self._one(execution, step, stop)
 
-    def _one(self, execution: Execution, step: Step) -> Outcome:
-        number, now = execution.announced(step), clock.read().wall
+    def _one(self, execution: Execution, step: Step, stop: Callable[[], bool]) -> Outcome:
+        number = execution.announced(step)
+        now = self.place.journal.dated(clock.read().wall)
         try:
             execution.check(step)  # what would stand in the way is better known before long work
-            made = self._archive(step, number, now)
+            made = self._archive(step, number, now, self._progress(step, stop))
             outcome = self._to_trash(execution, step, made)
         except StepSkipped as error:
             outcome = Outcome(step, "skipped", error.message)
@@ -88,7 +89,7 @@ class Archiving:
         }
         return self.sweep not in takers and not takers.isdisjoint(others)
 
-    def _archive(self, step: Step, number: int, now: int) -> Made:
+    def _archive(self, step: Step, number: int, now: int, tick: store.Tick) -> Made:
         """Durable, read back, and in the index when this returns."""
         settings, journal, ground = self.place.settings, self.place.journal, self.place.ground
         archives = store_of(settings)
@@ -98,7 +99,7 @@ class Archiving:
         name = archives.free_name(step.path, now)
         ino = ground.stat(step.path).st_ino
         journal.archives.announce(number, settings.archive.store, name, ino)
-        made = store.write(archives, self._order(step, name, now), ground, self._progress(step))
+        made = store.write(archives, self._order(step, name, now), ground, tick)
         store.place(archives, name)
         journal.archives.index(number, made.bytes, made.members, made.digest, clock.read().wall)
         return made
@@ -120,12 +121,16 @@ class Archiving:
         most = artifact.bytes + (artifact.bytes >> 8) + (artifact.files + 64) * A_MEMBER
         return Order(name, head, paths, most, self.place.settings.archive.level)
 
-    def _progress(self, step: Step) -> Callable[[str, int], None]:
+    def _progress(self, step: Step, stop: Callable[[], bool]) -> store.Tick:
+        """Tells how far it is, and gives it up where it is to end: it may take hours."""
         done = dict.fromkeys(("archiving", "reading back"), 0)
 
         def tick(what: str, size: int) -> None:
+            if stop():
+                raise StepSkipped(GIVEN_UP)
             done[what] += size
-            self.tick(what, done[what], step.artifact.bytes)
+            if size:
+                self.tick(what, done[what], step.artifact.bytes)
 
         return tick
 

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from artifact_janitor.units import HOUR, format_duration
+from artifact_janitor.units import DAY, HOUR, format_duration
 
 TOLERANCE = HOUR
 """How far the wall clock may move against the time since boot before it has jumped."""
+
+LONG_OFF = 45 * DAY
+"""How long may lie between two sweeps if the machine was started anew since: nothing tells a
+clock that was set meanwhile from a machine that was off. A sweep each month passes."""
 
 _TIMEX = 512
 """Bytes, more than struct timex has anywhere; zeros only ask."""
@@ -51,6 +55,22 @@ def jumped(before: Reading, now: Reading) -> str:
     elif passed < -TOLERANCE:
         return f"the clock is {format_duration(-passed)} behind the last sweep"
     return ""
+
+
+def doubtful(before: Reading, now: Reading) -> str:
+    """Why ages can't be told from this reading before a person confirms it, or ""."""
+    passed = now.wall - before.wall
+    if before.boot != now.boot and passed > LONG_OFF:
+        since = f"{format_duration(passed)} after the last sweep"
+        return f"the clock is {since}, and the machine was started anew in between"
+    return jumped(before, now)
+
+
+def not_before(before: Reading, now: Reading) -> int:
+    """What is done now is dated so: by the clock, but never before what passed since an earlier
+    reading, lest a clock that was set back makes it seem old once it is right again."""
+    passed = now.awake - before.awake if before.boot == now.boot else 0
+    return max(now.wall, before.wall + passed)
 
 
 def is_kept() -> bool | None:

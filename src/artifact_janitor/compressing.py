@@ -25,7 +25,7 @@ from artifact_janitor.journal import Step as Begun
 from artifact_janitor.observe.examine import fingerprint_of
 from artifact_janitor.observe.survey import Survey
 from artifact_janitor.observe.tree import entry_of
-from artifact_janitor.outcome import Outcome
+from artifact_janitor.outcome import GIVEN_UP, Outcome
 from artifact_janitor.units import SECOND
 from artifact_janitor.workplace import Workplace
 
@@ -70,17 +70,17 @@ class Compressing:
                 yield hindered
                 waiting = []
                 continue
-            waiting.append(self._begun(execution, step))
+            waiting.append(self._begun(execution, step, stop))
             if len(waiting) == MANY or clock.awake() - since > TOGETHER:
                 yield from self._finished(execution, waiting)
                 waiting = []
         yield from self._finished(execution, waiting)
 
-    def _begun(self, execution: Execution, step: Step) -> _Tried:
+    def _begun(self, execution: Execution, step: Step, stop: Callable[[], bool]) -> _Tried:
         number = execution.announced(step)
         try:
             execution.check(step)  # what would stand in the way is better known before long work
-            return _Tried(step, number, self._named(step, number))
+            return _Tried(step, number, self._named(step, number, self._progress(step, stop)))
         except StepSkipped as error:
             outcome = Outcome(step, "skipped", error.message)
         except Locked as error:
@@ -89,7 +89,7 @@ class Compressing:
             outcome = Outcome(step, "failed", error.in_full)
         return _Tried(step, number, over=outcome)
 
-    def _named(self, step: Step, number: int) -> Made:
+    def _named(self, step: Step, number: int, tick: compress.Tick) -> Made:
         """Durable, read back, journalled, and at its place when this returns."""
         ground, target = self.place.ground, step.path + SUFFIX
         if ground.has(target):
@@ -97,7 +97,7 @@ class Compressing:
         part = compress.part_of(ground, self.sweep, step.path, number)
         level = self.place.settings.archive.level
         order = compress.Order(step.path, part, level, _sameness(step.artifact))
-        made = compress.write(ground, order, self._progress(step))
+        made = compress.write(ground, order, tick)
         looked = looks(made.marks, ground.stat(step.path).st_ino)
         move = Move(target, part, made.dev, made.ino)
         self.place.journal.compressions.ready(number, looked, move)
@@ -109,10 +109,13 @@ class Compressing:
             raise
         return made
 
-    def _progress(self, step: Step) -> Callable[[str, int], None]:
+    def _progress(self, step: Step, stop: Callable[[], bool]) -> compress.Tick:
+        """Tells how far it is, and gives it up where it is to end."""
         done = dict.fromkeys(("compressing", "reading back"), 0)
 
         def tick(what: str, size: int) -> None:
+            if stop():
+                raise StepSkipped(GIVEN_UP)
             done[what] += size
             self.tick(what, done[what], max(step.artifact.bytes, done[what]))
 

@@ -53,6 +53,7 @@ FEW = 8
 """Steps that are written down together where the disk is full."""
 LARGE = 10_000
 """For a unit with more files than this they don't wait: it takes long to look at."""
+UNFINISHED = "interrupted: the next janitor removes the rest of it"
 NO_ROOM = "the disk is full: it waits until the trash was purged, which needs the last room"
 
 
@@ -77,9 +78,11 @@ class Execution:
         self._activity: tuple[int, Activity] = (-FRESH, Activity())
         """The last look at all processes, and when that was, since boot."""
         self._unread: dict[str, str] = {}
+        self._stop: Callable[[], bool] = lambda: False
 
     def of(self, plan: Plan, stop: Callable[[], bool]) -> Iterator[Outcome]:
         """Try each step of the plan, in order."""
+        self._stop = stop
         free = []
         for step in plan.steps:
             if held := plan.held_back(step, by_person=self.options.by_person):
@@ -250,8 +253,8 @@ class Execution:
         try:
             with self.place.state.step():
                 if step.trashed:
-                    self._purge(step.trashed, number)
-                    return Outcome(step, "done"), ()
+                    why = "" if self._purge(step.trashed, number) else UNFINISHED
+                    return Outcome(step, "done", why), ()
                 return Outcome(step, "done"), self._trash(step, moves, said)
         except StepSkipped as error:
             outcome = Outcome(step, "skipped", error.message)
@@ -336,11 +339,11 @@ class Execution:
 
     def _check_pins(self, path: str) -> None:
         """A pin that was made in mid-sweep counts for the steps to come (S13)."""
-        for pin in self.place.journal.pins():
-            if is_within(path, pin.path) or is_within(pin.path, path):
-                raise StepSkipped("pinned since the plan was made")
+        if self.place.journal.is_pinned(path):
+            raise StepSkipped("pinned since the plan was made")
 
-    def _purge(self, trashed: Trashed, number: int) -> None:
+    def _purge(self, trashed: Trashed, number: int) -> bool:
+        """Whether it is removed in full: what is left when the end is asked for goes next time."""
         content = self._in_trash(trashed)
         if why := in_use(content, self._seen_within(TOGETHER)):
             raise StepSkipped(f"live in the trash: {why}")
@@ -351,7 +354,7 @@ class Execution:
         gone = trash.purge(self.place.ground, trashed.trash, number)
         self.place.journal.turn(trashed.step, "purged")
         trash.drop(self.place.ground, self.place.journal.moves(trashed.step)[1:])
-        trash.remove(self.place.ground, gone)
+        return trash.remove(self.place.ground, gone, self._stop)
 
     def _forget(self, trashed: Trashed, content: Folder | Entry) -> None:
         """MLflow's record goes before the run's folder: a janitor that is killed between the

@@ -234,7 +234,8 @@ def journalled(journal: Journal | None, settings: Settings, now: int) -> Catalog
     ground = ground_of(settings)
     there = (each for each in journal.trashed() if _may_be(ground, each.trash))
     before = journal.clock()
-    why = clock.jumped(clock.Reading(*before), clock.read()) if before else ""
+    read = replace(clock.read(), wall=now)  # ages are told by it, whatever the clock says since
+    why = clock.doubtful(clock.Reading(*before), read) if before else ""
     hint = "if the clock is right now: janitor run --override-guards"
     return Catalogue(
         pins=journal.pins(),

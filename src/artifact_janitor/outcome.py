@@ -14,6 +14,9 @@ from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.journal import Move
 
+GIVEN_UP = "interrupted, and given up: it is as it was"
+"""Why a step that takes long was skipped in its midst."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

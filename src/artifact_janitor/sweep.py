@@ -152,7 +152,7 @@ def _carried_out(
 
 
 def believe_clock(journal: Journal, now: clock.Reading, *, by_person: bool) -> None:
-    """Measure later jumps from here, unless this reading is a jump that nobody confirmed."""
+    """Measure later jumps from here, unless this reading is in doubt and nobody confirmed it."""
     before = journal.clock()
-    if by_person or not before or not clock.jumped(clock.Reading(*before), now):
+    if by_person or not before or not clock.doubtful(clock.Reading(*before), now):
         journal.set_clock(now.wall, now.awake, now.boot)

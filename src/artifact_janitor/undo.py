@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from artifact_janitor import clock, gitignored
 from artifact_janitor.apply import trash
 from artifact_janitor.compressed import retire
 from artifact_janitor.core.compressing import COMPRESS, SUFFIX
 from artifact_janitor.core.milestone import RULE, STEPS
-from artifact_janitor.core.model import Artifact, Pin, is_within
+from artifact_janitor.core.model import Artifact, Pin
 from artifact_janitor.core.plan import GITIGNORE, PUBLISH, Step
 from artifact_janitor.errors import ArchiveError, Locked, StepFailed, StepSkipped, UsageError
 from artifact_janitor.journal import Intent, Journal, Sweep
@@ -21,9 +21,18 @@ from artifact_janitor.recovery import BY_UNDO, recover
 from artifact_janitor.restoring import named, restore_in
 from artifact_janitor.workplace import Workplace
 
+Tick = Callable[[str, int, int], None]
+"""What is being done, how many are done, of how many."""
 
-def undo(place: Workplace, names: Iterable[str]) -> tuple[str, list[Outcome]]:
-    """Bring back what the named steps took (see `chosen`), newest first, and pin it.
+
+def undo(
+    place: Workplace,
+    names: Iterable[str],
+    tick: Tick = lambda _what, _done, _total: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> tuple[str, list[Outcome]]:
+    """Bring back what the named steps took (see `chosen`), newest first, and pin it; `stop` is
+    asked before each.
 
     Returns the name of this undo in the history, and what came of each step.
     """
@@ -34,9 +43,21 @@ def undo(place: Workplace, names: Iterable[str]) -> tuple[str, list[Outcome]]:
     now = clock.read().wall
     sweep = place.journal.begin(f"undo-{steps[0].sweep}", "undo", now, by_person=True)
     with place.state.sweep(sweep):
-        outcomes = [_one(place, sweep, step) for step in steps]
+        outcomes = []
+        for step in steps:
+            outcomes.append(_not_begun(step) if stop() else _one(place, sweep, step))
+            tick("bringing back", len(outcomes), len(steps))
         place.finish(sweep)
     return sweep, outcomes
+
+
+def _not_begun(step: Done) -> Outcome:
+    shown = Step("undo", _artifact(step), (f"taken by {step.sweep}",))
+    return Outcome(shown, "skipped", "interrupted before it began")
+
+
+def _artifact(step: Done) -> Artifact:
+    return Artifact(step.path, step.kind, step.at, step.bytes, step.frees)
 
 
 _PLACED = (PUBLISH, *STEPS)
@@ -107,7 +128,7 @@ def _numbered(steps: list[Done], name: str, number: str) -> list[Done]:
 
 def _one(place: Workplace, sweep: str, step: Done) -> Outcome:
     journal, now = place.journal, clock.read().wall
-    artifact = Artifact(step.path, step.kind, step.at, step.bytes, step.frees)
+    artifact = _artifact(step)
     if step.do in _PLACED:
         shown = Step("undo", artifact, (f"{step.do} of {step.sweep}",))
         return _one_publication(place, sweep, step, shown)
@@ -178,8 +199,5 @@ def _unpack(place: Workplace, sweep: str, step: Done) -> None:
 
 def _around(place: Workplace, step: Done) -> Done | None:
     """A folder around this unit that went to the trash after it, and left its place empty."""
-    for each in place.journal.trashed():
-        around = each.path != step.path and is_within(step.path, each.path)
-        if around and each.step > step.id and not place.ground.has(each.path):
-            return place.journal.step(each.step)
-    return None
+    later = (each for each in place.journal.trashed_around(step.path) if each.id > step.id)
+    return next((each for each in later if not place.ground.has(each.path)), None)

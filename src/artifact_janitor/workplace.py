@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from artifact_janitor import clock
 from artifact_janitor.apply.archive.store import Store
@@ -44,6 +44,8 @@ def workplace(settings: Settings) -> Iterator[Workplace]:
         journal = open_journal(state.journal, create=True, reserve=reserve)
         assert journal is not None
         with closing(journal):
+            if journal.clock() is None:  # what comes first is noted, whatever the command
+                journal.set_clock(*astuple(clock.read()))
             yield Workplace(settings, state, journal, ground_of(settings))
     finally:
         reserve.keep()

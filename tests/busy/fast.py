@@ -17,7 +17,7 @@ ZONE = "Europe/Berlin"
 
 
 class NoCompiler(RuntimeError):
-    """The fast calendar takes a C compiler and glibc."""
+    """A clock of our own takes a C compiler and glibc."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,18 @@ class Calendar:
         return hours * 3600 / self.rate
 
 
+def compiled(source: Path, library: Path) -> None:
+    """What LD_PRELOAD takes. Raises NoCompiler."""
+    cc = shutil.which("cc")
+    command = [cc or "cc", "-O2", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"]
+    if cc is None or subprocess.run(command, capture_output=True).returncode:
+        raise NoCompiler("no C compiler here, or a C library that is not glibc")
+
+
 def calendar(rate: int, place: Path) -> Calendar:
     """One that begins now. Raises NoCompiler."""
     library = place / "clock.so"
-    cc = shutil.which("cc")
-    command = [cc or "cc", "-O2", "-shared", "-fPIC", "-o", str(library), str(SOURCE), "-ldl"]
-    if cc is None or subprocess.run(command, capture_output=True).returncode:
-        raise NoCompiler("no C compiler here, or a C library that is not glibc")
+    compiled(SOURCE, library)
     probe = ["python3", "-c", "import time; print(time.time())"]
     found = Calendar(rate, library, time.time_ns(), time.clock_gettime_ns(time.CLOCK_BOOTTIME))
     said = subprocess.run(probe, env={**os.environ, **found.environ}, capture_output=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from artifact_janitor.apply.ground import Ground, mount_of, rename
@@ -237,33 +237,41 @@ def _names(ground: Ground, path: str) -> list[str]:
         raise StepSkipped(f"{path} can't be read: {error.strerror}") from error
 
 
-def remove(ground: Ground, path: str) -> None:
-    """Remove what `purge` took out. Raises StepFailed where that isn't possible."""
+def remove(ground: Ground, path: str, stop: Callable[[], bool] = lambda: False) -> bool:
+    """Remove what `purge` took out; False where `stop` ended that, which is asked again and again.
+    Raises StepFailed where that isn't possible."""
     try:
         with ground.parent(path) as (fd, name):
-            _remove(fd, name)
+            _remove(fd, name, stop)
+    except _Stopped:
+        return False
     except OSError as error:
         what = f"what is left in {path} can't be removed: {error.strerror}"
         raise StepFailed(what, "remove it by hand: it was purged") from error
+    return True
 
 
-def _remove(fd: int, name: str) -> None:
+class _Stopped(Exception):
+    """In mid-removal, which is no matter: nothing of it is needed."""
+
+
+def _remove(fd: int, name: str, stop: Callable[[], bool]) -> None:
     status = os.stat(name, dir_fd=fd, follow_symlinks=False)
     if stat.S_ISDIR(status.st_mode):
-        _empty(fd, name)
+        _empty(fd, name, stop)
         os.rmdir(name, dir_fd=fd)
     else:
         os.unlink(name, dir_fd=fd)
 
 
-def _empty(fd: int, name: str) -> None:
+def _empty(fd: int, name: str, stop: Callable[[], bool]) -> None:
     """Remove what is in a folder, with a stack of our own: trees can be deep."""
-    levels = [_Leaving(fd, name)]
+    levels = [_Leaving(fd, name, stop)]
     try:
         while levels:
             level = levels[-1]
             if level.folders:
-                levels.append(_Leaving(level.fd, level.folders[-1]))
+                levels.append(_Leaving(level.fd, level.folders[-1], stop))
                 continue
             levels.pop().close()
             if levels:
@@ -276,7 +284,7 @@ def _empty(fd: int, name: str) -> None:
 class _Leaving:
     """A folder that is being emptied: its files are gone, its folders still to go."""
 
-    def __init__(self, parent: int, name: str) -> None:
+    def __init__(self, parent: int, name: str, stop: Callable[[], bool]) -> None:
         self.fd = os.open(name, _FOLDER, dir_fd=parent)
         try:
             if mount_of(self.fd) != mount_of(parent):
@@ -284,18 +292,31 @@ class _Leaving:
             mode = os.fstat(self.fd).st_mode
             if not mode & stat.S_IWUSR:
                 os.fchmod(self.fd, mode | stat.S_IRWXU)
-            self.folders = self._unlink_files()
-        except OSError:
+            self.folders = self._unlink_files(stop)
+        except (OSError, _Stopped):
             self.close()
             raise
 
     def close(self) -> None:
         os.close(self.fd)
 
-    def _unlink_files(self) -> list[str]:
+    def _unlink_files(self, stop: Callable[[], bool]) -> list[str]:
+        """The folders that are left: a million names are not held at once. What a filesystem
+        doesn't tell of while names go is told the next time."""
+        folders, count = self._unlinked(stop)
+        while count:
+            folders, count = self._unlinked(stop)
+        return folders
+
+    def _unlinked(self, stop: Callable[[], bool]) -> tuple[list[str], int]:
+        folders, count = [], 0
         with os.scandir(self.fd) as entries:
-            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-        for name, is_folder in found:
-            if not is_folder:
-                os.unlink(name, dir_fd=self.fd)
-        return [name for name, is_folder in found if is_folder]
+            for entry in entries:
+                if stop():
+                    raise _Stopped
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.name)
+                else:
+                    os.unlink(entry.name, dir_fd=self.fd)
+                    count += 1
+        return folders, count

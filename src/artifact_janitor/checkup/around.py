@@ -26,7 +26,7 @@ _DEPTH = 3
 def clock(place: Place) -> Iterator[Found]:
     """Whether ages can be believed."""
     before = place.journal.clock() if place.journal else None
-    if before and (why := clocks.jumped(clocks.Reading(*before), clocks.read())):
+    if before and (why := clocks.doubtful(clocks.Reading(*before), clocks.read())):
         hint = "date; if the clock is right now: janitor run --override-guards"
         yield warning(f"{why}: nothing goes by age", hint)
     elif odd := [*future(place), *_unkept(place)]:

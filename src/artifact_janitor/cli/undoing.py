@@ -14,6 +14,7 @@ from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.promoting import follow
 from artifact_janitor.cli.recalling import tell_config
 from artifact_janitor.cli.session import Session
+from artifact_janitor.cli.sweeping import ends_after_a_step
 from artifact_janitor.core.milestone import STEPS
 from artifact_janitor.errors import UsageError
 from artifact_janitor.journal import Journal, Sweep
@@ -58,8 +59,12 @@ def undo_command(
         if journal is None:
             raise UsageError(f"there is no sweep {meant[0]!r}", "nothing was done here yet")
         chosen(journal, meant)
-    with workplace(session.settings) as place:
-        sweep, outcomes = undo(place, meant)
+    with (
+        workplace(session.settings) as place,
+        session.progress() as tick,
+        ends_after_a_step() as stop,
+    ):
+        sweep, outcomes = undo(place, meant, tick, stop)
     failed = [each for each in outcomes if each.outcome == "failed"]
     errors = [facts.error("failed", each.why, path=each.step.path) for each in failed]
     found = {"sweep": sweep, "steps": facts.of_outcomes(outcomes)}

@@ -251,6 +251,14 @@ def ancestors(path: str) -> Iterator[str]:
         yield path
 
 
+def folders_around(path: str) -> Iterator[str]:
+    """All but itself that a path is within, as `is_within` tells."""
+    yield from ("", ".")
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
 def is_within(path: str, folder: str) -> bool:
     """True where `path` is `folder` or lies below it, compared name by name."""
     return folder in ("", ".") or path == folder or path.startswith(folder + "/")

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast
+from typing import cast
 
 from artifact_janitor.core.compressing import COMPRESS
-from artifact_janitor.core.model import Pin, Tally, Trashed, is_within
+from artifact_janitor.core.model import Pin, Tally, Trashed, folders_around, is_within
 from artifact_janitor.core.study import Earlier, Identity
 from artifact_janitor.journal import studies as known
 from artifact_janitor.journal.archives import Archives
 from artifact_janitor.journal.compressions import Compressions
 from artifact_janitor.journal.configs import Configs, keep
+from artifact_janitor.journal.connection import Connection
+from artifact_janitor.journal.dates import believe, not_before
 from artifact_janitor.journal.digests import Digests
 from artifact_janitor.journal.file import (
     WITH_ARCHIVES,
@@ -34,8 +34,6 @@ from artifact_janitor.journal.file import (
     WITH_STUDIES,
     connect,
     damaged,
-    told,
-    version_of,
 )
 from artifact_janitor.journal.jobs import Jobs, Untold
 from artifact_janitor.journal.publications import Publication, Publications, record
@@ -69,47 +67,14 @@ __all__ = [
     "open_journal",
 ]
 
-_SOON = 32
-"""Pages in the log after which they are brought into the file, where the disk is full."""
 _TOOK = f'"do" IN {TO_TRASH}'
 _MADE = f"made.sweep = step.sweep AND made.path = step.path AND made.\"do\" = '{COMPRESS}'"
 """What became of its unit was compressed before, and stays."""
 _COUNTED = """CASE "do" WHEN 'expire' THEN kind || ' archive' ELSE kind END"""
 
 
-class Journal:
+class Journal(Connection):
     """An open journal. Raises JournalError where the file is damaged or can't be used."""
-
-    def __init__(
-        self, connection: sqlite3.Connection, path: Path, reserve: Reserve | None = None
-    ) -> None:
-        self._db = connection
-        self._reserve = reserve
-        self.path = path
-        self.version = version_of(connection)
-        """The format of the file: it may be older than ours as long as we only read."""
-
-    def close(self) -> None:
-        self._db.close()
-
-    @contextmanager
-    def _writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
-        """One transaction. What isn't durable survives a kill, but maybe not a power cut."""
-        with told(self.path):
-            if self._reserve and self._reserve.at_need():
-                self._db.execute(f"PRAGMA wal_autocheckpoint = {_SOON}")
-            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.rollback()
-                raise
-            self._db.commit()
-
-    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with told(self.path):
-            return self._db.execute(query, values).fetchall()
 
     # sweeps and steps
 
@@ -142,8 +107,9 @@ class Journal:
         """
         with self._writing() as db:
             keep(db, configs, bodies)
+            at = self.dated(now)
             db.execute("UPDATE sweep SET ended = NULL WHERE id = ?", (sweep,))
-            return [insert(db, sweep, intent, now) for intent in intents]
+            return [insert(db, sweep, intent, at) for intent in intents]
 
     def intend_publication(
         self, sweep: str, publish: Intent, replace: Intent | None, about: Publication, now: int
@@ -152,8 +118,9 @@ class Journal:
         trash for it; `about` gets the numbers of both steps."""
         with self._writing() as db:
             db.execute("UPDATE sweep SET ended = NULL WHERE id = ?", (sweep,))
-            replaced = insert(db, sweep, replace, now) if replace else None
-            step = insert(db, sweep, publish, now)
+            at = self.dated(now)
+            replaced = insert(db, sweep, replace, at) if replace else None
+            step = insert(db, sweep, publish, at)
             written = dataclasses.replace(about, step=step, replaced=replaced)
             record(db, written)
         return written
@@ -167,7 +134,7 @@ class Journal:
         """
         with self._writing(durable=False) as db:
             query = "UPDATE step SET state = ?, why = ?, at = ? WHERE id = ?"
-            db.execute(query, (state, text_of(why), now, step))
+            db.execute(query, (state, text_of(why), self.dated(now), step))
             query = (
                 "UPDATE move SET parent_before = ?, parent_after = ? WHERE step = ? AND source = ?"
             )
@@ -181,9 +148,9 @@ class Journal:
             db.execute("UPDATE step SET state = ? WHERE id = ?", (state, step))
 
     def sweeps(self) -> list[Sweep]:
-        """All sweeps, newest first."""
+        """All sweeps, newest first, whatever the clock said when they began."""
         query = "SELECT id, command, by_person, started, coalesce(ended, 0) FROM sweep"
-        rows = self._rows(query + " ORDER BY started DESC, rowid DESC")
+        rows = self._rows(query + " ORDER BY rowid DESC")
         return [
             Sweep(name, command, bool(yes), began, end) for name, command, yes, began, end in rows
         ]
@@ -232,6 +199,12 @@ class Journal:
         rows = self._rows(f"SELECT {COLUMNS} FROM step WHERE state = 'done' AND {_TOOK}")
         return [self._trashed(step_of(row)) for row in rows]
 
+    def trashed_around(self, path: str) -> list[Step]:
+        """The steps by which folders around a path lie in the trash."""
+        above = [os.fsencode(each) for each in folders_around(path)]
+        where = f"state = 'done' AND {_TOOK} AND path IN ({','.join('?' * len(above))})"
+        return [*map(step_of, self._rows(f"SELECT {COLUMNS} FROM step WHERE {where}", *above))]
+
     def expected_in_trash(self) -> list[str]:
         """Where something may lie that a step moved there, or is moving at this moment."""
         rows = self._rows(
@@ -273,6 +246,13 @@ class Journal:
         rows = self._rows("SELECT path, note, at FROM pin ORDER BY path")
         return tuple(Pin(os.fsdecode(path), note, at) for path, note, at in rows)
 
+    def is_pinned(self, path: str) -> bool:
+        """Whether a pin is at a path, around it, or below it."""
+        above = [os.fsencode(each) for each in (path, *folders_around(path))]
+        marks, below = ",".join("?" * len(above)), os.fsencode(path)
+        query = f"SELECT 1 FROM pin WHERE path IN ({marks}) OR path > ? AND path < ? LIMIT 1"
+        return bool(self._rows(query, *above, below + b"/", below + b"0"))
+
     def pin(self, pin: Pin) -> None:
         """Protect a path. A pin that is there already gets the new note."""
         with self._writing() as db:
@@ -299,9 +279,13 @@ class Journal:
         return cast(tuple[int, int, str], rows[0]) if rows else None
 
     def set_clock(self, wall: int, awake: int, boot: str) -> None:
+        """From here on this is believed."""
         with self._writing() as db:
-            db.execute("DELETE FROM clock")
-            db.execute("INSERT INTO clock VALUES (?,?,?)", (wall, awake, boot))
+            believe(db, wall, awake, boot)
+
+    def dated(self, now: int) -> int:
+        """When a step is done whose clock says `now`; never before what was."""
+        return not_before(self.clock(), now)
 
     # its health
 

@@ -244,7 +244,7 @@ def _refusals(content: Folder | Entry, path: str, base: str) -> Iterator[tuple[s
 def _refused_in(base: str, folder: str, names: Iterable[str]) -> Iterator[tuple[str, int]]:
     """The same for files of one folder: opened from there, each by its name alone."""
     try:
-        fd = os.open(f"{base}/{folder}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fd = _opened(f"{base}/{folder}")
     except OSError as error:
         code = error.errno or errno.EIO
         yield from ((f"{folder}/{name}", code) for name in names)
@@ -255,6 +255,25 @@ def _refused_in(base: str, folder: str, names: Iterable[str]) -> Iterator[tuple[
                 yield f"{folder}/{name}", refused
     finally:
         os.close(fd)
+
+
+def _opened(folder: str) -> int:
+    """Open a folder, whose path may be longer than the kernel takes at once."""
+    fd = None
+    while True:
+        cut = folder.rfind("/", 1, _AT_ONCE) if len(folder) > _AT_ONCE else len(folder)
+        try:
+            inner = os.open(folder[:cut], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=fd)
+        finally:
+            if fd is not None:
+                os.close(fd)
+        fd, folder = inner, folder[cut + 1 :]
+        if not folder:
+            return fd
+
+
+_AT_ONCE = 1000
+"""Characters of a path: each may be four bytes, and 4,096 are too many."""
 
 
 def lease(name: str, folder: int | None = None) -> int:

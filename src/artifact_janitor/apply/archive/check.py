@@ -39,6 +39,7 @@ def check(files: Files, tick: Tick = lambda _: None) -> Manifest:
     manifest = Manifest(files.manifest)
     with closing(contents(files.archive.fileno(), manifest)) as members:
         for member, content in members:
+            tick(0)
             for piece in content:
                 tick(len(piece))
             line = sum_line(member) if member.sha256 else b""

@@ -60,7 +60,8 @@ As root, --xattrs-include='*' brings back capabilities, access lists and labels 
 """
 
 Tick = Callable[[str, int], None]
-"""What is being done, and how many bytes of content were done since the last call."""
+"""What is being done, and how many bytes of content were done since the last call, maybe none.
+What it raises gives the archive up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +243,7 @@ def _written(store: Store, fd: int, order: Order, ground: Ground, tick: Tick) ->
         read = check(files, lambda size: tick("reading back", size))
         if read.digest != whole:
             raise ArchiveError("its manifest is another one")
-        _must_be_unchanged(ground, order.paths, seen)
+        _must_be_unchanged(ground, order.paths, seen, tick)
         size = sum(os.fstat(file.fileno()).st_size for file in parts.values())
     return Made(order.name, size, writer.members, whole)
 
@@ -253,7 +254,7 @@ def _packed(fd: int, writer: Writer, order: Order, ground: Ground, tick: Tick) -
     packer = Packer(writer, lambda size: tick("archiving", size))
     compressed = Compressed(fd, order.level)
     with (
-        closing(_found(ground, order.paths)) as found,
+        closing(_found(ground, order.paths, tick)) as found,
         closing(ahead(packer.chunks(found))) as chunks,
     ):
         digest = compressed.write(chunks)
@@ -267,19 +268,21 @@ def _new(store: Store, fd: int, order: Order, suffix: str) -> BinaryIO:
     return file
 
 
-def _found(ground: Ground, paths: Sequence[str]) -> Generator[Found]:
+def _found(ground: Ground, paths: Sequence[str], tick: Tick) -> Generator[Found]:
     for path in paths:
         with ground.parent(path) as (around, name):
             try:
-                yield from walk(around, name, path)
+                for each in walk(around, name, path):
+                    tick("archiving", 0)
+                    yield each
             except FileNotFoundError as error:
                 raise StepSkipped(f"{path} is gone since the plan was made") from error
 
 
-def _must_be_unchanged(ground: Ground, paths: Sequence[str], before: Seen) -> None:
+def _must_be_unchanged(ground: Ground, paths: Sequence[str], before: Seen, tick: Tick) -> None:
     """Nothing came, went or was written to since the unit was read."""
     seen = Seen()
-    with closing(_found(ground, paths)) as found:
+    with closing(_found(ground, paths, tick)) as found:
         for each in found:
             seen.note(each)
     if str(seen) != str(before):

@@ -1,0 +1,50 @@
+"""An open journal: how it is read, and how it is written to."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from artifact_janitor.journal.file import told, version_of
+from artifact_janitor.reserve import Reserve
+
+_SOON = 32
+"""Pages in the log after which they are brought into the file, where the disk is full."""
+
+
+class Connection:
+    """Raises JournalError where the file is damaged or can't be used."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, reserve: Reserve | None = None
+    ) -> None:
+        self._db = connection
+        self._reserve = reserve
+        self.path = path
+        self.version = version_of(connection)
+        """The format of the file: it may be older than ours as long as we only read."""
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def _writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """One transaction. What isn't durable survives a kill, but maybe not a power cut."""
+        with told(self.path):
+            if self._reserve and self._reserve.at_need():
+                self._db.execute(f"PRAGMA wal_autocheckpoint = {_SOON}")
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.rollback()
+                raise
+            self._db.commit()
+
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with told(self.path):
+            return self._db.execute(query, values).fetchall()

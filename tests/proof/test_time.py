@@ -1,0 +1,249 @@
+"""A clock that is wrong lets nothing go unasked, and one that is right again lets go what is due.
+
+All that goes by age is at stake: what leaves its place, the trash, archives. In each case something
+is too young by the time that truly passed, and must stay; and something is due, and must go where
+time passes truly: a janitor that frees nothing would pass all else.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.proof.conftest import Count
+from tests.proof.jumping import DAY, Clock, Janitor, NoCompiler, jumping
+from tests.real.command import Answer
+from tests.real.small import FREE, Small, done, small
+
+HOUR = DAY // 24
+YEAR_1970, YEAR_2038, YEAR_2100 = 0, 2_147_483_648, 4_102_444_800
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Janitor]:
+    with tempfile.TemporaryDirectory(prefix="jumping-") as place:
+        try:
+            with jumping(Path(place)) as found:
+                yield found
+        except NoCompiler as error:
+            pytest.skip(str(error))
+
+
+@pytest.fixture
+def janitor(server: Janitor) -> Janitor:
+    server.clock.right()
+    return server
+
+
+OLD, YOUNG, DUE = "outputs/day/old", "outputs/day/young", "outputs/day/due"
+
+
+def till(moment: int) -> int:
+    """By how much a clock jumps that says this many seconds since the epoch."""
+    return moment * 10**9 - time.time_ns()
+
+
+JUMPS = {
+    "+2 h": 2 * HOUR,
+    "+60 d": 60 * DAY,
+    "+400 d": 400 * DAY,
+    "-1 d": -DAY,
+    "-60 d": -60 * DAY,
+    "to 1970": till(YEAR_1970),
+    "to 2038": till(YEAR_2038),
+    "to 2100": till(YEAR_2100),
+}
+
+
+def stays(work: Small) -> list[str]:
+    """What is wrong where neither the young run may go nor the trash."""
+    gone = [] if work.there(YOUNG) else [f"{YOUNG} went"]
+    return gone + ([] if any(OLD in each for each in work.trash()) else [f"{OLD} was purged"])
+
+
+def held(found: Answer) -> list[str]:
+    """What is wrong where all is to be held back. By a clock that is far behind nothing is due."""
+    expected = 4 if found.rows("steps") else 0
+    return [f"{done(found)} went: {found}"] if done(found) or found.code != expected else []
+
+
+def said(found: Answer) -> list[str]:
+    """What is wrong where a plan is to say that the clock is in doubt, and what to do."""
+    for each in found.facts["refused"]:
+        if each["code"] == "clock" and each["hint"].endswith("janitor run --override-guards"):
+            return []
+    return [f"it says nothing of the clock: {found.facts['refused']}"]
+
+
+def swept(janitor: Janitor, place: Path) -> Small:
+    """One run lies in the trash since now, one is too young to go, one is due; and the sweep
+    noted the clock."""
+    place.mkdir()
+    work = small(place, FREE)
+    work.hydra(40, OLD)
+    assert done(janitor(work, "run", "--yes")) == {OLD}
+    work.hydra(3, YOUNG)
+    work.hydra(39, DUE)
+    return work
+
+
+@dataclass(frozen=True)
+class Move:
+    """How a clock comes to say something else."""
+
+    name: str
+    by: int
+    boots: bool = False
+
+    def __call__(self, clock: Clock) -> None:
+        (clock.boots if self.boots else clock.jumps)(self.by)
+
+
+MOVES = [Move(name, by) for name, by in JUMPS.items()]
+MOVES += [
+    Move(f"{name}, booted", by, boots=True)
+    for name, by in JUMPS.items()
+    if not 0 < by < 45 * DAY  # the machine may have been off for so long
+]
+
+
+def wrong_after(janitor: Janitor, work: Small, move: Move) -> list[str]:
+    """What is wrong where the clock moves between two sweeps, and is right again later."""
+    clock, wrong = janitor.clock, []
+    clock.right()
+    move(clock)
+    wrong += said(janitor(work, "plan"))
+    for _ in range(2):  # what nobody confirmed is not believed the second time
+        wrong += [*held(janitor(work, "run", "--yes")), *stays(work)]
+    clock.jumps(-move.by)
+    found = janitor(work, "run", "--yes")
+    due = found.code == 0 and done(found) == {DUE}
+    wrong += [*([] if due else [f"it is right again, and {found}"]), *stays(work)]
+    clock.passes(8 * DAY)
+    found = janitor(work, "run", "--yes")
+    late = not work.there(YOUNG) and not (work.root / ".janitor" / "leaving" / "1").exists()
+    wrong += [] if found.code == 0 and late else [f"eight days later: {found}"]
+    purged = {row["outcome"] for row in found.rows("steps") if row["do"] == "purge"}
+    return wrong + ([] if purged == {"done"} else [f"purged: {purged}"])
+
+
+def all_wrong(janitor: Janitor, place: Path, moves: Iterable[Move]) -> list[str]:
+    wrong = []
+    for number, move in enumerate(moves):
+        janitor.clock.right()
+        work = swept(janitor, place / str(number))
+        wrong += [f"{move.name}: {each}" for each in wrong_after(janitor, work, move)]
+    return wrong
+
+
+def test_a_clock_that_moved_lets_nothing_go(janitor: Janitor, count: Count, tmp_path: Path) -> None:
+    some = [each for each in MOVES if each.name in ("+400 d", "-1 d", "+60 d, booted")]
+    count("time: clock moved between sweeps", len(some), all_wrong(janitor, tmp_path, some))
+
+
+@pytest.mark.proof
+def test_no_clock_that_moved_lets_anything_go(
+    janitor: Janitor, count: Count, tmp_path: Path
+) -> None:
+    count("time: clock moved between sweeps", len(MOVES), all_wrong(janitor, tmp_path, MOVES))
+
+
+# ---------------------------------------------------------------- in the midst of a command
+
+
+@dataclass(frozen=True)
+class Within:
+    """A clock that moves while a command runs, with one of its readings: either it was right and
+    is wrong from then on, or it was wrong and is right from then on."""
+
+    args: tuple[str, ...]
+    by: int
+    gets_right: bool
+    first_ever: bool = False
+
+    @property
+    def name(self) -> str:
+        way = "right again after" if self.gets_right else "moved"
+        return f"{way} {self.by // DAY:+} d within {' '.join(self.args)}" + (
+            ", the first ever" if self.first_ever else ""
+        )
+
+    def build(self, janitor: Janitor, place: Path) -> Small:
+        janitor.clock.right()
+        if not self.first_ever:
+            return swept(janitor, place)
+        place.mkdir()
+        work = small(place, FREE)
+        work.hydra(3, YOUNG)
+        work.hydra(39, DUE)
+        return work
+
+    def at(self, janitor: Janitor, reading: int, work: Small) -> int:
+        """Have it move with this reading; how many there were."""
+        clock = janitor.clock
+        if self.gets_right:
+            clock.wall = self.by
+        clock.tell(-self.by if self.gets_right else self.by, at=reading)
+        janitor(work, *self.args)
+        readings = clock.readings
+        clock.wall = 0
+        clock.tell()
+        return readings
+
+    def wrong(self, janitor: Janitor, reading: int, place: Path) -> list[str]:
+        """What is wrong once it is right again: what is young or in the trash since now has to
+        be there, and what is due has to leave the trash at last."""
+        work = self.build(janitor, place)
+        self.at(janitor, reading, work)
+        janitor(work, "run", "--yes")
+        wrong, trash = [], work.trash()
+        for each in (YOUNG, DUE) if self.first_ever else (OLD, DUE):
+            kept = work.there(each) or any(each in path for path in trash)
+            wrong += [] if kept else [f"{each} was purged"]
+        # who never saw the clock can't know that it is wrong: what goes can be had back
+        wrong += [] if self.first_ever or work.there(YOUNG) else [f"{YOUNG} went"]
+        for _ in range(2):
+            janitor.clock.passes(8 * DAY)
+            last = janitor(work, "run", "--override-guards")
+        stays = any(DUE in path for path in work.trash())
+        wrong += [f"after 16 days {DUE} is in the trash: {last}"] if stays else []
+        return [f"{self.name}, reading {reading}: {each}" for each in wrong]
+
+
+def within(janitor: Janitor, place: Path, case: Within, every: int = 1) -> tuple[int, list[str]]:
+    """At each reading of a command, or each so many; what was tried, and what was wrong."""
+    last = case.at(janitor, 0, case.build(janitor, place / "counted"))
+    readings = range(1, last + 2, every)
+    print(f"{len(readings)} of {last + 1} readings")
+    wrong = []
+    for reading in readings:
+        wrong += case.wrong(janitor, reading, place / f"{reading}")
+        shutil.rmtree(place / f"{reading}")
+    shutil.rmtree(place / "counted")
+    return len(readings), wrong
+
+
+EVERY = int(os.environ.get("PROOF_EVERY", "1"))
+WITHIN = [
+    Within(args, by, gets_right, first)
+    for args in (("run", "--yes"), ("archive", DUE), ("undo",))
+    for by in (400 * DAY, -400 * DAY)
+    for gets_right in (False, True)
+    for first in (False, True)
+    if not (first and args == ("undo",))
+]
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("case", WITHIN, ids=lambda case: case.name)
+def test_no_clock_that_moves_within_a_command_lets_anything_go(
+    janitor: Janitor, count: Count, tmp_path: Path, case: Within
+) -> None:
+    count(f"time: {case.name}", *within(janitor, tmp_path, case, EVERY))
