@@ -25,6 +25,7 @@ from artifact_janitor.observe.liveness import Moment, activity
 from artifact_janitor.observe.remembered import Memory, memory_of
 from artifact_janitor.observe.survey import Survey, opened, survey
 from artifact_janitor.observe.workers import uncollected
+from artifact_janitor.rebuild.mending import MISSING
 from artifact_janitor.reserve import is_short
 from artifact_janitor.state import State
 from artifact_janitor.units import DAY, LONGEST
@@ -234,14 +235,25 @@ def journalled(journal: Journal | None, settings: Settings, now: int) -> Catalog
     before = journal.clock()
     why = clock.jumped(clock.Reading(*before), clock.read()) if before else ""
     hint = "if the clock is right now: janitor run --override-guards"
+    refusals = (Refusal("clock", f"{why}, so no age can be believed", hint),) if why else ()
     return Catalogue(
         pins=journal.pins(),
         trash=tuple(there),
         disks=disks,
         recent=journal.recent(now - DAY),
         futile=journal.compressions.futile(),
-        refusals=(Refusal("clock", f"{why}, so no age can be believed", hint),) if why else (),
+        refusals=(*refusals, *_rebuilt(journal)),
     )
+
+
+def _rebuilt(journal: Journal) -> Iterator[Refusal]:
+    """A journal of which something may be missing: a pin, say, or what went since yesterday."""
+    if found := journal.rebuilds.held():
+        lost = "; ".join(each for each in found.said if each.startswith(MISSING))
+        what = f"the journal was damaged, and was rebuilt ({found.why}); {lost or 'rows are'}"
+        pins = len(journal.pins())
+        known = "no pin is known" if not pins else f"{pins} pins are known, see janitor status"
+        yield Refusal("journal", what, f"{known}; to let things go: janitor run --override-guards")
 
 
 def _counting(tick: Tick | None, what: str, total: int) -> Callable[[Artifact], None]:

@@ -107,6 +107,24 @@ def _log(path: Path, limit: int = -1) -> bytes:
         return b""
 
 
+def content_of_log(path: Path) -> bytes:
+    """All that lies in a database's log, committed or not. Raises OSError."""
+    return _log(path)
+
+
+def is_broken(path: Path) -> bool:
+    """Whether a log begins with what SQLite never wrote: it is passed over by SQLite, with all
+    that was committed in it."""
+    start = _log(path, _START.size)
+    if len(start) < _START.size or not any(start):
+        return False  # there is none, or the power failed when it was begun
+    magic, *_, first, second = _START.unpack(start)
+    return magic not in _MAGIC or _Sums(is_big=magic == _MAGIC[1]).over(start[:24]) != (
+        first,
+        second,
+    )
+
+
 def _beside(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
 
