@@ -17,7 +17,7 @@ from artifact_janitor.core.policy import Policy
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.expiring import archives_in
 from artifact_janitor.handing_over import Sight
-from artifact_janitor.journal import Journal, open_journal
+from artifact_janitor.journal import Journal
 from artifact_janitor.observe import kept_configs
 from artifact_janitor.observe.disks import filesystems
 from artifact_janitor.observe.examine import compared, examine
@@ -29,7 +29,7 @@ from artifact_janitor.rebuild.mending import MISSING
 from artifact_janitor.reserve import is_short
 from artifact_janitor.state import State
 from artifact_janitor.units import DAY, LONGEST
-from artifact_janitor.workplace import ground_of
+from artifact_janitor.workplace import ground_of, to_read
 
 Tick = Callable[[str, int, int], None]
 """Progress: what is being done, how many are done, of how many."""
@@ -53,7 +53,7 @@ class Look:
 @contextmanager
 def reading(settings: Settings) -> Iterator[Journal | None]:
     """The workspace's journal, only to be read; None where there is none yet."""
-    journal = open_journal(State(settings.workspace).journal, create=False)
+    journal = to_read(settings)
     try:
         yield journal
     finally:

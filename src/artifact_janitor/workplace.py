@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from artifact_janitor import clock
+from artifact_janitor import clock, rebuild
 from artifact_janitor.apply.archive.store import Store
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.config import Settings
 from artifact_janitor.config.values import OWN_STORE
 from artifact_janitor.core.model import Kind
 from artifact_janitor.journal import Journal
-from artifact_janitor.rebuild import Site, opened
+from artifact_janitor.rebuild import Site
 from artifact_janitor.reserve import Reserve
 from artifact_janitor.state import State
 
@@ -44,10 +44,16 @@ def workplace(settings: Settings) -> Iterator[Workplace]:
     if not is_short:
         reserve.keep()
     try:
-        with closing(opened(_site(settings, state, reserve))) as journal:
+        with closing(rebuild.opened(_site(settings, state, reserve))) as journal:
             yield Workplace(settings, state, journal, ground_of(settings))
     finally:
         reserve.keep()
+
+
+def to_read(settings: Settings) -> Journal | None:
+    """The workspace's journal, only to be read; None where there is none yet."""
+    state = State(settings.workspace)
+    return rebuild.to_read(_site(settings, state, Reserve(state)))
 
 
 _KINDS: dict[str, Kind] = {

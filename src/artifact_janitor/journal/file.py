@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -304,17 +304,22 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
     """Raises JournalDamaged where its tables are not those of its format, and JournalError where
     it is of a newer one."""
     found, there = version_of(db), _shape(db)
-    is_newer = VERSION < found < _PLAUSIBLE
-    if is_newer and there != _wanted(VERSION):  # a newer format has other tables
+    if VERSION < found < _PLAUSIBLE:
         what = f"the journal has format {found}, this version knows formats 1 to {VERSION}"
-        raise JournalError(what, "update artifact-janitor", str(path))
-    if is_newer or not 1 <= found <= VERSION:
+        hint = f"update artifact-janitor; if it is the newest, the journal is damaged: move {path} "
+        raise JournalError(what, hint + "aside, and janitor run makes one of the disk", str(path))
+    if not 1 <= found <= VERSION:
         raise _damaged(path, f"its tables are not of format {found}")
     for table, columns in _wanted(found).items():
         if table not in there:
             raise _damaged(path, f"it has no table {table}")
         if not columns <= there[table]:
             raise _damaged(path, f"its table {table} lacks {', '.join(columns - there[table])}")
+
+
+def tables_of(version: int) -> Collection[str]:
+    """The tables of a format; of one that we don't know, all there are."""
+    return _wanted(version if 1 <= version <= VERSION else VERSION)
 
 
 @cache

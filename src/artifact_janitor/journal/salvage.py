@@ -18,6 +18,7 @@ from typing import Any
 from artifact_janitor import wal
 from artifact_janitor.errors import JournalError
 from artifact_janitor.journal import pages
+from artifact_janitor.journal.file import tables_of, version_of
 from artifact_janitor.journal.values import KEYS, NUMBERED, TABLES, row_of
 from artifact_janitor.regular import open_regular
 
@@ -87,9 +88,9 @@ def _by_sqlite(
     left = iter(range(1000 + size // 100))  # a damaged schema may ask for endless work
     db.set_progress_handler(lambda: next(left, None) is None, _STRIDE)
     there = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    is_sound = _is_sound(db, "")
+    is_sound, wanted = _is_sound(db, ""), tables_of(version_of(db))
     for table in TABLES:
-        is_full = table in there or (is_sound and bool(there))  # an older format has fewer
+        is_full = table in there or table not in wanted
         with suppress(sqlite3.Error):
             is_full = is_full and (is_sound or _is_sound(db, table))
             for row in _read(db, table) if table in there else ():

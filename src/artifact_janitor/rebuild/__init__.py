@@ -20,12 +20,12 @@ from artifact_janitor.apply.archive.store import Store
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.errors import JournalDamaged, Locked, StepFailed
 from artifact_janitor.journal import Journal, open_journal
-from artifact_janitor.journal.file import is_empty
+from artifact_janitor.journal.file import REBUILDS, is_empty
 from artifact_janitor.journal.salvage import Salvaged, nothing, salvage
 from artifact_janitor.rebuild import aside, jobs, mending, shelf, strays
 from artifact_janitor.rebuild.strays import Kinds
 from artifact_janitor.reserve import Reserve
-from artifact_janitor.state import STATE, State
+from artifact_janitor.state import STATE, State, no_link
 
 GONE = "it is gone, and what it told of is still there"
 
@@ -46,9 +46,8 @@ class Site:
 def opened(site: Site) -> Journal:
     """The journal, to be written to; rebuilt where it is damaged. Raises JournalError where that
     can't be, and Locked where others are at work."""
-    path = site.state.journal
     try:
-        if not (is_empty(path) and traces(site)):
+        if not is_gone(site):
             return _opened(site)
         why = GONE
     except JournalDamaged as error:
@@ -71,7 +70,7 @@ def _rebuilt(site: Site, why: str) -> None:
         aside.take_over(path)
         return
     try:
-        if not (is_empty(path) and traces(site)):
+        if not is_gone(site):
             _opened(site).close()
             return
     except JournalDamaged:
@@ -112,10 +111,22 @@ def _named(names: Sequence[str], what: str) -> str:
     return f"{len(names)} {what} ({', '.join(names[:3])}{more})"
 
 
-def traces(site: Site) -> bool:
-    """Whether something is there that only a journal can have told of."""
-    folders = (*strays.trashes(site.ground), f"{STATE}/sweeps", jobs.FOLDER)
-    if any(_has_any(site.ground.workspace / each) for each in folders):
+def to_read(site: Site) -> Journal | None:
+    """The journal, only to be read; None where there is none yet. Raises JournalDamaged."""
+    if is_gone(site):
+        raise JournalDamaged(f"the journal is damaged: {GONE}", REBUILDS, str(site.state.journal))
+    return open_journal(site.state.journal, create=False)
+
+
+def is_gone(site: Site) -> bool:
+    """Whether there is no journal, and something that only a journal can have told of."""
+    no_link(site.state.folder)
+    no_link(site.state.journal)
+    if not is_empty(site.state.journal):
+        return False
+    base = site.ground.workspace
+    folders = (*strays.trashes(site.ground), f"{STATE}/sweeps")
+    if any(_has_any(base / each) for each in folders) or jobs.any_begun(base):
         return True
     with suppress(StepFailed):
         return any(shelf.whole_names(each) for each in site.stores.values())

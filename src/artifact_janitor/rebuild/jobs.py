@@ -58,6 +58,10 @@ def _place(said: Told, models: str) -> str:
     return f"{models}/{DERIVED}/{stem}/final_model_{said.get('model_type')}.pth"
 
 
+def any_begun(workspace: Path) -> bool:
+    return any(True for _ in _begun(workspace / FOLDER))
+
+
 def _begun(folder: Path) -> Iterator[tuple[str, Told]]:
     """What was asked of each training; a folder without its last file was never begun."""
     with suppress(OSError):
