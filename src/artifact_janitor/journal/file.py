@@ -292,12 +292,13 @@ def _look_at(path: Path) -> None:
 def _is_ours(start: bytes) -> bool:
     """Whether these bytes may begin a database of ours: its magic, pages, log, the fractions
     that never change, and UTF-8. A new one has no encoding yet."""
+    if len(start) < wal.HEADER or not start.startswith(MAGIC):
+        return False
     size = int.from_bytes(start[16:18], "big")
     is_size = size == 1 or (512 <= size <= 32768 and size & (size - 1) == 0)
     fixed = start[18:19] == start[19:20] and start[18] in (1, 2) and start[20] == 0
     fixed = fixed and start[21:24] == b"\x40\x20\x20"
-    fixed = fixed and int.from_bytes(start[56:60], "big") < 2
-    return len(start) == wal.HEADER and start.startswith(MAGIC) and is_size and fixed
+    return is_size and fixed and int.from_bytes(start[56:60], "big") < 2
 
 
 def _check(db: sqlite3.Connection, path: Path) -> None:
