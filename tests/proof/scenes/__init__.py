@@ -8,6 +8,7 @@ from tests.proof.scenes import (
     compress,
     expire,
     gitignore,
+    journal,
     promote,
     publish,
     recovery,
@@ -25,4 +26,5 @@ SCENES: dict[str, Build] = {
     **promote.SCENES,
     **gitignore.SCENES,
     **recovery.SCENES,
+    **journal.SCENES,
 }
