@@ -16,6 +16,7 @@ from pathlib import Path
 
 from artifact_janitor import handing_over
 from artifact_janitor.errors import JanitorError
+from artifact_janitor.journal import file
 from artifact_janitor.restoring import archives, trouble_of
 from artifact_janitor.undo import last, undo
 from artifact_janitor.workplace import workplace
@@ -68,6 +69,8 @@ def pristine(root: Path, *, logged: bool = False) -> Path:
 def tried(root: Path, damage: Damage, *, logged: bool = False) -> list[str]:
     """Damage the journal, let a janitor that nobody answers come, and take all back: what is
     wrong then."""
+    file._begun.clear()  # each is as new: numbers of files come again
+    file._sound.clear()
     shutil.copytree(pristine(root, logged=logged), root, symlinks=True, copy_function=copied)
     try:
         damage(root / JOURNAL)
@@ -151,9 +154,9 @@ def pages(path: Path) -> int:
 
 
 def written(path: Path, at: int, content: bytes) -> None:
-    with path.open("r+b") as file:
-        file.seek(at)
-        file.write(content)
+    with path.open("r+b") as opened:
+        opened.seek(at)
+        opened.write(content)
 
 
 def zeroed(page: int) -> Damage:

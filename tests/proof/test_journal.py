@@ -39,6 +39,7 @@ def test_of_each_kind_of_damage_some(count: Count, tmp_path: Path) -> None:
     count("journal: slice", *all_wrong(tmp_path / "work", damages))
 
 
+@pytest.mark.proof
 def test_the_log_is_damaged(count: Count, tmp_path: Path) -> None:
     assert (pristine(tmp_path / "work", logged=True) / LOG).stat().st_size > 4096
     damages = [by_chance(seed, "-wal") for seed in range(2)]

@@ -276,17 +276,27 @@ def _begin(db: sqlite3.Connection) -> None:
 
 
 def _look_at(path: Path) -> None:
-    """What tells at a glance, before SQLite opens it. Raises JournalDamaged."""
+    """What tells before SQLite opens it, and would be lost when it closes it. Raises
+    JournalDamaged."""
     if os.path.lexists(path.with_name(FRESH)):
         raise _damaged(path, "a new one was about to take its place")
     with suppress(OSError), open(path.with_name(SUSPECT), "rb") as file:
         raise _damaged(path, file.read(500).decode(errors="replace"))
+    mark = (os.getpid(), inode_of(path))
+    if mark in _begun:
+        return
     with suppress(OSError), os.fdopen(open_regular(path), "rb") as file:
         start = file.read(wal.HEADER)
         if start and not _is_ours(start):
             raise _damaged(path, "it does not begin as a database does")
         if wal.is_broken(path):
-            raise _damaged(path, "its log does not begin as one does")
+            raise _damaged(path, "what was committed in its log can't be read")
+        _begun.add(mark)
+
+
+_begun: set[tuple[int, tuple[int, int] | None]] = set()
+"""Which files this process opened before, by its number and theirs. Whoever closes a file that
+SQLite has open in the same process ends SQLite's locks on it, so it is looked at but once."""
 
 
 def _is_ours(start: bytes) -> bool:

@@ -74,6 +74,8 @@ def _salvaged(image: bytes, log: bytes) -> Salvaged:
             _by_sqlite(db, len(image), found, known)
     except (sqlite3.Error, MemoryError, SystemError):
         found.partial = {*TABLES}
+    if wal.breaks_off(log):
+        found.partial = {*TABLES}
     if found.partial:
         size = pages.size_of(image)
         every = (*pages.rows(image, size), *pages.logged(log, image, size))
