@@ -75,6 +75,10 @@ class JournalError(JanitorError):
     code = "journal"
 
 
+class JournalDamaged(JournalError):
+    """The journal holds what nobody wrote into it: the next command that writes rebuilds it."""
+
+
 class Unknown(JanitorError):
     """Nothing bears the name, or more than one thing does."""
 

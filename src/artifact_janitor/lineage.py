@@ -14,6 +14,7 @@ from artifact_janitor.core.model import Artifact, Catalogue, upward
 from artifact_janitor.core.policy import RUNS
 from artifact_janitor.errors import JournalError
 from artifact_janitor.journal import Journal, open_journal
+from artifact_janitor.journal.file import is_empty
 from artifact_janitor.observe.digests import Hashes, to_read
 from artifact_janitor.observe.modelfile import is_whole
 from artifact_janitor.observe.origins import BY_HAND, sidecars, told_in
@@ -111,7 +112,7 @@ def _around(catalogue: Catalogue, journal: Journal | None, stored: Mapping[str, 
 def _remember(settings: Settings, hashes: Hashes) -> None:
     """What was read need not be read again; a journal that can't be written to costs but time."""
     file = State(settings.workspace).journal
-    if hashes.seen == hashes.known or not file.is_file():
+    if hashes.seen == hashes.known or is_empty(file):
         return
     try:
         journal = open_journal(file, create=True)

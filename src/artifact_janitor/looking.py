@@ -19,7 +19,7 @@ from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.errors import StepSkipped
 from artifact_janitor.expiring import archives_in
 from artifact_janitor.handing_over import Sight
-from artifact_janitor.journal import Journal, open_journal
+from artifact_janitor.journal import Journal
 from artifact_janitor.observe import kept_configs
 from artifact_janitor.observe.disks import filesystems
 from artifact_janitor.observe.examine import compared, examine
@@ -27,10 +27,11 @@ from artifact_janitor.observe.liveness import Moment, activity
 from artifact_janitor.observe.remembered import Memory, memory_of
 from artifact_janitor.observe.survey import Survey, opened, survey
 from artifact_janitor.observe.workers import uncollected
+from artifact_janitor.rebuild.mending import MISSING
 from artifact_janitor.reserve import is_short
 from artifact_janitor.state import State
 from artifact_janitor.units import DAY, LONGEST
-from artifact_janitor.workplace import ground_of
+from artifact_janitor.workplace import ground_of, to_read
 
 Tick = Callable[[str, int, int], None]
 """Progress: what is being done, how many are done, of how many."""
@@ -54,7 +55,7 @@ class Look:
 @contextmanager
 def reading(settings: Settings) -> Iterator[Journal | None]:
     """The workspace's journal, only to be read; None where there is none yet."""
-    journal = open_journal(State(settings.workspace).journal, create=False)
+    journal = to_read(settings)
     try:
         yield journal
     finally:
@@ -237,13 +238,14 @@ def journalled(journal: Journal | None, settings: Settings, now: int) -> Catalog
     read = replace(clock.read(), wall=now)  # ages are told by it, whatever the clock says since
     why = clock.doubtful(clock.Reading(*before), read) if before else ""
     hint = "if the clock is right now: janitor run --override-guards"
+    refusals = (Refusal("clock", f"{why}, so no age can be believed", hint),) if why else ()
     return Catalogue(
         pins=journal.pins(),
         trash=tuple(there),
         disks=disks,
         recent=journal.recent(now - DAY),
         futile=journal.compressions.futile(),
-        refusals=(Refusal("clock", f"{why}, so no age can be believed", hint),) if why else (),
+        refusals=(*refusals, *_rebuilt(journal)),
     )
 
 
@@ -253,6 +255,16 @@ def _may_be(ground: Ground, path: str) -> bool:
         return ground.has(path)
     except StepSkipped:
         return True
+
+
+def _rebuilt(journal: Journal) -> Iterator[Refusal]:
+    """A journal of which something may be missing: a pin, say, or what went since yesterday."""
+    if found := journal.rebuilds.held():
+        lost = "; ".join(each for each in found.said if each.startswith(MISSING))
+        what = f"the journal was damaged, and was rebuilt ({found.why}); {lost or 'rows are'}"
+        pins = len(journal.pins())
+        known = "no pin is known" if not pins else f"{pins} pins are known, see janitor status"
+        yield Refusal("journal", what, f"{known}; to let things go: janitor run --override-guards")
 
 
 def _counting(tick: Tick | None, what: str, total: int) -> Callable[[Artifact], None]:

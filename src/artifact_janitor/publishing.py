@@ -336,10 +336,10 @@ def unpublish(place: Workplace, sweep: str, step: Step) -> None:
     """
     journal, ground = place.journal, place.ground
     done = journal.publications.of(step.id)
-    if done is None:
+    ours = journal.moves(step.id)
+    if done is None or not ours:
         raise StepFailed("the journal does not know what was published")
     with place.state.step():
-        ours = journal.moves(step.id)
         if not files.stand(ground, ours):
             hint = "undo first what was published later: janitor history"
             raise StepFailed(f"another {step.kind} is at {step.path} by now", hint)

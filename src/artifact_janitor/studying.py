@@ -22,6 +22,7 @@ from artifact_janitor.core.study_names import Named, model_type, places
 from artifact_janitor.core.trainer import DEFAULT, Retrain, governing
 from artifact_janitor.errors import JournalError
 from artifact_janitor.journal import Journal, open_journal
+from artifact_janitor.journal.file import is_empty
 from artifact_janitor.observe import optuna_files, optuna_sweeps
 from artifact_janitor.observe.liveness import Activity, activity
 from artifact_janitor.observe.optuna_files import Replays
@@ -137,7 +138,7 @@ def remember(settings: Settings, found: Studies) -> None:
     """Write down what later looks need to know. A look makes no journal; one that can't be
     written to costs the next look what it would have known."""
     file = State(settings.workspace).journal
-    if not found.seen or not file.is_file() or is_short(file.parent):
+    if not found.seen or is_empty(file) or is_short(file.parent):
         return
     standings = {each.standing.study.identity: each.standing for each in found.seen}
     try:

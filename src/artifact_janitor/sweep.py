@@ -17,11 +17,11 @@ from artifact_janitor.core.plan import GITIGNORE, Plan, Step, with_handover
 from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.execution import Execution, Options
 from artifact_janitor.handing_over import HandingOver, Sight
-from artifact_janitor.journal import Journal
+from artifact_janitor.journal import Journal, Rebuilt
 from artifact_janitor.looking import Look, Tick
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.recovery import recover
-from artifact_janitor.state import State
+from artifact_janitor.state import STATE, State
 from artifact_janitor.studying import remember
 from artifact_janitor.workplace import Workplace, workplace
 
@@ -44,11 +44,22 @@ class Report:
 
 def mend(settings: Settings) -> list[str]:
     """Finish or roll back what a killed janitor left; says what it found (S12)."""
-    if not os.path.exists(State(settings.workspace).journal):
+    if not os.path.exists(State(settings.workspace).folder):
         return []  # one that may not be looked at is told by the look that follows
+    began = clock.read().wall
     with workplace(settings) as place:
-        executor = handing_over.executor_of(settings)
-        return [*trainings.recover(place, executor), *recover(place, clock.read().wall)]
+        executor, found = handing_over.executor_of(settings), place.journal.rebuilds.last()
+        rebuilt = _rebuilt(found) if found and found.at >= began else ()
+        now = clock.read().wall
+        return [*rebuilt, *trainings.recover(place, executor), *recover(place, now)]
+
+
+def _rebuilt(found: Rebuilt) -> Iterator[str]:
+    """What became of a damaged journal, for the report of whoever came first."""
+    yield f"the journal was damaged ({found.why}) and was rebuilt"
+    yield from (f"the journal: {each}" for each in found.said)
+    if found.aside:
+        yield f"the damaged one is {STATE}/{found.aside}"
 
 
 def run(
@@ -66,6 +77,8 @@ def run(
     with workplace(settings) as place:
         started = clock.read()
         believe_clock(place.journal, started, by_person=options.by_person)
+        if options.by_person:
+            place.journal.rebuilds.confirm()
         remember(settings, seen.sight.studies)
         if not seen.plan.steps:
             handing = HandingOver(place, seen.sight, "", tells=options.tells)

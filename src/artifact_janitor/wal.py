@@ -107,6 +107,50 @@ def _log(path: Path, limit: int = -1) -> bytes:
         return b""
 
 
+def content_of_log(path: Path) -> bytes:
+    """All that lies in a database's log, committed or not. Raises OSError."""
+    return _log(path)
+
+
+def is_broken(path: Path) -> bool:
+    """Whether SQLite passes over what was committed in a log, as something before it is damaged.
+
+    Its last transaction can't be told from one that a power cut tore. Somebody may begin the log
+    anew while it is read, so it is read twice.
+    """
+    return breaks_off(_log(path)) and breaks_off(_log(path))
+
+
+def breaks_off(log: bytes) -> bool:
+    """The same of a log's content: its head is none, or behind the last frame that counts there
+    are others of its own which belong together, and end a transaction."""
+    if len(log) < _START.size or not any(log[: _START.size]):
+        return False  # there is none, or the power failed when it was begun
+    magic, _, size, _, *salts, first, second = _START.unpack_from(log)
+    big = magic == _MAGIC[1]
+    if magic not in _MAGIC or _Sums(is_big=big).over(log[:24]) != (first, second) or size < 512:
+        return True
+    before: tuple[int, int] | None = None
+    end, width = _committed(log, _Checked()).end, _FRAME.size + size
+    for start in range(end, len(log) - width + 1, width):
+        _, count, *marks = _FRAME.unpack_from(log, start)
+        if marks[:2] != salts:
+            before = None
+            continue
+        if before and count and _follows(log, start, size, before, is_big=big):
+            return True
+        before = (marks[2], marks[3])
+    return False
+
+
+def _follows(log: bytes, start: int, size: int, before: tuple[int, int], *, is_big: bool) -> bool:
+    """Whether a frame is whole, and was written behind one with this checksum."""
+    sums, end = _Sums(is_big=is_big), start + _FRAME.size + size
+    sums.first, sums.second = before
+    said = struct.unpack_from(">2I", log, start + 16)
+    return sums.over(log[start : start + 8], log[end - size : end]) == said
+
+
 def _beside(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
 

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
 
-from artifact_janitor import clock
+from artifact_janitor import clock, rebuild
 from artifact_janitor.apply.archive.store import Store
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.config import Settings
 from artifact_janitor.config.values import OWN_STORE
-from artifact_janitor.journal import Journal, open_journal
+from artifact_janitor.core.model import Kind
+from artifact_janitor.journal import Journal
+from artifact_janitor.rebuild import Site
 from artifact_janitor.reserve import Reserve
 from artifact_janitor.state import State
 
@@ -33,7 +35,8 @@ class Workplace:
 
 @contextmanager
 def workplace(settings: Settings) -> Iterator[Workplace]:
-    """Open a workspace for changes. Raises JanitorError where its state can't be used."""
+    """Open a workspace for changes; a journal that is damaged is rebuilt. Raises JanitorError
+    where its state can't be used."""
     state = State(settings.workspace)
     reserve = Reserve(state)
     is_short = reserve.at_need()
@@ -41,14 +44,39 @@ def workplace(settings: Settings) -> Iterator[Workplace]:
     if not is_short:
         reserve.keep()
     try:
-        journal = open_journal(state.journal, create=True, reserve=reserve)
-        assert journal is not None
-        with closing(journal):
+        with closing(rebuild.opened(_site(settings, state, reserve))) as journal:
             if journal.clock() is None:  # what comes first is noted, whatever the command
                 journal.set_clock(*astuple(clock.read()))
             yield Workplace(settings, state, journal, ground_of(settings))
     finally:
         reserve.keep()
+
+
+def to_read(settings: Settings) -> Journal | None:
+    """The workspace's journal, only to be read; None where there is none yet."""
+    state = State(settings.workspace)
+    return rebuild.to_read(_site(settings, state, Reserve(state)))
+
+
+_KINDS: dict[str, Kind] = {
+    "outputs": "hydra-run",
+    "multirun": "hydra-sweep",
+    "wandb": "wandb-run",
+    "training": "training-run",
+    "logs": "log",
+    "mlruns": "mlflow-run",
+    "models": "model",
+    "best_models": "milestone",
+}
+"""What comes out of each folder."""
+
+
+def _site(settings: Settings, state: State, reserve: Reserve) -> Site:
+    roots = settings.folders.roots.items()
+    kinds = {folder: _KINDS[key] for folder, key in roots if key in _KINDS}
+    stores = {place: store_of(settings, place) for place in (settings.archive.store, OWN_STORE)}
+    models = settings.folders.models[0]
+    return Site(state, ground_of(settings), kinds, stores, models, reserve)
 
 
 def store_of(settings: Settings, store: str = "") -> Store:

@@ -19,8 +19,8 @@ from artifact_janitor.checkup import (
 from artifact_janitor.checkup.check import Found, Level, Place, problem, warning
 from artifact_janitor.config import Settings
 from artifact_janitor.errors import JanitorError, JournalError, Problem
-from artifact_janitor.journal import Journal, open_journal
-from artifact_janitor.state import State
+from artifact_janitor.journal import Journal
+from artifact_janitor.workplace import to_read
 
 __all__ = ["CHECKS", "Check", "Level", "checkup"]
 
@@ -69,7 +69,7 @@ def checkup(
 
 def _journal(settings: Settings) -> tuple[Journal | None, JanitorError | None]:
     try:
-        return open_journal(State(settings.workspace).journal, create=False), None
+        return to_read(settings), None
     except JanitorError as error:
         return None, error
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from artifact_janitor.apply.trash import LEAVING
 from artifact_janitor.checkup.check import Found, Place, ok, problem, some, warning
 from artifact_janitor.core.model import is_within
-from artifact_janitor.journal.file import VERSION
+from artifact_janitor.journal.file import REBUILDS, VERSION
+from artifact_janitor.rebuild.aside import left
 from artifact_janitor.state import HANDOVER, STATE
 from artifact_janitor.units import format_size, format_when
 
@@ -44,8 +45,8 @@ def journal(place: Place) -> Iterator[Found]:
         file = place.journal.path
         faults, sizes = place.journal.faults(), place.journal.sizes()
         for fault in faults:
-            hint = f"the trash beside it is untouched; move {file} aside to begin a new journal"
-            yield problem(f"the journal is damaged: {fault}", hint, str(file))
+            yield problem(f"the journal is damaged: {fault}", REBUILDS, str(file))
+        yield from _rebuilt(place, file)
         size = format_size(sum(_size(f"{file}{end}") for end in ("", "-wal")))
         rows = [(sizes.get(name, 0), what) for name, what in _TABLES.items()]
         counts = ", ".join(f"{count} {what}" for count, what in rows)
@@ -53,6 +54,16 @@ def journal(place: Place) -> Iterator[Found]:
             yield ok(f"sound, {size}, format {place.journal.version}: {counts}", str(file))
         if place.journal.version < VERSION:
             yield ok(f"the next janitor run brings it to format {VERSION}", str(file))
+
+
+def _rebuilt(place: Place, file: Path) -> Iterator[Found]:
+    """Whether a person must have a look at it, and what is left of damaged ones."""
+    if place.journal and (found := place.journal.rebuilds.held()):
+        what = f"it was rebuilt {format_when(found.at, place.now)}: {'; '.join(found.said)}"
+        yield warning(what, "what goes waits for janitor run --override-guards", str(file))
+    if names := left(file.parent):
+        more = "" if len(names) == 1 else f" and {len(names) - 1} more"
+        yield ok(f"set aside, damaged, and yours to remove: {names[0]}{more}", str(file.parent))
 
 
 _TABLES = {

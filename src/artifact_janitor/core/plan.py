@@ -170,7 +170,7 @@ class Plan:
         return next((each for each in blocking if each.kind in kinds), None)
 
 
-OVERRIDABLE = frozenset({"max-share", "clock"})
+OVERRIDABLE = frozenset({"max-share", "clock", "journal"})
 """Guards that a person's yes overrides."""
 
 GUARDS = OVERRIDABLE | {"git"}

@@ -13,6 +13,7 @@ from artifact_janitor.core.trainer import DEFAULT
 from artifact_janitor.daemon.hints import Hint
 from artifact_janitor.daemon.shared import Shared
 from artifact_janitor.daemon.turns import Turns
+from artifact_janitor.errors import JournalDamaged
 from artifact_janitor.handing_over import Sight, executor_of
 from artifact_janitor.looking import reading
 from artifact_janitor.render import daemon as render
@@ -52,8 +53,12 @@ class Handing(Turns):
     def sweep(self, hint: Hint) -> None:
         used, settings = thread_time(), self.shared.settings
         is_mended = self._mend(settings)
-        with reading(settings) as journal:
-            sight = handing_over.look(settings, journal, clock.read())
+        try:
+            with reading(settings) as journal:
+                sight = handing_over.look(settings, journal, clock.read())
+        except JournalDamaged:
+            self._mend_due = 0.0  # whoever mends rebuilds it
+            raise
         steps, stop = sight.handover.steps, self.shared.ending.is_set
         report = hand_over(settings, sight, steps, "watch", stop, by_person=False)
         settled = (f"{each.job.name}: {each.state}" for each in sight.handover.settled)

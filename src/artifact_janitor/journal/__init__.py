@@ -30,13 +30,16 @@ from artifact_janitor.journal.file import (
     WITH_DIGESTS,
     WITH_JOBS,
     WITH_PUBLICATIONS,
+    WITH_REBUILT,
     WITH_SCHEDULE,
     WITH_STUDIES,
     connect,
-    damaged,
+    inode_of,
+    sensible,
 )
 from artifact_janitor.journal.jobs import Jobs, Untold
 from artifact_janitor.journal.publications import Publication, Publications, record
+from artifact_janitor.journal.rebuilt import Rebuilds, Rebuilt
 from artifact_janitor.journal.records import (
     TO_TRASH,
     Archived,
@@ -49,7 +52,16 @@ from artifact_janitor.journal.records import (
     Sweep,
 )
 from artifact_janitor.journal.schedule import RunsOfJobs
-from artifact_janitor.journal.steps import COLUMNS, insert, step_of, text_of
+from artifact_janitor.journal.steps import (
+    COLUMNS,
+    insert,
+    move_of,
+    pin_of,
+    reading_of,
+    step_of,
+    sweep_of,
+    text_of,
+)
 from artifact_janitor.reserve import Reserve
 
 __all__ = [
@@ -60,6 +72,7 @@ __all__ = [
     "Journal",
     "Move",
     "Publication",
+    "Rebuilt",
     "State",
     "Step",
     "Sweep",
@@ -150,20 +163,16 @@ class Journal(Connection):
     def sweeps(self) -> list[Sweep]:
         """All sweeps, newest first, whatever the clock said when they began."""
         query = "SELECT id, command, by_person, started, coalesce(ended, 0) FROM sweep"
-        rows = self._rows(query + " ORDER BY rowid DESC")
-        return [
-            Sweep(name, command, bool(yes), began, end) for name, command, yes, began, end in rows
-        ]
+        return self._rows(query + " ORDER BY rowid DESC", make=sweep_of)
 
     def steps(self, sweep: str) -> list[Step]:
         """The steps of one sweep, in the order in which they were tried."""
-        rows = self._rows(f"SELECT {COLUMNS} FROM step WHERE sweep = ? ORDER BY id", sweep)
-        return [step_of(row) for row in rows]
+        query = f"SELECT {COLUMNS} FROM step WHERE sweep = ? ORDER BY id"
+        return self._rows(query, sweep, make=step_of)
 
     def about(self, path: str) -> list[Step]:
         """The steps that concern a path, something around it or below it, newest first."""
-        rows = self._rows(f"SELECT {COLUMNS} FROM step ORDER BY id DESC")
-        steps = (step_of(row) for row in rows)
+        steps = self._rows(f"SELECT {COLUMNS} FROM step ORDER BY id DESC", make=step_of)
         return [step for step in steps if is_within(path, step.path) or is_within(step.path, path)]
 
     def touched(self, sweep: str) -> list[str]:
@@ -173,31 +182,31 @@ class Journal(Connection):
             "WHERE step.sweep = ?",
             sweep,
         )
-        return [os.fsdecode(path).rpartition("/")[0] for row in rows for path in row]
+        with sensible(self.path):
+            return [os.fsdecode(path).rpartition("/")[0] for row in rows for path in row]
 
     def of(self, do: str) -> list[Step]:
         """All steps of one sort, newest first."""
-        rows = self._rows(f'SELECT {COLUMNS} FROM step WHERE "do" = ? ORDER BY id DESC', do)
-        return [step_of(row) for row in rows]
+        query = f'SELECT {COLUMNS} FROM step WHERE "do" = ? ORDER BY id DESC'
+        return self._rows(query, do, make=step_of)
 
     def step(self, number: int) -> Step:
-        (row,) = self._rows(f"SELECT {COLUMNS} FROM step WHERE id = ?", number)
-        return step_of(row)
+        query = f"SELECT {COLUMNS} FROM step WHERE id = ?"
+        with sensible(self.path):
+            found: Step = self._rows(query, number, make=step_of)[0]
+            return found
 
     def moves(self, step: int) -> list[Move]:
-        rows = self._rows(
-            "SELECT source, target, dev, ino, coalesce(parent_before, 0), "
-            "coalesce(parent_after, 0) FROM move WHERE step = ? ORDER BY rowid",
-            step,
-        )
-        return [Move(os.fsdecode(row[0]), os.fsdecode(row[1]), *row[2:]) for row in rows]
+        query = "SELECT source, target, dev, ino, coalesce(parent_before, 0), "
+        query += "coalesce(parent_after, 0) FROM move WHERE step = ? ORDER BY rowid"
+        return self._rows(query, step, make=move_of)
 
     # what the planner needs to know
 
     def trashed(self) -> list[Trashed]:
         """What lies in the trash."""
-        rows = self._rows(f"SELECT {COLUMNS} FROM step WHERE state = 'done' AND {_TOOK}")
-        return [self._trashed(step_of(row)) for row in rows]
+        query = f"SELECT {COLUMNS} FROM step WHERE state = 'done' AND {_TOOK}"
+        return [self._trashed(step) for step in self._rows(query, make=step_of)]
 
     def trashed_around(self, path: str) -> list[Step]:
         """The steps by which folders around a path lie in the trash."""
@@ -207,11 +216,9 @@ class Journal(Connection):
 
     def expected_in_trash(self) -> list[str]:
         """Where something may lie that a step moved there, or is moving at this moment."""
-        rows = self._rows(
-            "SELECT target FROM move JOIN step ON step.id = move.step "
-            "WHERE state IN ('intended', 'done')"
-        )
-        return [os.fsdecode(target) for (target,) in rows]
+        query = "SELECT target FROM move JOIN step ON step.id = move.step "
+        query += "WHERE state IN ('intended', 'done')"
+        return self._rows(query, make=lambda row: os.fsdecode(row[0]))
 
     def _trashed(self, step: Step) -> Trashed:
         target = next((move.target for move in self.moves(step.id)), "")
@@ -243,8 +250,7 @@ class Journal(Connection):
     # pins
 
     def pins(self) -> tuple[Pin, ...]:
-        rows = self._rows("SELECT path, note, at FROM pin ORDER BY path")
-        return tuple(Pin(os.fsdecode(path), note, at) for path, note, at in rows)
+        return tuple(self._rows("SELECT path, note, at FROM pin ORDER BY path", make=pin_of))
 
     def is_pinned(self, path: str) -> bool:
         """Whether a pin is at a path, around it, or below it."""
@@ -275,7 +281,7 @@ class Journal(Connection):
 
     def clock(self) -> tuple[int, int, str] | None:
         """Wall clock, time since boot and boot id at the last look, or None."""
-        rows = self._rows("SELECT wall, awake, boot FROM clock")
+        rows = self._rows("SELECT wall, awake, boot FROM clock", make=reading_of)
         return cast(tuple[int, int, str], rows[0]) if rows else None
 
     def set_clock(self, wall: int, awake: int, boot: str) -> None:
@@ -291,7 +297,7 @@ class Journal(Connection):
 
     def faults(self) -> list[str]:
         """What SQLite finds wrong with the file; nothing where it is sound."""
-        said = [str(row[0]) for row in self._rows("PRAGMA quick_check(5)")]
+        said = [str(row[0]) for row in self._rows("PRAGMA integrity_check(5)")]
         return [each for each in said if each != "ok"]
 
     def sizes(self) -> dict[str, int]:
@@ -331,6 +337,11 @@ class Journal(Connection):
         return RunsOfJobs(self._rows, self._writing, is_there=self.version >= WITH_SCHEDULE)
 
     @property
+    def rebuilds(self) -> Rebuilds:
+        """When it was rebuilt."""
+        return Rebuilds(self._rows, self._writing, is_there=self.version >= WITH_REBUILT)
+
+    @property
     def digests(self) -> Digests:
         """What was read in full."""
         return Digests(self._rows, self._writing, is_there=self.version >= WITH_DIGESTS)
@@ -340,7 +351,9 @@ class Journal(Connection):
     def remembered(self, form: str, since: int, until: int) -> dict[str, str]:
         """What was seen between two moments, by path, where it has this form."""
         query = "SELECT path, facts FROM memory WHERE form = ? AND at BETWEEN ? AND ?"
-        return {os.fsdecode(path): facts for path, facts in self._rows(query, form, since, until)}
+        with sensible(self.path):
+            rows = self._rows(query, form, since, until)
+            return {os.fsdecode(path): facts for path, facts in rows}
 
     def remember(
         self, form: str, seen: Mapping[str, str], gone: Iterable[str], since: int, now: int
@@ -359,10 +372,8 @@ class Journal(Connection):
         if self.version < WITH_STUDIES:
             return {}
         rows = self._rows(f"SELECT {known.COLUMNS} FROM study")
-        try:
+        with sensible(self.path):
             return {known.identity_of(row): known.earlier_of(row) for row in rows}
-        except (ValueError, TypeError):
-            raise damaged(self.path, "what it remembers of studies") from None
 
     def remember_studies(
         self, seen: Mapping[Identity, Earlier], paths: Mapping[Identity, str], now: int
@@ -380,5 +391,6 @@ def open_journal(path: Path, *, create: bool, reserve: Reserve | None = None) ->
     Without `create` it is opened for reading, and nothing is written. The `reserve` is given
     up where the disk is full when something is to be written.
     """
+    inode = inode_of(path) if create else None
     db = connect(path, create=create)
-    return Journal(db, path, reserve) if db else None
+    return Journal(db, path, reserve, inode) if db else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from artifact_janitor.journal.records import Archived
 from artifact_janitor.journal.tables import Rows, Writing
@@ -46,12 +47,15 @@ class Archives:
         none: the step that moved it says so, and undo makes that another."""
         if not self._is_there:
             return []
-        rows = self._rows(
+        return self._rows(
             "SELECT step, path, kind, store, name, ino, archive.bytes, members, digest, checked, "
             "at FROM archive JOIN step ON step.id = archive.step WHERE step NOT IN (SELECT about "
-            """FROM step WHERE "do" = 'expire' AND state IN ('done', 'purged')) ORDER BY step"""
+            """FROM step WHERE "do" = 'expire' AND state IN ('done', 'purged') """
+            "AND about NOT NULL) ORDER BY step",
+            make=_archived,
         )
-        return [
-            Archived(step, os.fsdecode(path), kind, os.fsdecode(store), *rest)
-            for step, path, kind, store, *rest in rows
-        ]
+
+
+def _archived(row: tuple[Any, ...]) -> Archived:
+    step, path, kind, store, *rest = row
+    return Archived(step, os.fsdecode(path), kind, os.fsdecode(store), *rest)

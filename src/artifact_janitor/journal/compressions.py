@@ -26,11 +26,11 @@ class Compressions:
     def before(self, step: Step) -> Step | None:
         """The step that compressed what this one took, if that stood."""
         query = f"SELECT {COLUMNS} FROM step WHERE sweep = ? AND path = ? AND \"do\" = '{COMPRESS}'"
-        rows = self._rows(query, step.sweep, os.fsencode(step.path))
-        return next((each for row in rows if (each := step_of(row)).state == "done"), None)
+        steps = self._rows(query, step.sweep, os.fsencode(step.path), make=step_of)
+        return next((each for each in steps if each.state == "done"), None)
 
     def futile(self) -> dict[str, str]:
         """Fingerprints of what was compressed in vain, by path; the newest counts."""
         query = f"SELECT path, fingerprint FROM step WHERE \"do\" = '{COMPRESS}' "
         query += "AND state = 'skipped' AND why = ? ORDER BY id"
-        return {os.fsdecode(path): seen for path, seen in self._rows(query, NO_GAIN)}
+        return dict(self._rows(query, NO_GAIN, make=lambda row: (os.fsdecode(row[0]), row[1])))

@@ -36,19 +36,15 @@ class Configs:
         """The paths of all runs that a configuration was kept of, with W&B's ID or ""."""
         if not self._is_there:
             return []
-        rows = self._rows("SELECT DISTINCT path, run_id FROM config")
-        return [(os.fsdecode(path), run_id) for path, run_id in rows]
+        query = "SELECT DISTINCT path, run_id FROM config"
+        return self._rows(query, make=lambda row: (os.fsdecode(row[0]), row[1]))
 
     def of(self, path: str) -> list[Config]:
         """All that a run at this path was ever configured with, newest first."""
         if not self._is_there:
             return []
         query = f"SELECT {_COLUMNS} FROM config WHERE path = ? ORDER BY seen DESC"
-        rows = self._rows(query, os.fsencode(path))
-        try:
-            return [_config(row) for row in rows]
-        except (ValueError, TypeError):
-            raise damaged(self._path, f"the configuration of {path}") from None
+        return self._rows(query, os.fsencode(path), make=_config)
 
     def content(self, digest: str) -> bytes:
         """The bytes of a file of a configuration. Raises JournalError where they are lost."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import cast
 
 from artifact_janitor import wal
-from artifact_janitor.errors import JournalError
+from artifact_janitor.errors import JournalDamaged, JournalError
 from artifact_janitor.journal.digests import DIGESTS
 from artifact_janitor.journal.jobs import JOBS
+from artifact_janitor.journal.pages import MAGIC
 from artifact_janitor.journal.publications import PUBLICATIONS
+from artifact_janitor.journal.rebuilt import REBUILT
 from artifact_janitor.journal.schedule import SCHEDULE
 from artifact_janitor.regular import open_regular
 from artifact_janitor.reserve import is_short
@@ -73,7 +76,7 @@ CREATE TABLE study (
 """
 """What the last look at each study of Optuna's saw."""
 
-FORMATS = (FIRST, CONFIGS, ARCHIVES, STUDIES, JOBS, PUBLICATIONS, SCHEDULE, DIGESTS)
+FORMATS = (FIRST, CONFIGS, ARCHIVES, STUDIES, JOBS, PUBLICATIONS, SCHEDULE, DIGESTS, REBUILT)
 """What makes format 1 of an empty file, format 2 of format 1, and so on."""
 VERSION = len(FORMATS)
 WITH_CONFIGS = 1 + FORMATS.index(CONFIGS)
@@ -90,6 +93,16 @@ WITH_SCHEDULE = 1 + FORMATS.index(SCHEDULE)
 """The first format that knows when the jobs of the daemon ran."""
 WITH_DIGESTS = 1 + FORMATS.index(DIGESTS)
 """The first format that remembers digests."""
+WITH_REBUILT = 1 + FORMATS.index(REBUILT)
+"""The first format that knows when it was rebuilt."""
+_PLAUSIBLE = 1000
+"""No format will ever have such a number."""
+
+SUSPECT = "journal.db.suspect"
+"""Left beside the journal by whoever meets damage while it is in use: why."""
+FRESH = "journal.db.rebuilt"
+"""A new journal, whole and durable, that is about to take the damaged one's place."""
+REBUILDS = "janitor run sets it aside, and rebuilds it from what can be read and what is on disk"
 
 
 @contextmanager
@@ -97,17 +110,53 @@ def told(path: Path) -> Iterator[None]:
     """SQLite's errors, in words that say what to do."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        hint = "is the disk full, or read-only? The next janitor run finishes what was begun"
-        hint = MAKE_ROOM if is_short(path.parent) else hint
-        raise JournalError(f"the journal can't be used: {error}", hint, str(path)) from error
     except sqlite3.DatabaseError as error:
-        raise damaged(path, str(error)) from error
+        raise _in_words(path, error) from error
 
 
-def damaged(path: Path, what: str) -> JournalError:
-    hint = f"the trash beside it is untouched; move {path} aside to begin a new journal"
-    return JournalError(f"the journal is damaged: {what}", hint, str(path))
+@contextmanager
+def sensible(path: Path) -> Iterator[None]:
+    """For what is made of rows: a value that can't be made sense of is damage."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+        raise damaged(path, f"a row makes no sense: {error}") from error
+
+
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
+_SHORT = 522
+"""SQLITE_IOERR_SHORT_READ: the file ends where a page should be."""
+_SHAPE = ("no such table", "no such column", "has no column", "malformed", "file format", "decode")
+"""What SQLite says where the tables are not as we made them."""
+
+
+def _in_words(path: Path, error: sqlite3.DatabaseError) -> JournalError:
+    """A disk that doesn't let us read or write is no damage: it may pass, and what is mended on
+    it may be lost."""
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = code & 0xFF if code is not None else None
+    if primary in _DAMAGE or code == _SHORT or any(each in str(error) for each in _SHAPE):
+        return damaged(path, str(error))
+    if primary == sqlite3.SQLITE_IOERR:
+        hint = "nothing is mended as long as the disk is in trouble: see dmesg, and save your work"
+        hint = MAKE_ROOM if is_short(path.parent) else hint
+        return JournalError(f"the disk can't read or write the journal: {error}", hint, str(path))
+    hint = "is the disk full, or read-only? The next janitor run finishes what was begun"
+    hint = MAKE_ROOM if is_short(path.parent) else hint
+    return JournalError(f"the journal can't be used: {error}", hint, str(path))
+
+
+def damaged(path: Path, what: str) -> JournalDamaged:
+    """What is to be raised; whoever writes next is told, who may not meet it by itself."""
+    with suppress(OSError):
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(path.with_name(SUSPECT), flags, 0o600), "wb") as file:
+            file.write(what.encode("utf-8", "backslashreplace"))
+    return _damaged(path, what)
+
+
+def _damaged(path: Path, what: str) -> JournalDamaged:
+    return JournalDamaged(f"the journal is damaged: {what}", REBUILDS, str(path))
 
 
 def connect(path: Path, *, create: bool) -> sqlite3.Connection | None:
@@ -118,25 +167,30 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection | None:
     """
     no_link(path.parent)
     no_link(path)
-    if not create and _is_empty(path):
+    if not create and is_empty(path):
         return None
+    _look_at(path)
     with told(path):
         db = _open(path, "rwc") if create else _readable(path)
         try:
-            if create:
-                _prepare(db)
-            elif _is_blank(db):
+            if not create and _is_blank(db):
                 db.close()
                 return None
-            _check(db, path)
+            if not _is_blank(db):
+                _check(db, path)
+            if create:
+                _check_content(db, path)
+                _prepare(db)
         except BaseException:
             db.close()
             raise
     return db
 
 
-def _is_empty(path: Path) -> bool:
+def is_empty(path: Path) -> bool:
     """Nothing was ever written: there is no journal, or the first janitor died making it."""
+    if os.path.lexists(path.with_name(FRESH)):
+        return False
     try:
         return path.stat().st_size == 0 and not _has_content(path.with_name(path.name + "-wal"))
     except (FileNotFoundError, NotADirectoryError):
@@ -147,6 +201,22 @@ def _is_empty(path: Path) -> bool:
 
 def _has_content(file: Path) -> bool:
     return file.exists() and file.stat().st_size > 0
+
+
+def inode_of(path: Path) -> tuple[int, int] | None:
+    """Which file is at `path`; None where there is none yet."""
+    with suppress(OSError):
+        status = path.stat()
+        return status.st_dev, status.st_ino
+    return None
+
+
+def must_be(path: Path, inode: tuple[int, int] | None) -> None:
+    """Raises JournalError where another file took its place: what is written to the old one
+    is lost to all others."""
+    if inode is not None and inode_of(path) != inode:
+        hint = "run it again: what was begun is finished, or rolled back"
+        raise JournalError("another journal took this one's place meanwhile", hint, str(path))
 
 
 def _is_blank(db: sqlite3.Connection) -> bool:
@@ -181,9 +251,21 @@ def _readable(path: Path) -> sqlite3.Connection:
         raise _unreadable(path, error) from error
 
 
+def make(path: Path) -> sqlite3.Connection:
+    """A new journal, without rows yet and without a log, in a file that doesn't exist."""
+    db = _open(path, "rwc")
+    db.execute("PRAGMA synchronous = FULL")
+    _begin(db)
+    return db
+
+
 def _prepare(db: sqlite3.Connection) -> None:
     """Bring an older format up to date."""
     db.execute("PRAGMA journal_mode = WAL")
+    _begin(db)
+
+
+def _begin(db: sqlite3.Connection) -> None:
     db.execute("BEGIN IMMEDIATE")
     for statements in FORMATS[max(version_of(db), 0) :]:
         for statement in statements.split(";"):
@@ -193,14 +275,104 @@ def _prepare(db: sqlite3.Connection) -> None:
     db.execute("COMMIT")
 
 
+def _look_at(path: Path) -> None:
+    """What tells before SQLite opens it, and would be lost when it closes it. Raises
+    JournalDamaged."""
+    if os.path.lexists(path.with_name(FRESH)):
+        raise _damaged(path, "a new one was about to take its place")
+    with suppress(OSError), open(path.with_name(SUSPECT), "rb") as file:
+        raise _damaged(path, file.read(500).decode(errors="replace"))
+    mark = (os.getpid(), inode_of(path))
+    if mark in _begun:
+        return
+    with suppress(OSError), os.fdopen(open_regular(path), "rb") as file:
+        start = file.read(wal.HEADER)
+        if start and not _is_ours(start):
+            raise _damaged(path, "it does not begin as a database does")
+        if wal.is_broken(path):
+            raise _damaged(path, "what was committed in its log can't be read")
+        _begun.add(mark)
+
+
+_begun: set[tuple[int, tuple[int, int] | None]] = set()
+"""Which files this process opened before, by its number and theirs. Whoever closes a file that
+SQLite has open in the same process ends SQLite's locks on it, so it is looked at but once."""
+
+
+def _is_ours(start: bytes) -> bool:
+    """Whether these bytes may begin a database of ours: its magic, pages, log, the fractions
+    that never change, and UTF-8. A new one has no encoding yet."""
+    if len(start) < wal.HEADER or not start.startswith(MAGIC):
+        return False
+    size = int.from_bytes(start[16:18], "big")
+    is_size = size == 1 or (512 <= size <= 32768 and size & (size - 1) == 0)
+    fixed = start[18:19] == start[19:20] and start[18] in (1, 2) and start[20] == 0
+    fixed = fixed and start[21:24] == b"\x40\x20\x20"
+    return is_size and fixed and int.from_bytes(start[56:60], "big") < 2
+
+
 def _check(db: sqlite3.Connection, path: Path) -> None:
-    """Raises JournalError where it is no format that we know."""
-    if not 1 <= (found := version_of(db)) <= VERSION:
-        raise JournalError(
-            f"the journal has format {found}, this version knows formats 1 to {VERSION}",
-            "update artifact-janitor" if found > VERSION else f"move {path} aside",
-            str(path),
-        )
+    """Raises JournalDamaged where its tables are not those of its format, and JournalError where
+    it is of a newer one."""
+    found, there = version_of(db), _shape(db)
+    if VERSION < found < _PLAUSIBLE:
+        what = f"the journal has format {found}, this version knows formats 1 to {VERSION}"
+        hint = f"update artifact-janitor; if it is the newest, the journal is damaged: move {path} "
+        raise JournalError(what, hint + "aside, and janitor run makes one of the disk", str(path))
+    if not 1 <= found <= VERSION:
+        raise _damaged(path, f"its tables are not of format {found}")
+    for table, columns in _wanted(found).items():
+        if table not in there:
+            raise _damaged(path, f"it has no table {table}")
+        if not columns <= there[table]:
+            raise _damaged(path, f"its table {table} lacks {', '.join(columns - there[table])}")
+
+
+def tables_of(version: int) -> Collection[str]:
+    """The tables of a format; of one that we don't know, all there are."""
+    return _wanted(version if 1 <= version <= VERSION else VERSION)
+
+
+@cache
+def _wanted(version: int) -> Mapping[str, frozenset[str]]:
+    with closing(sqlite3.connect(":memory:")) as db:
+        for statements in FORMATS[:version]:
+            db.executescript(statements)
+        return _shape(db)
+
+
+def _shape(db: sqlite3.Connection) -> dict[str, frozenset[str]]:
+    """The columns of each table."""
+    query = "SELECT t.name, c.name FROM sqlite_master AS t, pragma_table_info(t.name) AS c "
+    query += "WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%'"
+    found: dict[str, set[str]] = {}
+    for table, column in db.execute(query):
+        found.setdefault(table, set()).add(column)
+    return {table: frozenset(columns) for table, columns in found.items()}
+
+
+_sound: set[tuple[int, int, int, int]] = set()
+"""What was found sound by this process: device, inode, size and mtime."""
+SMALL = 4 << 20
+"""Bytes of a journal that is checked in full, in some hundredths of a second, before it is
+written to; of a larger one those tables that protect and that say what was done."""
+_MATTER = ("pin", "clock", "archive", "job", "publication", "rebuilt", "sweep")
+
+
+def _check_content(db: sqlite3.Connection, path: Path) -> None:
+    """Raises JournalDamaged where tables and their indexes contradict each other, which queries
+    don't notice."""
+    status = path.stat()
+    mark = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    if mark in _sound or not version_of(db):
+        return
+    there = [table for table in _MATTER if table in _wanted(version_of(db))]
+    for table in there if status.st_size > SMALL else [""]:
+        query = f"PRAGMA integrity_check({table})" if table else "PRAGMA integrity_check"
+        said = [str(row[0]) for row in db.execute(query)]
+        if said != ["ok"]:
+            raise _damaged(path, said[0].strip().replace("\n", " "))
+    _sound.add(mark)
 
 
 def version_of(db: sqlite3.Connection) -> int:

@@ -50,7 +50,7 @@ class Jobs:
         """In the order in which they were intended."""
         if not self._is_there:
             return ()
-        return tuple(_job(row) for row in self._rows(f"SELECT {_COLUMNS} FROM job ORDER BY id"))
+        return tuple(self._rows(f"SELECT {_COLUMNS} FROM job ORDER BY id", make=_job))
 
     def intend(self, wanted: Wanted, token: str, attempt: int, mode: str, now: int) -> Job:
         """Write down durably that this is about to be trained. Raises JournalError where the
@@ -91,8 +91,8 @@ class Jobs:
         if not self._is_there:
             return ()
         query = f"SELECT {_COLUMNS}, told FROM job WHERE state IN ('published', 'rejected')"
-        rows = self._rows(f"{query} AND told <= 0 ORDER BY id")
-        return tuple(Untold(_job(row[:-1]), -row[-1]) for row in rows)
+        rows = self._rows(f"{query} AND told <= 0 ORDER BY id", make=_untold)
+        return tuple(rows)
 
     def tell(self, job: int) -> None:
         with self._writing() as db:
@@ -113,6 +113,10 @@ class Jobs:
 def _bytes(name: str) -> bytes:
     """A study's name may be no text at all."""
     return name.encode("utf-8", "surrogatepass")
+
+
+def _untold(row: tuple[Any, ...]) -> Untold:
+    return Untold(_job(row[:-1]), -row[-1])
 
 
 def _job(row: tuple[Any, ...]) -> Job:

@@ -58,7 +58,7 @@ class Publications:
         if not self._is_there:
             return []
         query = f"SELECT {_COLUMNS} FROM publication JOIN step ON step.id = publication.step"
-        return [_publication(row) for row in self._rows(f"{query} {where}", *values)]
+        return self._rows(f"{query} {where}", *values, make=_publication)
 
     def all(self) -> list[Publication]:
         """In the order in which they were tried."""

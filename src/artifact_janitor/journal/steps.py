@@ -8,7 +8,8 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any, cast
 
-from artifact_janitor.journal.records import Intent, Move, Step
+from artifact_janitor.core.model import Pin
+from artifact_janitor.journal.records import Intent, Move, Step, Sweep
 
 COLUMNS = 'id, sweep, "do", kind, path, bytes, frees, fingerprint, reasons, about, state, why, at'
 
@@ -57,3 +58,21 @@ def step_of(row: tuple[Any, ...]) -> Step:
     return Step(
         number, sweep, do, kind, place, size, frees, fingerprint, parsed, about, state, why, at
     )
+
+
+def sweep_of(row: tuple[Any, ...]) -> Sweep:
+    name, command, by_person, started, ended = row
+    return Sweep(name, command, bool(by_person), started + 0, ended + 0)
+
+
+def move_of(row: tuple[Any, ...]) -> Move:
+    return Move(os.fsdecode(row[0]), os.fsdecode(row[1]), *row[2:])
+
+
+def pin_of(row: tuple[Any, ...]) -> Pin:
+    return Pin(os.fsdecode(row[0]), row[1], row[2] + 0)
+
+
+def reading_of(row: tuple[Any, ...]) -> tuple[int, int, str]:
+    wall, awake, boot = row
+    return wall + 0, awake + 0, boot

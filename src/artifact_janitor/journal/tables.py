@@ -7,8 +7,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-Rows = Callable[..., list[tuple[Any, ...]]]
-"""What a query finds, with its values."""
+Rows = Callable[..., list[Any]]
+"""What a query finds, with its values; each row as ``make`` makes it."""
 
 Writing = Callable[..., AbstractContextManager[sqlite3.Connection]]
 """One transaction; with ``durable=False`` it may be lost in a power cut."""

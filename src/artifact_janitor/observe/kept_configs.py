@@ -13,6 +13,7 @@ from pathlib import Path
 
 from artifact_janitor.errors import JournalError
 from artifact_janitor.journal import Config, Journal, open_journal
+from artifact_janitor.journal.file import is_empty
 from artifact_janitor.observe.configs import Place, Read, Run, places, read, runs_of
 from artifact_janitor.observe.survey import Survey
 from artifact_janitor.observe.tree import Folder
@@ -27,7 +28,7 @@ def keep(journal_file: Path, base: Path, wholes: Iterable[Whole], now: int) -> b
 
     Whether that worked: what could not be written is to be read again.
     """
-    if not journal_file.is_file():
+    if is_empty(journal_file):
         return True
     found: dict[Run, list[Place]] = {}
     for whole in wholes:

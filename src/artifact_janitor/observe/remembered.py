@@ -23,6 +23,7 @@ from artifact_janitor.config import Settings
 from artifact_janitor.core.model import ancestors
 from artifact_janitor.errors import JournalError
 from artifact_janitor.journal import Journal, open_journal
+from artifact_janitor.journal.file import is_empty
 from artifact_janitor.observe.tree import Folder
 from artifact_janitor.observe.whole import FORM, Seen, Whole, as_text, from_text
 from artifact_janitor.units import DAY
@@ -96,7 +97,7 @@ class Memory:
         """
         new = {path: text for path, text in self._learnt.items() if self.known.get(path) != text}
         gone = self.known.keys() - self._kept - self._learnt.keys()
-        if not (new or gone) or not journal_file.is_file():
+        if not (new or gone) or is_empty(journal_file):
             return
         try:
             journal = open_journal(journal_file, create=True)

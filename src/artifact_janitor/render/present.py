@@ -257,7 +257,8 @@ def _archive(status: Status) -> str:
     size = format_size(sum(each.bytes for each in status.archives))
     oldest = min(each.checked for each in status.archives)
     ago = format_duration(max(status.now - oldest, 0))
-    return f"{size} ({plural(len(status.archives), 'archive')}, all read within {ago})"
+    read = f"all read within {ago}" if oldest else "not all read yet: janitor verify"
+    return f"{size} ({plural(len(status.archives), 'archive')}, {read})"
 
 
 def _trash(status: Status) -> str:

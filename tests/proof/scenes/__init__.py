@@ -8,6 +8,7 @@ from tests.proof.scenes import (
     compress,
     expire,
     gitignore,
+    journal,
     mlflow,
     promote,
     publish,
@@ -29,6 +30,7 @@ SCENES: dict[str, Build] = {
     **mlflow.SCENES,
     **together.SCENES,
     **recovery.SCENES,
+    **journal.SCENES,
 }
 
 SHORT = tuple(
