@@ -193,7 +193,7 @@ S6 = (
         "observe/examine.py",
         'return hashlib.file_digest(file, "sha256").hexdigest()',
         "return str(os.fstat(file.fileno()).st_size)",
-        ("test_models.py::test_the_only_copy_stays",),
+        ("test_models.py::test_another_model_of_the_same_size_is_no_copy",),
     ),
 )
 
