@@ -85,6 +85,24 @@ def test_a_flipped_bit_in_the_reasons_is_found_too(
     assert "the manifest is damaged" in attempt(work)
 
 
+def test_a_manifest_that_reads_otherwise_is_found_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says the same, but the index would know it by another digest."""
+    work = plain(tmp_path)
+    real = store.check
+
+    def spacing(files: check.Files, tick: object) -> object:
+        fd = files.manifest.fileno()
+        text = os.pread(fd, 1 << 20, 0)
+        at = text.rindex(b'{"end": ') + len(b'{"end":')
+        os.pwrite(fd, b" " + text[at:], at)
+        return real(files, tick)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store, "check", spacing)
+    assert "its manifest is another one" in attempt(work)
+
+
 @pytest.mark.proof
 def test_each_of_a_thousand_flipped_bits_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -221,7 +239,7 @@ def changes(work: Bench) -> Iterator[tuple[str, object]]:
     yield "gone", (work.run / "best again.pt").unlink
     yield "mode", lambda: log.chmod(0o600)
     yield "attribute", lambda: os.setxattr(log, "user.new", b"")
-    yield "itself", lambda: log.open("a").write("more\n")
+    yield "itself", lambda: (work.run / "train.log").open("a").write("more\n")
     yield "moved", lambda: work.run.rename(work.run.with_name("moved"))
 
 

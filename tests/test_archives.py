@@ -21,6 +21,7 @@ from artifact_janitor.core.model import Pin
 from artifact_janitor.execution import Options
 from artifact_janitor.journal.file import FORMATS, WITH_ARCHIVES
 from artifact_janitor.render import progress
+from artifact_janitor.state import State
 from tests.real import hostile, training, wandb_runs
 from tests.real.account import ORDINARY
 from tests.real.archives import furnish_old
@@ -549,7 +550,8 @@ def test_a_pin_in_mid_sweep_counts(work: Small) -> None:
 
 
 def test_a_pin_while_it_is_archived_counts(work: Small) -> None:
-    """The archive stands by then, and goes: its run stays."""
+    """The archive stands by then, and goes: its run stays. Nobody waits for it: it is written
+    and read back without a lock (S13)."""
     work.configure(ARCHIVING)
     run = work.hydra(30, RUN)
     before = snapshot(work.root / run)
@@ -557,6 +559,7 @@ def test_a_pin_while_it_is_archived_counts(work: Small) -> None:
 
     def tick(what: str, _done: int, _total: int) -> None:
         if what == "reading back" and what not in ticks:
+            assert State(work.root).holder() == ""
             pin(work, run)
         ticks.append(what)
 

@@ -270,6 +270,17 @@ def test_a_mapping_is_known_by_its_path_where_devices_differ(work: Small) -> Non
         assert "has it mapped" in why(plan, RUN)
 
 
+def test_a_mapping_is_known_by_its_inode_where_its_path_is_gone(
+    work: Small, tmp_path: Path
+) -> None:
+    """As in a container, whose paths mean nothing here."""
+    os.link(work.root / RUN / "train.log", tmp_path / "another")
+    maps = MAPS.replace("path + '/train.log'", repr(str(tmp_path / "another")))
+    with program(maps, work.root / RUN):
+        (tmp_path / "another").unlink()
+        assert "has it mapped" in why(work.janitor("plan"), RUN)
+
+
 @needs_root
 def test_a_process_on_a_broken_mount_is_looked_into_all_the_same(work: Small) -> None:
     """Its working directory can't be asked for, and yet it holds our file open."""

@@ -132,6 +132,16 @@ def test_the_only_copy_stays(work: Small, saved: Path) -> None:
     assert "the only copy of this model" in why(plan, single)
 
 
+def test_another_model_of_the_same_size_is_no_copy(work: Small, saved: Path) -> None:
+    single = copied(work, saved / "best_model.pt", "models/single.pt")
+    content = bytearray((work.root / single).read_bytes())
+    content[-100] ^= 1
+    work.write("best_models/other.pt", bytes(content))
+    plan = work.janitor("plan")
+    assert plan.rows("steps") == []
+    assert "the only copy of this model" in why(plan, single)
+
+
 def test_a_model_that_stays_lets_its_run_go(work: Small, saved: Path) -> None:
     """As today: what was published is not lost with the run."""
     run = copied(work, saved, RUN)

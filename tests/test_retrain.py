@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from artifact_janitor import clock, handing_over
+from artifact_janitor import clock, handing_over, state
 from artifact_janitor.core.model import is_within
 from artifact_janitor.handing_over import Sight
 from artifact_janitor.sweep import hand_over
@@ -584,6 +584,22 @@ def test_two_janitors_at_once_train_once(work: Small) -> None:
     assert {each.wait() for each in running} <= {0, 5}
     assert work.there(MODEL)
     assert states(work) == ["published"]
+
+
+def test_one_janitor_at_a_time_hands_over(work: Small) -> None:
+    """By a lock of its own (S13)."""
+
+    def impatient() -> None:
+        state.PATIENCE = 0.1
+
+    assert work.janitor("plan").code == 0
+    ours = state.State(work.root)
+    ours.prepare()
+    with ours.handover():
+        answer = work.janitor("run", "--yes", first=impatient)
+    assert [row["outcome"] for row in answer.rows("steps")] == ["skipped"]
+    assert "another janitor holds this workspace" in str(answer.rows("steps"))
+    assert not retraining.rows(work)
 
 
 def test_what_another_janitor_did_meanwhile_is_left_alone(work: Small) -> None:

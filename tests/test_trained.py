@@ -165,10 +165,29 @@ def test_a_zip_that_two_readers_could_read_in_two_ways_is_refused(
     assert "no zip as torch" in why(rezipped(source, target, method=zipfile.ZIP_DEFLATED))
     assert "did not write" in why(rezipped(source, target, twice=True))
     assert "did not write" in why(rezipped(source, target, more=["evil/data.pkl"]))
+    with pytest.warns(UserWarning, match="Duplicate"):
+        rezipped(source, target, more=["final_model_mlp/data/0"])
+    assert "no zip as torch" in why(target)
     assert "TorchScript" in why(rezipped(source, target, more=["final_model_mlp/code/a.py"]))
     with zipfile.ZipFile(target, "w") as archive:
         archive.writestr("final_model_mlp/inner.zip", source.read_bytes())
     assert "did not write" in why(target)
+
+
+def test_a_member_inside_another_one_is_refused(built: Path, tmp_path: Path) -> None:
+    """One reader sees it by the directory, and another one only what is around it."""
+    target, inside = rezipped(built / "plain" / FINAL, tmp_path / FINAL), io.BytesIO()
+    with zipfile.ZipFile(inside, "w") as inner:
+        inner.writestr("final_model_mlp/data/8", b"another tensor")
+        (hidden,) = inner.infolist()
+        start = inner.start_dir
+    with zipfile.ZipFile(target, "a") as archive:
+        archive.writestr("final_model_mlp/data/9", inside.getvalue()[:start])
+        outer = archive.getinfo("final_model_mlp/data/9")
+        hidden.header_offset = archive.start_dir - start
+        assert hidden.header_offset > outer.header_offset
+        archive.filelist.append(hidden)
+    assert "no zip as torch" in why(target)
 
 
 def test_a_bomb_is_refused_before_it_goes_off(

@@ -9,16 +9,26 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from artifact_janitor.apply import retrain
+from artifact_janitor.apply.ground import Ground
+from artifact_janitor.apply.retrain import JOBS
+from artifact_janitor.executors.local import Local
+from artifact_janitor.observe import study_copy
 from tests.proof.conftest import Count
 from tests.proof.scenes import SCENES
+from tests.real import small as commands
 from tests.real.kills import needs_strace, strace
+from tests.real.small import Running, Small
 from tests.real.syscalls import read
+from tests.test_jobs_seen import adopting
 
 pytestmark = needs_strace
 
@@ -60,7 +70,11 @@ class Disk:
     unsynced: set[str] = field(default_factory=set)
     cached: set[str] = field(default_factory=set)
     """Files that would be read back out of memory."""
+    fresh: set[str] = field(default_factory=set)
+    """New files whose folder doesn't know them for good."""
     named: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+    """Names of a person's under which nothing is any more."""
     unnamed: set[str] = field(default_factory=set)
     """Folders in which something of ours got its name, which isn't durable yet."""
     unsaid: bool = False
@@ -91,6 +105,7 @@ class Disk:
             return
         final = OWN not in path or ("/archive/" in path and not path.endswith(".part"))
         self.must(not final, f"{path} is written under its name")
+        self.fresh |= {path} - self.made
         self.made.add(path)
         self.cached.add(path)
 
@@ -102,6 +117,7 @@ class Disk:
         self.unsynced = set() if all_of_it else self.unsynced - {path}
         self.unnamed -= {path}
         self.moved -= {path}
+        self.fresh = {each for each in self.fresh if each.rpartition("/")[0] != path}
         if "/journal.db-wal" in path:
             self.unsaid, self.leaving = False, set()
 
@@ -112,9 +128,9 @@ class Disk:
         seen = [path for path in below if path in self.cached and READ_BACK.search(path)]
         self.must(not seen, f"{seen} was not read back from the disk")
         if new.endswith("/job.json"):
-            folder = new.rpartition("/")[0]
-            some = [path for path in self.unsynced if path.startswith(f"{folder}/")]
-            self.must(not some, f"a job begins before {some} is durable")
+            self._must_be_a_job(old, new.rpartition("/")[0])
+        self.must(new not in self.gone, f"for a moment nothing is at {new}")
+        self.gone |= {old} if OWN not in old else set()
         if old in self.made:
             self._must_be_last(new)
         self._moves(old, new, ours=bool(below))
@@ -125,6 +141,12 @@ class Disk:
             self.must(self.journal, f"{old} goes before the journal says so")
         if not below and OWN not in old:
             self.must(not self.unsaid, f"{old} goes before the journal knows what is made of it")
+
+    def _must_be_a_job(self, last: str, folder: str) -> None:
+        half = [each for each in self.unsynced if each.startswith(f"{folder}/")]
+        here = {each for each in self.fresh if each.rpartition("/")[0] == folder}
+        self.must(not half, f"a job begins before {half} is durable")
+        self.must(here <= {last}, f"a job begins before the names of {here} are durable")
 
     def _must_be_last(self, new: str) -> None:
         self.named.add(new)
@@ -150,6 +172,7 @@ class Disk:
             self.must(self.journal, "a sweep ends before the journal says so")
             self.must(not self.late, f"a sweep ends before {self.late} is durable")
         if OWN not in path:
+            self.gone.add(path)
             self.must(self.journal, f"{path} is removed before the journal says so")
         purged = not any(f"{path}/".startswith(f"{each}/") for each in self.leaving)
         self.must(purged, f"{path} is removed before the journal says that it is purged")
@@ -157,7 +180,7 @@ class Disk:
         self.unsynced.discard(path)
 
 
-def judged(lines: list[bytes], root: Path, *, mends: bool) -> Disk:
+def judged(lines: list[bytes], root: Path, *, mends: bool = False) -> Disk:
     disk = Disk(mends)
     for line in lines:
         call, *paths = _call(line, f"{root}/")
@@ -175,7 +198,7 @@ def judged(lines: list[bytes], root: Path, *, mends: bool) -> Disk:
             disk.rename(*paths, exchange=b"RENAME_EXCHANGE" in line)
         elif call in GOES.split(","):
             disk.goes(paths[0])
-    disk.must(not disk.unsynced, f"in the end {disk.unsynced} is not durable")
+    disk.must(not disk.unsynced | disk.unnamed, f"{disk.unsynced | disk.unnamed} is never durable")
     return disk
 
 
@@ -203,18 +226,45 @@ def test_the_same_of_every_step(name: str, count: Count, tmp_path: Path) -> None
     looked_at(name, count, tmp_path)
 
 
+def test_a_job_begins_when_all_of_it_is_durable(count: Count, tmp_path: Path) -> None:
+    """One that adopts a model, so that nothing is started; of a study in a journal, whose copy
+    nobody else makes durable."""
+    work, (study, model) = Small(tmp_path / "work"), (tmp_path / "study.log", tmp_path / "a.pth")
+    (work.root / ".janitor").mkdir(parents=True)
+    study.write_text("{}\n" * 9)
+    model.write_bytes(b"a model")
+    how = adopting(tmp_path, model)
+    how = replace(how, snapshot=partial(study_copy.copy, study), suffix=study_copy.JOURNAL)
+
+    def submits(_: object) -> int:
+        retrain.submit(Ground(work.root, []), Local(work.root / JOBS), how, time.time_ns())
+        return 0
+
+    def first() -> None:
+        commands.answer = submits  # type: ignore[assignment]
+
+    running = work.start(traced=True, first=first)
+    lines = seen(running, tmp_path / "trace")
+    assert list(work.root.glob(f"{JOBS}/*/job.json"))
+    count("order: a job", len(lines), judged(lines, work.root).wrong)
+
+
 def looked_at(name: str, count: Count, tmp_path: Path) -> None:
-    scene, trace = SCENES[name](tmp_path / "work"), tmp_path / "trace"
+    scene = SCENES[name](tmp_path / "work")
     try:
-        running = scene.start()
-        with strace(running.pid, "-y", "-s0", "-o", str(trace), "-e", f"trace={CALLS}"):
-            assert running.wait() == 0
+        lines = seen(scene.start(), tmp_path / "trace")
         assert scene.done()
     finally:
         scene.end()
+    mends = name.startswith("recovery of ")
+    count(f"order: {name}", len(lines), judged(lines, tmp_path / "work", mends=mends).wrong)
+    shutil.rmtree(tmp_path / "work")
+
+
+def seen(running: Running, trace: Path) -> list[bytes]:
+    """The calls of a command that did as they were told."""
+    with strace(running.pid, "-y", "-s0", "-o", str(trace), "-e", f"trace={CALLS}"):
+        assert running.wait() == 0
     lines = [line for line in trace.read_bytes().splitlines() if _DONE.match(line)]
     assert len(lines) > 10
-    mends = name.startswith("recovery of ")
-    wrong = judged(lines, tmp_path / "work", mends=mends).wrong
-    count(f"order: {name}", len(lines), wrong)
-    shutil.rmtree(tmp_path / "work")
+    return lines

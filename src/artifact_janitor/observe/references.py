@@ -174,7 +174,7 @@ class Index:
         return (each for each in (path, *ancestors(path)) if each in self.units)
 
     def pointed_at(self, link: str, target: str) -> Iterator[str]:
-        """The units that a symlink names, unless it lies inside them.
+        """The units that a symlink names.
 
         A link to a folder that only holds units (a date, say) names each of them; one to
         a root or to something above it names none.
@@ -185,7 +185,7 @@ class Index:
         units = set(self.around(path))
         if not units and any(is_within(path, root) for root in self.roots):
             units = {unit for unit in self.units if is_within(unit, path)}
-        yield from (unit for unit in units if not is_within(link, unit))
+        yield from units
 
     def _resolved(self, link: str, target: str) -> str | None:
         """Where a link leads, as a path in the workspace; roots may be symlinks themselves."""

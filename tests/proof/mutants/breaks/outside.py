@@ -178,13 +178,13 @@ S2 = (
         (LIVES,),
     ),
     Break(
-        "what a process holds is known by its path, not by its inode",
+        "what a process maps is known by its path alone",
         "observe/liveness.py",
         "    for inode, path in _mapped(proc):\n        if inode not in seen.holders:\n"
         "            for each in (inode, *_inode(path)):",
         "    for inode, path in _mapped(proc):\n        if inode not in seen.holders:\n"
         "            for each in (*_inode(path),):",
-        ("test_liveness.py::test_a_program_that_knows_it_by_another_name_keeps_it",),
+        ("test_liveness.py::test_a_mapping_is_known_by_its_inode_where_its_path_is_gone",),
     ),
     Break(
         "a refused lease means nothing",

@@ -32,8 +32,8 @@ S5 = (
     Break(
         "a link inside a run keeps it",
         "observe/references.py",
-        "yield from (unit for unit in units if not is_within(link, unit))",
-        "yield from units",
+        "            if not is_within(source, unit):\n",
+        "            if True:\n",
         (
             "test_references.py::test_a_link_inside_it_keeps_nothing",
             "test_references.py::test_a_link_in_another_run_keeps_it",
@@ -193,7 +193,7 @@ S6 = (
         "observe/examine.py",
         'return hashlib.file_digest(file, "sha256").hexdigest()',
         "return str(os.fstat(file.fileno()).st_size)",
-        ("test_models.py::test_the_only_copy_stays",),
+        ("test_models.py::test_another_model_of_the_same_size_is_no_copy",),
     ),
 )
 

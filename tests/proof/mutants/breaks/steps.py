@@ -262,7 +262,7 @@ S13 = (
         "            with self.place.state.handover():\n                self.settle()\n"
         "                for step in steps:",
         "            if True:\n                self.settle()\n                for step in steps:",
-        ("test_retrain.py::test_two_janitors_at_once_train_once",),
+        ("test_retrain.py::test_one_janitor_at_a_time_hands_over",),
     ),
     Break(
         "an archive is written under the lock",
