@@ -226,14 +226,16 @@ class Execution:
         )
 
     def _moves(self, step: Step) -> tuple[Move, ...]:
-        """Nothing where the unit is gone already: the step will say so."""
+        """Nothing where what was looked at is gone already: the step will say so."""
         if step.do == "purge":
             return ()
         paths = [step.path, *step.artifact.links]
         try:
-            return trash.moves_for(self.place.ground, self.sweep, paths)
+            moves = trash.moves_for(self.place.ground, self.sweep, paths)
         except StepSkipped:
             return ()
+        seen = self.survey.contents.get(step.path)
+        return moves if seen is None or recheck.is_it(seen, moves[0]) else ()
 
     def _settled(self, step: Step, parts: Sequence[Part], results: Sequence[Result]) -> Outcome:
         """What is in the trash, because a rename stands, is journalled so."""

@@ -1,7 +1,7 @@
 """Reach into the workspace without ever being led out of it (S1).
 
-Every path is opened name by name from a root that was resolved once, and no name may be
-a symlink: a folder that is swapped for one in mid-step ends the step, nothing else.
+Every path is opened name by name, that of a root which was resolved once too, and no name may
+be a symlink: a folder that is swapped for one in mid-step ends the step, nothing else.
 
 Only a cache and the workspace's own ``.gitignore`` may lie outside all roots: they are reached
 from the workspace.
@@ -23,6 +23,8 @@ from artifact_janitor.errors import DiskFailed, Gone, OutOfReach, StepFailed, St
 from artifact_janitor.state import STATE
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_WAY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+"""Folders above a root: we may go through them, and perhaps not list them."""
 _NOREPLACE, _EXCHANGE = 1, 2
 _NOT_HERE = (errno.EXDEV, errno.EACCES, errno.EPERM, errno.EBUSY, errno.ENOENT, errno.EROFS)
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -124,12 +126,29 @@ class Ground:
 
 
 def _open_root(place: str, mode: int) -> int:
+    """Name by name: where no symlink was when the root was resolved, none is followed later."""
+    *above, last = place.strip("/").split("/")
+    fd = os.open("/", _WAY)
     try:
-        if mode:
-            os.makedirs(place, mode, exist_ok=True)
-        return os.open(place, _FOLDER)
+        for name in above:
+            inner = _made_or_opened(fd, name, _WAY, 0o777 if mode else 0)
+            os.close(fd)
+            fd = inner
+        return _made_or_opened(fd, last or ".", _FOLDER, mode)
     except OSError as error:
         raise _skipped(place, error) from error
+    finally:
+        os.close(fd)
+
+
+def _made_or_opened(fd: int, name: str, how: int, mode: int) -> int:
+    try:
+        return os.open(name, how, dir_fd=fd)
+    except FileNotFoundError:
+        if not mode:
+            raise
+    _make(fd, name, mode)
+    return os.open(name, how, dir_fd=fd)
 
 
 def _enter(fd: int, name: str, mode: int) -> int:

@@ -104,6 +104,12 @@ def _names(base: Path, link: str, path: str) -> bool:
     return is_within(posixpath.normpath(posixpath.join(posixpath.dirname(link), target)), path)
 
 
+def is_it(content: Folder | Entry, move: Move) -> bool:
+    """Whether a rename is of the very file or folder that was looked at."""
+    entry = content.entry if isinstance(content, Folder) else content
+    return (entry.dev, entry.ino) == (move.dev, move.ino)
+
+
 def read(base: Path, path: str) -> Folder | Entry:
     """What is at a path now. Raises OSError where nothing is."""
     status = os.lstat(base / path)
