@@ -17,6 +17,7 @@ import pytest
 
 from artifact_janitor import journal, reserve
 from artifact_janitor.state import MAKE_ROOM, State
+from tests.real.git_repo import repo
 from tests.real.small import FREE, PURGING, Small, done, small, still
 from tests.real.snapshot import Snapshot, difference, snapshot
 from tests.test_filesystems import mounted, needs_root
@@ -91,6 +92,19 @@ def seen(place: Path) -> Snapshot:
 
 
 # ------------------------------------------------------------ reading
+
+
+def test_a_gitignore_that_can_not_be_proven_keeps_nothing_from_going(disk: Path) -> None:
+    """There is no room to lay out what Git is asked about."""
+    work = repo(disk, FREE)
+    run = work.hydra(30, "outputs/a/run")
+    assert work.janitor("run", "--yes", "--only", "log").code == 0
+    for what in ("bytes", "inodes"):
+        fill(disk, what)
+        (refused,) = work.janitor("plan").facts["refused"]
+        assert refused["code"] == "gitignore"
+        assert "No space left" in refused["message"]
+    assert done(work.janitor("run", "--yes")) == {run}
 
 
 @pytest.mark.parametrize("what", FULL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import glob
 import os
@@ -16,11 +17,12 @@ from artifact_janitor.core import gitignore_proof as proof
 from artifact_janitor.core.gitignore import FILE, Change, lines_before, without_block
 from artifact_janitor.core.gitignore_proof import Finding, Seen, Verdict
 from artifact_janitor.core.gitignore_rules import Rule
-from artifact_janitor.gitignoring.look import Sight, trouble
+from artifact_janitor.errors import JanitorError
+from artifact_janitor.gitignoring.look import GitTrouble, Sight, trouble
 from artifact_janitor.observe import git_rules as git
 from artifact_janitor.observe.git import GitUnknown
 from artifact_janitor.observe.git_rules import Judge
-from artifact_janitor.state import STATE, State
+from artifact_janitor.state import MAKE_ROOM, STATE, State
 
 _FEW = 100
 """Paths that one rule of a person's brings back, of which more need not be looked at."""
@@ -61,6 +63,20 @@ def looked_at(settings: Settings, sight: Sight, made: Change) -> list[Seen]:
             return [*_Look(settings, sight, made, judge).all()]
     except GitUnknown as error:
         raise trouble(settings, str(error)) from error
+    except (OSError, JanitorError) as error:
+        raise _unable(settings, error) from error
+
+
+def _unable(settings: Settings, error: OSError | JanitorError) -> GitTrouble:
+    """What Git is asked about can't be laid out. All else of a sweep goes on, and may be what
+    makes room."""
+    if isinstance(error, JanitorError):
+        why, hint = error.message, error.hint
+    else:
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        why, hint = error.strerror or str(error), MAKE_ROOM if is_full else "see janitor doctor"
+    what = f"Git can't be asked about {settings.workspace}: {why}"
+    return GitTrouble(what, hint, str(settings.workspace))
 
 
 @contextmanager
