@@ -9,6 +9,7 @@ rename without an fsync is found out by that.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from tests.proof.scene import Build, Scene
 from tests.proof.scenes import SCENES
 from tests.proof.scenes.archive import UNITS, workspace
 from tests.real.disks import MAKE, needs_root
-from tests.real.kills import Moment, killed, moments_of, needs_strace, to_prove
+from tests.real.kills import Moment, killed, moments_of, needs_strace, nobody_else, to_prove
 from tests.real.power import Disk, power
 from tests.real.small import FREE, PURGING, still
 from tests.real.small import small as workspace_at
@@ -159,3 +160,37 @@ def test_runs_on_a_disk_that_lost_its_power_are_where_the_journal_says(
         disk.cut_power()
         assert not work.there(unit)
         assert work.trash() == [*work.root.glob("**/leaving/*")] == []
+
+
+@pytest.mark.proof
+@each_kind
+def test_what_a_power_cut_put_back_into_the_trash_is_purged_again(
+    count: Count, kind: str, tmp_path: Path
+) -> None:
+    """On a disk of its own: the journal says that it left, and the disk knows nothing of it."""
+    (tmp_path / "work").mkdir()
+    work = workspace_at(tmp_path / "work")
+    work.hydra(30, "outputs/two")
+    shutil.move(work.root / "outputs", tmp_path / "outputs")
+    wrong = []
+    with power(kind, work.root / "outputs") as disk:
+        shutil.copytree(tmp_path / "outputs", disk.place, dirs_exist_ok=True)
+        assert work.janitor("run", "--yes").code == 0
+        work.configure(PURGING)
+        disk.put_aside()
+        shutil.copytree(work.root / ".janitor", tmp_path / "state")
+        every = moments_of(
+            work.start("run", "--yes", traced=True, first=nobody_else), tmp_path / "t"
+        )
+        moments = telling(every, False)
+        for moment in moments:
+            disk.take_up()
+            shutil.rmtree(work.root / ".janitor")
+            shutil.copytree(tmp_path / "state", work.root / ".janitor")
+            killed(work.start("run", "--yes", traced=True, first=nobody_else), *moment)
+            disk.cut_power()
+            again = work.janitor("run", "--yes")
+            wrong += [f"{moment}: {again}"] if again.code else []
+            left = [*work.trash(), *work.root.glob("**/leaving/*")]
+            wrong += [f"{moment}: left over: {each}" for each in left]
+    count(f"power cut of runs on {kind}: purge", len(moments), wrong)

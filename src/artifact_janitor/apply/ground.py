@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from artifact_janitor.core.gitignore import FILE
-from artifact_janitor.core.model import CACHES, is_within
+from artifact_janitor.core.model import CACHES, is_within, upward
 from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.state import STATE
 
@@ -98,14 +98,17 @@ class Ground:
         return True
 
     def sync(self, paths: Iterable[str]) -> None:
-        """Make renames in these folders durable; one that is gone has nothing to keep."""
+        """Make renames in these folders durable. Where one is gone, the next one around it that
+        is there tells so."""
         for path in dict.fromkeys(paths):
             root = next((each for each in self._places if is_within(path, each)), "")
-            try:
-                with self._opened(root, path) as fd:
-                    os.fsync(fd)
-            except (OSError, StepSkipped):
-                continue
+            for each in (*upward(path), root):
+                try:
+                    with self._opened(root, each) as fd:
+                        os.fsync(fd)
+                    break
+                except (OSError, StepSkipped):
+                    continue
 
 
 def _open_root(place: str, mode: int) -> int:
