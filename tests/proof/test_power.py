@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from artifact_janitor.apply.archive.store import NOTE, RESTORE
 from tests.proof.conftest import Count
 from tests.proof.scene import Build, Scene
 from tests.proof.scenes import SCENES
@@ -131,6 +132,7 @@ def test_a_store_that_lost_its_power_holds_all_that_was_done(disk: Disk, tmp_pat
     assert not any(work.there(unit) for unit in UNITS)
     answer = work.janitor("verify")
     assert (answer.code, len(answer.rows("archives"))) == (0, len(UNITS))
+    assert (disk.place / NOTE).read_text() == RESTORE
 
 
 @on_ext4

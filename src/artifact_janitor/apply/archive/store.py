@@ -117,9 +117,11 @@ class Store:
             self.place.mkdir(mode=0o700, exist_ok=True)
             self.give(self.place)
         text = self.place / NOTE
-        if not os.path.lexists(text):
-            with open(text, "x", encoding="utf-8") as file:
+        if not os.path.lexists(text) or not text.lstat().st_size:  # one that was interrupted
+            with open(text, "w", encoding="utf-8") as file:
                 file.write(RESTORE)
+                file.flush()
+                os.fsync(file.fileno())
             self.give(text)
 
     def give(self, path: Path) -> None:
