@@ -84,7 +84,7 @@ def _settle(place: Workplace, sweep: str, now: int) -> Iterator[str]:
             yield from _settle_undo(place, step, now)
         elif step.do == "restore" and step.state == "intended":
             yield from _settle_restore(journal, ground, step, now)
-        elif step.do == "purge" and step.state == "intended":
+        elif step.do == "purge" and step.state in ("intended", "done"):
             yield from _settle_purge(journal, ground, step, now)
         elif step.do == RETRAIN and step.state == "intended":
             _settle_retrain(journal, step, now)
@@ -296,11 +296,15 @@ def _settle_undo(place: Workplace, step: Step, now: int) -> Iterator[str]:
 
 
 def _settle_purge(journal: Journal, ground: Ground, step: Step, now: int) -> Iterator[str]:
-    """What was taken out of the trash is removed by `finish_purges`; the rest stays in it."""
+    """What was taken out of the trash is removed by `finish_purges`; the rest stays in it, even
+    where the journal knows more than a disk that lost its power."""
     moves = journal.moves(step.about or 0)
     still_there = trash.holds(ground, moves)
-    if not still_there and step.about is not None:
-        journal.turn(step.about, "purged")
+    if step.state == "done" and not still_there:
+        return
+    if step.about is not None:
+        journal.turn(step.about, "done" if still_there else "purged")
+    if not still_there:
         trash.drop(ground, moves[1:])
     state: State = "skipped" if still_there else "done"
     journal.settle(step.id, state, "interrupted" if still_there else "finished later", now)

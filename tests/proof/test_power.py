@@ -9,20 +9,22 @@ rename without an fsync is found out by that.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from artifact_janitor.apply.archive.store import NOTE, RESTORE
 from tests.proof.conftest import Count
 from tests.proof.scene import Build, Scene
 from tests.proof.scenes import SCENES
 from tests.proof.scenes.archive import UNITS, workspace
 from tests.real.disks import MAKE, needs_root
-from tests.real.kills import Moment, killed, moments_of, needs_strace, to_prove
+from tests.real.kills import Moment, killed, moments_of, needs_strace, nobody_else, to_prove
 from tests.real.power import Disk, power
-from tests.real.small import FREE, PURGING, still
-from tests.real.small import small as workspace_at
+from tests.real.small import FREE, PURGING, Small, small, still
 from tests.real.snapshot import difference, snapshot
 
 pytestmark = [needs_root, needs_strace]
@@ -30,6 +32,7 @@ each_kind = pytest.mark.parametrize("kind", MAKE)
 on_ext4 = pytest.mark.parametrize("kind", ["ext4"])
 each_scene = pytest.mark.parametrize("name", SCENES)
 SLICE = ("trash", "archive", "publish over")
+RUN = "outputs/one"
 FLUSHES = ("fsync", "fdatasync")
 WRITES = ("write", "pwrite64", "flock")
 """Calls that leave the disk as it is: it is what follows that brings their work there."""
@@ -130,32 +133,55 @@ def test_a_store_that_lost_its_power_holds_all_that_was_done(disk: Disk, tmp_pat
     assert not any(work.there(unit) for unit in UNITS)
     answer = work.janitor("verify")
     assert (answer.code, len(answer.rows("archives"))) == (0, len(UNITS))
+    assert (disk.place / NOTE).read_text() == RESTORE
+
+
+@pytest.fixture
+def apart(kind: str, tmp_path: Path) -> Iterator[tuple[Small, Disk]]:
+    """A run on a disk of its own, which can forget what the journal, on another one, knows."""
+    (tmp_path / "work").mkdir()
+    work = small(tmp_path / "work")
+    with power(kind, work.root / "outputs") as disk:
+        work.hydra(30, RUN)
+        disk.put_aside()
+        yield work, disk
 
 
 @on_ext4
-def test_runs_on_a_disk_that_lost_its_power_are_where_the_journal_says(
-    kind: str, tmp_path: Path
+def test_a_run_on_a_disk_that_lost_its_power_is_where_the_journal_says(
+    apart: tuple[Small, Disk],
 ) -> None:
-    """On a disk of their own: the journal, which is on another one, forgets nothing."""
-    (tmp_path / "work").mkdir()
-    work, unit = workspace_at(tmp_path / "work"), "outputs/one"
-    with power(kind, tmp_path / "work" / "outputs") as disk:
-        work.hydra(30, unit)
-        disk.put_aside()
-        before = snapshot(work.root)
+    work, disk = apart
+    before = snapshot(work.root)
+    assert work.janitor("run", "--yes").code == 0
+    disk.cut_power()
+    assert not work.there(RUN)
+    assert work.janitor("undo").code == 0
+    disk.cut_power()
+    back = {path: mark for path, mark in snapshot(work.root).items() if path in before}
+    assert difference(still(before), still(back)) == []
 
-        assert work.janitor("run", "--yes").code == 0
-        disk.cut_power()
-        assert not work.there(unit)
-        assert work.janitor("undo").code == 0
-        disk.cut_power()
-        lost = {path: mark for path, mark in snapshot(work.root).items() if path in before}
-        assert difference(still(before), still(lost)) == []
 
-        assert work.janitor("unpin", unit).code == 0
-        assert work.janitor("run", "--yes").code == 0
-        work.configure(PURGING)
-        assert work.janitor("run", "--yes").code == 0
+@pytest.mark.proof
+@each_kind
+def test_what_a_power_cut_puts_back_into_the_trash_is_purged_again(
+    apart: tuple[Small, Disk], count: Count, tmp_path: Path
+) -> None:
+    work, disk = apart
+    assert work.janitor("run", "--yes").code == 0
+    work.configure(PURGING)
+    disk.put_aside()
+    state = shutil.copytree(work.root / ".janitor", tmp_path / "state")
+    purge = partial(work.start, "run", "--yes", traced=True, first=nobody_else)
+    moments, wrong = telling(moments_of(purge(), tmp_path / "trace"), others=False), []
+    for moment in moments:
+        disk.take_up()
+        shutil.rmtree(work.root / ".janitor")
+        shutil.copytree(state, work.root / ".janitor")
+        killed(purge(), *moment)
         disk.cut_power()
-        assert not work.there(unit)
-        assert work.trash() == [*work.root.glob("**/leaving/*")] == []
+        again = work.janitor("run", "--yes")
+        wrong += [f"{moment}: {again}"] if again.code else []
+        left = [*work.trash(), *work.root.glob("**/leaving/*")]
+        wrong += [f"{moment}: left over: {each}" for each in left]
+    count(f"power cut on {disk.kind} for runs alone: purge", len(moments), wrong)

@@ -23,6 +23,10 @@ _SHUTDOWN, _WITHOUT_LOG = 0x8004587D, 2
 """FS_IOC_SHUTDOWN, and the way of it that flushes nothing, the log neither."""
 _SIZE = {"ext4": 96 << 20, "xfs": 320 << 20}
 """Bytes; XFS wants no less."""
+_BLOCKS = {"ext4": ["4096"], "xfs": ["size=4096"]}
+"""As on disks of a usual size."""
+_HOW = {"ext4": "loop,commit=600", "xfs": "loop"}
+"""Nothing is brought to the disk because time goes by."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Disk:
 
     def make(self) -> None:
         """Skips where this machine can't make or mount one."""
-        make = MAKE[self.kind]
+        make = (*MAKE[self.kind], "-b", *_BLOCKS[self.kind])
         if shutil.which(make[0]) is None:
             pytest.skip(f"{make[0]} is not installed")
         with self.image.open("wb") as file:
@@ -59,7 +63,7 @@ class Disk:
         self.shelf.unlink(missing_ok=True)
 
     def _mount(self) -> int:
-        command = ["mount", "-o", "loop", str(self.image), str(self.place)]
+        command = ["mount", "-o", _HOW[self.kind], str(self.image), str(self.place)]
         return subprocess.run(command, check=False, capture_output=True).returncode
 
     def put_aside(self) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from artifact_janitor.core.gitignore import FILE
-from artifact_janitor.core.model import CACHES, is_within
+from artifact_janitor.core.model import CACHES, is_within, upward
 from artifact_janitor.errors import DiskFailed, Gone, OutOfReach, StepFailed, StepSkipped
 from artifact_janitor.state import STATE
 
@@ -110,19 +110,23 @@ class Ground:
             return False
 
     def sync(self, paths: Iterable[str]) -> None:
-        """Make renames in these folders durable; one that is gone has nothing to keep. Raises
-        DiskFailed."""
+        """Make renames in these folders durable. Where one is gone, the next one around it that
+        is there tells so. Raises DiskFailed."""
         for path in dict.fromkeys(paths):
             root = next((each for each in self._places if is_within(path, each)), "")
-            try:
-                with self._opened(root, path) as fd:
-                    os.fsync(fd)
-            except StepSkipped:
-                continue
-            except OSError as error:
-                if error.errno != errno.EINVAL:  # a filesystem that knows no such thing
-                    why = f"what was done in {path or self._top} may not last: {error.strerror}"
-                    raise DiskFailed(why, "look after its disk, and run it again") from error
+            next((each for each in (*upward(path), root) if self._is_synced(root, each)), None)
+
+    def _is_synced(self, root: str, path: str) -> bool:
+        try:
+            with self._opened(root, path) as fd:
+                os.fsync(fd)
+        except StepSkipped:
+            return False
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # a filesystem that knows no such thing
+                why = f"what was done in {path or self._top} may not last: {error.strerror}"
+                raise DiskFailed(why, "look after its disk, and run it again") from error
+        return True
 
 
 def _open_root(place: str, mode: int) -> int:

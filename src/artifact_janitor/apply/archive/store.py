@@ -117,16 +117,22 @@ class Store:
             self.place.mkdir(mode=0o700, exist_ok=True)
             self.give(self.place)
         text = self.place / NOTE
-        if not os.path.lexists(text):
-            part = self.place / (NOTE + PART)
-            try:
-                part.write_text(RESTORE, encoding="utf-8")
-                self.give(part)
-                part.rename(text)
-            except OSError:
-                with suppress(OSError):
-                    part.unlink()
-                raise
+        if not os.path.lexists(text) or not text.lstat().st_size:  # one that a power cut emptied
+            self._note(text)
+
+    def _note(self, text: Path) -> None:
+        part = self.place / (NOTE + PART)
+        try:
+            with open(part, "w", encoding="utf-8") as file:
+                file.write(RESTORE)
+                file.flush()
+                os.fsync(file.fileno())
+            self.give(part)
+            part.rename(text)
+        except OSError:
+            with suppress(OSError):
+                part.unlink()
+            raise
 
     def give(self, path: Path) -> None:
         """What root makes belongs to whom the workspace belongs to."""
