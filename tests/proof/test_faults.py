@@ -43,7 +43,7 @@ SOME = {
     "archive": (FAULTS[0], ["fsync", "renameat2", "mkdirat"]),
     "compress": (FAULTS[4], ["write", "pwrite64"]),
     "publish over": (FAULTS[0], ["fsync", "renameat2"]),
-    "undo": (FAULTS[6], ["renameat2", "mkdirat"]),
+    "undo": (FAULTS[6], ["renameat2"]),
     "restore": (FAULTS[9], ["mkdirat", "renameat2"]),
 }
 """What the short sweep tries, at the last call of each kind."""
