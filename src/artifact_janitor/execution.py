@@ -271,11 +271,10 @@ class Execution:
         try:
             if not trash.holds(ground, moves) or ground.is_at(moves[0].source, moves[0].ino):
                 return outcome, ()
+            why = "it is in the trash, and could not be put back"
         except StepSkipped as error:
-            why = f"it may be in the trash, {error.message}: {outcome.why}"
-            return replace(outcome, outcome="failed", why=why), moves
-        why = f"it is in the trash, and could not be put back: {outcome.why}"
-        return replace(outcome, outcome="failed", why=why), moves
+            why = f"it may be in the trash, {error.message}"
+        return replace(outcome, outcome="failed", why=f"{why}: {outcome.why}"), moves
 
     def _trash(self, step: Step, moves: tuple[Move, ...], said: Sequence[str]) -> tuple[Move, ...]:
         self._check_pins(step.path)

@@ -173,7 +173,8 @@ def _tidy(journal: Journal, ground: Ground, sweep: str) -> None:
 
 
 def _tidy_folders(place: Workplace, states: Sequence[str]) -> None:
-    """Remove empty folders of sweeps that are over: they could not be removed then."""
+    """Remove empty folders of sweeps that are over, and links to what was purged: they could not
+    be removed then."""
     for each in states:
         for made in (compress.FOLDER, RESTORING):
             trash.remove_empty(place.ground, f"{each}/{made}")
@@ -182,6 +183,9 @@ def _tidy_folders(place: Workplace, states: Sequence[str]) -> None:
     known = {sweep.id for sweep in place.journal.sweeps() if sweep.ended}
     for name in {name for each in states for name in trash.sweeps_in(place.ground, each)}:
         if name in known and name not in kept:
+            for step in place.journal.steps(name):
+                if step.state == "purged":
+                    trash.drop(place.ground, place.journal.moves(step.id)[1:])
             _tidy(place.journal, place.ground, name)
 
 

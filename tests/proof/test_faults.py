@@ -40,11 +40,9 @@ FAULTS = [
     Fault(errno.EROFS, "for good"),
 ]
 SOME = {
-    "archive": (FAULTS[0], ["fsync", "renameat2", "mkdirat"]),
-    "compress": (FAULTS[4], ["write", "pwrite64"]),
+    "compress": (FAULTS[0], ["fsync", "write"]),
     "publish over": (FAULTS[0], ["fsync", "renameat2"]),
-    "undo": (FAULTS[6], ["renameat2", "mkdirat"]),
-    "restore": (FAULTS[9], ["mkdirat", "renameat2"]),
+    "undo": (FAULTS[6], ["renameat2"]),
 }
 """What the short sweep tries, at the last call of each kind."""
 

@@ -23,7 +23,7 @@ BYTES = (0, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 2 << 20)
 INODES = (0, 1, 2, 5, 10, 20)
 SIZES = ("80m", "40m")
 """With room for a reserve, and without."""
-FEW = [("archive", ("bytes", 16 << 10)), ("promote", ("inodes", 1)), ("compress", ("bytes", 0))]
+FEW = [("archive", ("bytes", 16 << 10)), ("compress", ("inodes", 0))]
 
 
 @pytest.fixture(params=SIZES)

@@ -18,7 +18,7 @@ from tests.real.command import Answer
 from tests.real.kills import to_prove
 from tests.real.short import Kind, NoCompiler, environ, library
 
-FEW = [("archive", "writes"), ("restore", "reads")]
+FEW = [("restore", "writes")]
 COMMANDS = [each for each in SCENES if not each.startswith(("recovery of", "publish"))]
 """The other scenes are calls in a fork, and no programs."""
 WRITERS = ["archive", "restore", "compress", "promote", "gitignore"]

@@ -109,9 +109,16 @@ def put_back(ground: Ground, moves: Sequence[Move]) -> None:
         if _is_no_link(ground, move.target) and ground.has(move.source):
             raise StepFailed(f"{move.source} is there already", "move it away, then try again")
     taken = [link for link in links if ground.has(link.source)]
-    for move in reversed(moves):
-        if move not in taken and ground.has(move.target):
-            _back(ground, move)
+    back: list[Move] = []
+    try:
+        for move in reversed(moves):
+            if move not in taken and ground.has(move.target):
+                _back(ground, move)
+                back.append(move)
+    except (StepSkipped, StepFailed):
+        for move in reversed(back):  # a link stays with its unit
+            _again(ground, move)
+        raise
     drop(ground, taken)
 
 
@@ -131,6 +138,12 @@ def _back(ground: Ground, move: Move) -> None:
         if untouched:
             set_mtime(source[0], move.parent_before)
     prune(ground, move.target)
+
+
+def _again(ground: Ground, move: Move) -> None:
+    """To the trash once more."""
+    with ground.parent(move.source) as source, ground.parent(move.target, make=True) as target:
+        rename(source, target)
 
 
 def drop(ground: Ground, links: Iterable[Move]) -> None:
