@@ -14,6 +14,7 @@ import pytest
 
 from tests.proof.conftest import Count
 from tests.proof.holders import SEEN, WRITES, holders
+from tests.proof.moments import slowly
 from tests.real.account import ORDINARY
 from tests.real.small import Small, done, small, still
 from tests.real.snapshot import Snapshot, difference, snapshot
@@ -80,9 +81,13 @@ class Living:
 
     def janitor(self) -> set[Path]:
         """The runs that a sweep takes."""
-        said = self.work.start(
-            "run", "--yes", "--json", uid=self.cast.janitor or None, first=lambda: shift(self.ahead)
-        ).answer()
+
+        def first() -> None:
+            shift(self.ahead)
+            slowly()
+
+        args = ("run", "--yes", "--json")
+        said = self.work.start(*args, uid=self.cast.janitor or None, first=first).answer()
         assert said.code == 0, said
         return {self.work.root / path for path in done(said)}
 

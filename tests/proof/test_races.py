@@ -13,16 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from artifact_janitor import execution, looking
+from artifact_janitor import looking
 from artifact_janitor.apply import compress, trash
 from artifact_janitor.apply.archive import store
 from artifact_janitor.archiving import Archiving
 from artifact_janitor.cli import sweeping
 from artifact_janitor.compressing import Compressing
 from artifact_janitor.execution import Execution
-from artifact_janitor.units import SECOND
 from tests.proof.conftest import Count
-from tests.proof.moments import Meeting, Moment
+from tests.proof.moments import Meeting, Moment, slowly
 from tests.proof.writers import PROGRAMS, Writer, writer
 from tests.real.command import Answer
 from tests.real.small import FREE, SLIMMING, Small, small, still
@@ -138,8 +137,7 @@ class Place:
         meeting = Meeting(moment)
 
         def first() -> None:
-            for limit in ("JUST_NOW", "FRESH", "TOGETHER"):  # on a busy machine too
-                setattr(execution, limit, 3600 * SECOND)
+            slowly()
             meeting.first()
 
         running = self.work.start(*self.args, "--json", first=first)
