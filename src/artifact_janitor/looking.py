@@ -261,7 +261,7 @@ def _rebuilt(journal: Journal) -> Iterator[Refusal]:
     """A journal of which something may be missing: a pin, say, or what went since yesterday."""
     if found := journal.rebuilds.held():
         lost = "; ".join(each for each in found.said if each.startswith(MISSING))
-        what = f"the journal was damaged, and was rebuilt ({found.why}); {lost or 'rows are'}"
+        what = f"the journal was damaged, and was rebuilt ({found.why}); {lost}"
         pins = len(journal.pins())
         known = "no pin is known" if not pins else f"{pins} pins are known, see janitor status"
         yield Refusal("journal", what, f"{known}; to let things go: janitor run --override-guards")

@@ -124,7 +124,7 @@ def is_broken(path: Path) -> bool:
 def breaks_off(log: bytes) -> bool:
     """The same of a log's content: its head is none, or behind the last frame that counts there
     are others of its own which belong together, and end a transaction."""
-    if len(log) < _START.size or not any(log[: _START.size]):
+    if len(log) < _START.size or log.count(0) == len(log):
         return False  # there is none, or the power failed when it was begun
     magic, _, size, _, *salts, first, second = _START.unpack_from(log)
     big = magic == _MAGIC[1]

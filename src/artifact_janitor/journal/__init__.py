@@ -16,12 +16,9 @@ from typing import cast
 
 from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.model import Pin, Tally, Trashed, folders_around, is_within
-from artifact_janitor.core.study import Earlier, Identity
-from artifact_janitor.journal import studies as known
 from artifact_janitor.journal.archives import Archives
 from artifact_janitor.journal.compressions import Compressions
 from artifact_janitor.journal.configs import Configs, keep
-from artifact_janitor.journal.connection import Connection
 from artifact_janitor.journal.dates import believe, not_before
 from artifact_janitor.journal.digests import Digests
 from artifact_janitor.journal.file import (
@@ -32,7 +29,6 @@ from artifact_janitor.journal.file import (
     WITH_PUBLICATIONS,
     WITH_REBUILT,
     WITH_SCHEDULE,
-    WITH_STUDIES,
     connect,
     inode_of,
     sensible,
@@ -51,6 +47,7 @@ from artifact_janitor.journal.records import (
     Step,
     Sweep,
 )
+from artifact_janitor.journal.remembering import Remembering
 from artifact_janitor.journal.schedule import RunsOfJobs
 from artifact_janitor.journal.steps import (
     COLUMNS,
@@ -86,7 +83,7 @@ _MADE = f"made.sweep = step.sweep AND made.path = step.path AND made.\"do\" = '{
 _COUNTED = """CASE "do" WHEN 'expire' THEN kind || ' archive' ELSE kind END"""
 
 
-class Journal(Connection):
+class Journal(Remembering):
     """An open journal. Raises JournalError where the file is damaged or can't be used."""
 
     # sweeps and steps
@@ -345,44 +342,6 @@ class Journal(Connection):
     def digests(self) -> Digests:
         """What was read in full."""
         return Digests(self._rows, self._writing, is_there=self.version >= WITH_DIGESTS)
-
-    # what earlier looks saw
-
-    def remembered(self, form: str, since: int, until: int) -> dict[str, str]:
-        """What was seen between two moments, by path, where it has this form."""
-        query = "SELECT path, facts FROM memory WHERE form = ? AND at BETWEEN ? AND ?"
-        with sensible(self.path):
-            rows = self._rows(query, form, since, until)
-            return {os.fsdecode(path): facts for path, facts in rows}
-
-    def remember(
-        self, form: str, seen: Mapping[str, str], gone: Iterable[str], since: int, now: int
-    ) -> None:
-        """Write down what was seen now; forget what is gone, older, or of another form."""
-        rows = [(os.fsencode(path), form, now, facts) for path, facts in seen.items()]
-        with self._writing(durable=False) as db:
-            where = "form <> ? OR at NOT BETWEEN ? AND ?"
-            db.execute(f"DELETE FROM memory WHERE {where}", (form, since, now))
-            lost = [(os.fsencode(path),) for path in gone]
-            db.executemany("DELETE FROM memory WHERE path = ?", lost)
-            db.executemany("INSERT OR REPLACE INTO memory VALUES (?,?,?,?)", rows)
-
-    def studies(self) -> dict[Identity, Earlier]:
-        """What the last look at each study saw."""
-        if self.version < WITH_STUDIES:
-            return {}
-        rows = self._rows(f"SELECT {known.COLUMNS} FROM study")
-        with sensible(self.path):
-            return {known.identity_of(row): known.earlier_of(row) for row in rows}
-
-    def remember_studies(
-        self, seen: Mapping[Identity, Earlier], paths: Mapping[Identity, str], now: int
-    ) -> None:
-        """Write down what was seen now; forget studies that nobody saw for `known.LASTS`."""
-        rows = [known.row_of(each, paths[each], seen[each]) for each in seen]
-        with self._writing(durable=False) as db:
-            db.execute("DELETE FROM study WHERE looked < ?", (now - known.LASTS,))
-            db.executemany(known.WRITE, rows)
 
 
 def open_journal(path: Path, *, create: bool, reserve: Reserve | None = None) -> Journal | None:

@@ -129,7 +129,7 @@ def is_gone(site: Site) -> bool:
     if any(_has_any(base / each) for each in folders) or jobs.any_begun(base):
         return True
     with suppress(StepFailed):
-        return any(shelf.whole_names(each) for each in site.stores.values())
+        return any(each.names() for each in site.stores.values())
     return False
 
 

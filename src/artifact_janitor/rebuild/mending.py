@@ -33,6 +33,9 @@ _LOST = {
     "publication": "publications",
     "config": "configurations of runs that are gone",
     "content": "configurations of runs that are gone",
+    "study": "what was known of studies",
+    "runs_of_jobs": "when the schedule's jobs ran",
+    "rebuilt": "when it was rebuilt before",
 }
 
 

@@ -35,7 +35,7 @@ def add(found: Salvaged, stores: Mapping[str, Store], workspace: Path) -> list[s
     names = []
     for place, store in stores.items():
         try:
-            there = whole_names(store)
+            there = store.names()
         except StepFailed:
             found.partial.add("archive")
             continue
@@ -45,11 +45,6 @@ def add(found: Salvaged, stores: Mapping[str, Store], workspace: Path) -> list[s
                 names.append(name)
     _expired(found, workspace, known)
     return names
-
-
-def whole_names(store: Store) -> list[str]:
-    """Those that bear the name which an archive gets last. Raises StepFailed."""
-    return store.names()
 
 
 def _read(store: Store, name: str) -> Read | None:
