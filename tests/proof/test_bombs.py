@@ -26,6 +26,7 @@ from artifact_janitor.executors.local import Local, spec_of
 from artifact_janitor.mlflow_records import of_database
 from artifact_janitor.observe import (
     configs,
+    git,
     hydra,
     metrics,
     mlflow,
@@ -42,7 +43,7 @@ from artifact_janitor.observe import (
 from artifact_janitor.observe.kinds import Unit
 from artifact_janitor.observe.sqlite import reading
 from tests.proof.bounded import tried
-from tests.real import mlflow_runs, wandb_runs, zoo
+from tests.real import git_repo, mlflow_runs, wandb_runs, zoo
 from tests.real.small import small
 
 MANY = 400_000
@@ -443,3 +444,12 @@ def test_a_lock_of_ours_that_is_no_file(make: Callable[[Path], None], tmp_path: 
     answer = work.janitor("run", "--yes")
     assert answer.code == 1
     assert ".janitor" in answer.said["errors"][0]["message"]
+
+
+def test_an_index_of_git_s_that_is_a_pipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Git itself waits there for ever."""
+    git_repo.git(tmp_path, "init", "-q")
+    os.mkfifo(tmp_path / ".git/index")
+    monkeypatch.setattr(git, "PATIENCE", 0.5)
+    with pytest.raises(git.GitUnknown, match="did not answer"):
+        git.tracked(tmp_path)

@@ -162,7 +162,11 @@ def chosen(shown: Gallery, count: int, chance: Random) -> Iterator[Trial]:
         if "config.toml" in some:
             some = ["config.toml"]
         harmed = tuple(
-            Harmed(path, chance.choice(WAYS), chance.randrange(1 << 32))
+            Harmed(
+                path,
+                chance.choice([*HARMS] if path.startswith(".git/") else WAYS),
+                chance.randrange(1 << 32),
+            )
             for path in dict.fromkeys(some)
         )
         yield Trial((*command, some[0]) if command[0] == "why" else command, harmed)
