@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from artifact_janitor.errors import JanitorError, Locked
+from artifact_janitor.regular import open_regular
 
 STATE = ".janitor"
 HANDOVER = "handover.lock"
@@ -66,6 +67,8 @@ class State:
         no_link(file)
         flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
         os.close(os.open(file, flags, 0o600))
+        if not file.is_file():
+            raise _unusable(file, "it is no regular file", "move it away")
         self.own(file)
 
     def own(self, path: Path) -> None:
@@ -97,11 +100,11 @@ class State:
     def holder(self, name: str = "lock") -> str:
         """Who holds the lock of a step at this moment, or another one, or "". Raises OSError."""
         try:
-            with open(self.folder / name, encoding="utf-8", errors="replace") as file:
+            with os.fdopen(open_regular(self.folder / name), "rb") as file:
                 try:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    return file.read().strip() or "a process"
+                    return file.read().decode(errors="replace").strip() or "a process"
         except FileNotFoundError:
             return ""
         return ""

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-WORKS, WAITS = 60, 180
+WORKS, WAITS = 60, 900
 """Seconds of the processor's time, and of the clock, after which a trial never ends."""
 MEMORY = 1 << 30
 """Bytes of memory that a trial may take, beyond what its process had."""

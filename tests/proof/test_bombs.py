@@ -26,6 +26,7 @@ from artifact_janitor.executors.local import Local, spec_of
 from artifact_janitor.mlflow_records import of_database
 from artifact_janitor.observe import (
     configs,
+    git,
     hydra,
     metrics,
     mlflow,
@@ -42,7 +43,8 @@ from artifact_janitor.observe import (
 from artifact_janitor.observe.kinds import Unit
 from artifact_janitor.observe.sqlite import reading
 from tests.proof.bounded import tried
-from tests.real import mlflow_runs, wandb_runs, zoo
+from tests.real import git_repo, mlflow_runs, wandb_runs, zoo
+from tests.real.small import small
 
 MANY = 400_000
 Put = Callable[[str, bytes], Path]
@@ -429,3 +431,25 @@ def test_a_job_that_tells_nothing(text: bytes, put: Put) -> None:
     folder = put(JOB, text).parent
     with pytest.raises(ValueError, match=r"\w"):
         spec_of(Handle("t", folder))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_lock_of_ours_that_is_no_file(make: Callable[[Path], None], tmp_path: Path) -> None:
+    work = small(tmp_path)
+    assert work.janitor("plan").code == 0
+    (tmp_path / ".janitor").mkdir(exist_ok=True)
+    (tmp_path / ".janitor/lock").unlink(missing_ok=True)
+    make(tmp_path / ".janitor/lock")
+    ends(lambda: work.janitor("doctor"))
+    answer = work.janitor("run", "--yes")
+    assert answer.code == 1
+    assert ".janitor" in answer.said["errors"][0]["message"]
+
+
+def test_an_index_of_git_s_that_is_a_pipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Git itself waits there for ever."""
+    git_repo.git(tmp_path, "init", "-q")
+    os.mkfifo(tmp_path / ".git/index")
+    monkeypatch.setattr(git, "PATIENCE", 0.5)
+    with pytest.raises(git.GitUnknown, match="did not answer"):
+        git.tracked(tmp_path)

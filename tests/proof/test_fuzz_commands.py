@@ -25,6 +25,7 @@ ASKED = int(os.environ.get("PROOF_COMMANDS") or 400)
 """Commands of a long sweep."""
 TOGETHER = 8
 """Files that are damaged at once, each in a folder of its own."""
+ARCHIVED = ".janitor/archive/outputs_stored"
 STAYS = "new      b'work/.janitor/archive/"
 """What undo brings back has its archive still, until that expires."""
 CODES = {0, 1, 2, 3, 4, 5, 10}
@@ -68,6 +69,10 @@ class Trial:
             yield from (f"undo: {each}" for each in _ill(undone, ("undo",)))
             back = difference(before, seen(work))
             yield from (each for each in back if not each.startswith(STAYS))
+        elif self.command[0] == "verify":
+            damaged = any(path.startswith(ARCHIVED) for path, *_ in self.harmed)
+            yield from ["a check finds nothing"] if damaged and answer.code == 0 else []
+            yield from difference(before, after)
         elif self.command[0] == "restore":
             yield from _restored(work, answer, self.harmed)
         elif self.command[0] in {each.split()[0] for each in LOOKS} - {"gitignore"}:
@@ -153,11 +158,15 @@ def chosen(shown: Gallery, count: int, chance: Random) -> Iterator[Trial]:
         picked = {os.path.dirname(each): each for each in chance.sample(paths, TOGETHER)}
         some = [*picked.values()]
         if command[0] in ("verify", "restore", "archives"):
-            some.append(chance.choice([each for each in paths if "/archive/out" in each]))
+            some.append(chance.choice([each for each in paths if each.startswith(ARCHIVED)]))
         if "config.toml" in some:
             some = ["config.toml"]
         harmed = tuple(
-            Harmed(path, chance.choice(WAYS), chance.randrange(1 << 32))
+            Harmed(
+                path,
+                chance.choice([*HARMS] if path.startswith(".git/") else WAYS),
+                chance.randrange(1 << 32),
+            )
             for path in dict.fromkeys(some)
         )
         yield Trial((*command, some[0]) if command[0] == "why" else command, harmed)

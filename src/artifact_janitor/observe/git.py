@@ -10,6 +10,10 @@ _SETTINGS = ("-c", "safe.directory=*", "-c", "core.fsmonitor=false")
 """Root may ask in a user's repository, and no program named by that repository is run."""
 
 
+PATIENCE = 300.0
+"""Seconds that an answer may take: Git waits for ever where its index is a pipe."""
+
+
 class GitUnknown(Exception):
     """There is a repository, but Git can't say what it tracks."""
 
@@ -69,7 +73,10 @@ def _asked(*args: str) -> subprocess.CompletedProcess[bytes]:
             check=False,
             env=environment(),
             stdin=subprocess.DEVNULL,
+            timeout=PATIENCE,
         )
+    except subprocess.TimeoutExpired:
+        raise GitUnknown(f"git did not answer within {PATIENCE / 60:.0f} minutes") from None
     except FileNotFoundError:
         raise GitUnknown("there is a Git repository, but no git command") from None
 
