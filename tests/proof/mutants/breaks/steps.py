@@ -300,7 +300,7 @@ S13 = (
         "state.py",
         "            _acquire(fd, MOMENT, path)",
         "            pass",
-        ("test_daemon.py::test_beside_it_a_person_does_the_same",),
+        ("test_locks.py::test_a_second_daemon_is_told_who_watches",),
     ),
     Break(
         "a key is trained twice",
