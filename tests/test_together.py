@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -157,7 +158,7 @@ def test_what_changed_after_a_worker_looked_stays(
     ) -> Iterator[list[str]]:
         yield from [[*ask(step)] for step in steps]
 
-    monkeypatch.setattr(workers, "answers", before_all_turns)
+    monkeypatch.setattr(execution, "workers", SimpleNamespace(answers=before_all_turns))
     asked: list[int] = []
 
     def late() -> bool:
