@@ -163,13 +163,6 @@ S12 = (
         (f"{KILLED}[trash]",),
     ),
     Break(
-        "a finished rename is called skipped",
-        "recovery.py",
-        "if moves and all(ground.has(move.target) for move in moves):",
-        "if False:",
-        (f"{KILLED}[trash]",),
-    ),
-    Break(
         "an interrupted undo is left half done",
         "recovery.py",
         'elif step.do == "undo" and step.state in ("intended", "done"):',
