@@ -13,7 +13,7 @@ import pytest
 
 from artifact_janitor.state import MAKE_ROOM
 from tests.real.account import ORDINARY, Account
-from tests.real.small import PURGING, Small, done, small, still, why
+from tests.real.small import PURGING, Small, done, hydra_run, small, still, why
 from tests.real.snapshot import difference, snapshot
 
 RUN = "outputs/day/run"
@@ -187,14 +187,23 @@ def test_a_unit_that_holds_a_janitors_state_stays(work: Small, where: str) -> No
     assert "janitor's own state" in why(plan, run)
 
 
+def test_the_projects_own_folder_is_no_unit(work: Small) -> None:
+    """As Hydra marks it with ``hydra.run.dir=.``: it holds far more than a run."""
+    shutil.copytree(hydra_run() / ".hydra", work.root / ".hydra")
+    (refused,) = work.janitor("plan").rows("refused")
+    assert (refused["code"], refused["path"]) == ("misplaced", ".")
+    assert "the project's own folder bears the marks of a Hydra run" in refused["message"]
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o744])
 @needs_root
-def test_a_unit_that_can_only_be_read_in_part_stays(work: Small) -> None:
-    """To a user who may not look into one of its folders."""
+def test_a_unit_that_can_only_be_read_in_part_stays(work: Small, mode: int) -> None:
+    """To a user who may not look into one of its folders, or sees no more than names in it."""
     run = work.hydra(30, RUN)
     work.write(f"{run}/closed/file", days=30)
     work.handed_to(ORDINARY)
     os.chown(work.root / run / "closed", 0, 0)
-    (work.root / run / "closed").chmod(0o700)
+    (work.root / run / "closed").chmod(mode)
     plan = work.janitor("run", "--yes", uid=ORDINARY)
     assert plan.rows("steps") == []
     assert "Permission denied" in why(plan, run)

@@ -87,6 +87,16 @@ def test_a_lock_taken_in_mid_sweep_ends_the_sweep_with_5(work: Small) -> None:
     assert work.there(*runs[1:])
 
 
+def test_a_second_daemon_is_told_who_watches(work: Small) -> None:
+    ours = state.State(work.root)
+    ours.prepare()
+    fd = ours.watched()
+    with pytest.raises(Locked, match=f"another daemon watches this workspace: pid {os.getpid()}"):
+        ours.watched()
+    os.close(fd)
+    os.close(ours.watched())
+
+
 def test_reading_commands_need_no_lock(work: Small, held: Path) -> None:
     run = work.hydra(30)
     for command in (["plan"], ["why", run], ["status"], ["history"]):

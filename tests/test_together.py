@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from artifact_janitor import execution, state
 from artifact_janitor.apply import trash
 from artifact_janitor.apply.ground import Ground
+from artifact_janitor.core.plan import Step
 from artifact_janitor.journal import Move
 from artifact_janitor.looking import look
 from artifact_janitor.observe import liveness, recheck, workers
@@ -150,8 +152,13 @@ def test_what_changed_after_a_worker_looked_stays(
     work: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its answer is old when the unit's turn comes, so we look ourselves."""
-    monkeypatch.setattr(workers, "HEAD_START", 0)
-    monkeypatch.setattr(workers, "cores", lambda: 2)
+
+    def before_all_turns(
+        ask: Callable[[Step], Iterator[str]], steps: Sequence[Step], _ahead: int
+    ) -> Iterator[list[str]]:
+        yield from [[*ask(step)] for step in steps]
+
+    monkeypatch.setattr(execution, "workers", SimpleNamespace(answers=before_all_turns))
     asked: list[int] = []
 
     def late() -> bool:

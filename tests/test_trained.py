@@ -178,12 +178,12 @@ def test_a_member_inside_another_one_is_refused(built: Path, tmp_path: Path) -> 
     """One reader sees it by the directory, and another one only what is around it."""
     target, inside = rezipped(built / "plain" / FINAL, tmp_path / FINAL), io.BytesIO()
     with zipfile.ZipFile(inside, "w") as inner:
-        inner.writestr("final_model_mlp/data/8", b"another tensor")
+        inner.writestr("final_model_mlp/hidden", b"another tensor")
         (hidden,) = inner.infolist()
         start = inner.start_dir
     with zipfile.ZipFile(target, "a") as archive:
-        archive.writestr("final_model_mlp/data/9", inside.getvalue()[:start])
-        outer = archive.getinfo("final_model_mlp/data/9")
+        archive.writestr("final_model_mlp/around", inside.getvalue()[:start])
+        outer = archive.getinfo("final_model_mlp/around")
         hidden.header_offset = archive.start_dir - start
         assert hidden.header_offset > outer.header_offset
         archive.filelist.append(hidden)

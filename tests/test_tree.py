@@ -14,6 +14,7 @@ import pytest
 
 from artifact_janitor.observe import tree
 from artifact_janitor.observe.tree import Folder
+from tests.real.disks import needs_root, small_disk
 
 
 @pytest.fixture
@@ -56,6 +57,14 @@ def test_a_janitors_own_state_is_not_entered(base: Path) -> None:
     inner = root.folders["day"].folders["run"].folders[".janitor"]
     assert ".janitor" not in root.folders
     assert (inner.files, inner.trouble) == ({}, "a janitor's own state")
+
+
+@needs_root
+def test_another_filesystem_is_not_entered(base: Path) -> None:
+    with small_disk(base / "root" / "day" / "disk", "size=1m"):
+        (base / "root" / "day" / "disk" / "file").touch()
+        inner = tree.read(base, "root").folders["day"].folders["disk"]
+    assert (inner.files, inner.trouble) == ({}, "another filesystem is mounted here")
 
 
 def test_sums_are_those_of_the_files(base: Path) -> None:

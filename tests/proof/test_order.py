@@ -32,14 +32,12 @@ from tests.test_jobs_seen import adopting
 
 pytestmark = needs_strace
 
-WRITES = "write,pwrite64,writev,copy_file_range,sendfile,ioctl"
-RENAMES = "rename,renameat,renameat2"
-GOES = "unlink,unlinkat,rmdir"
-READS = "read,pread64"
-SYNCS = "fsync,fdatasync,syncfs"
-CALLS = ",".join(
-    f"?{call}" for call in f"{READS},{WRITES},{RENAMES},{GOES},{SYNCS},fadvise64".split(",")
-)
+READS = {"read", "pread64"}
+WRITES = {"write", "pwrite64", "writev", "copy_file_range", "sendfile", "ioctl"}
+SYNCS = {"fsync", "fdatasync", "syncfs"}
+RENAMES = {"rename", "renameat", "renameat2"}
+GOES = {"unlink", "unlinkat", "rmdir"}
+CALLS = ",".join(f"?{call}" for call in READS | WRITES | SYNCS | RENAMES | GOES | {"fadvise64"})
 
 _DONE = re.compile(rb"^\w+\(.*\) += [0-9]", re.MULTILINE)
 OWN = "/.janitor/"
@@ -73,6 +71,7 @@ class Disk:
     fresh: set[str] = field(default_factory=set)
     """New files whose folder doesn't know them for good."""
     named: set[str] = field(default_factory=set)
+    """What got the name that it was made for."""
     gone: set[str] = field(default_factory=set)
     """Names of a person's under which nothing is any more."""
     unnamed: set[str] = field(default_factory=set)
@@ -114,7 +113,10 @@ class Disk:
         self.must(not seen, f"{path} is read back out of memory")
 
     def sync(self, path: str, *, all_of_it: bool = False) -> None:
-        self.unsynced = set() if all_of_it else self.unsynced - {path}
+        if all_of_it:
+            for each in (self.unsynced, self.unnamed, self.moved, self.fresh):
+                each.clear()
+        self.unsynced -= {path}
         self.unnamed -= {path}
         self.moved -= {path}
         self.fresh = {each for each in self.fresh if each.rpartition("/")[0] != path}
@@ -186,17 +188,17 @@ def judged(lines: list[bytes], root: Path, *, mends: bool = False) -> Disk:
         call, *paths = _call(line, f"{root}/")
         if not paths:
             continue
-        if call in WRITES.split(",") and (call != "ioctl" or b"CLONE" in line):
+        if call in WRITES and (call != "ioctl" or b"CLONE" in line):
             disk.write(paths[0])
-        elif call in SYNCS.split(","):
+        elif call in SYNCS:
             disk.sync(paths[0], all_of_it=call == "syncfs")
-        elif call in READS.split(","):
+        elif call in READS:
             disk.read(paths[0])
         elif call == "fadvise64":
             disk.cached.discard(paths[0])
-        elif call in RENAMES.split(","):
+        elif call in RENAMES:
             disk.rename(*paths, exchange=b"RENAME_EXCHANGE" in line)
-        elif call in GOES.split(","):
+        elif call in GOES:
             disk.goes(paths[0])
     disk.must(not disk.unsynced | disk.unnamed, f"{disk.unsynced | disk.unnamed} is never durable")
     return disk

@@ -38,7 +38,7 @@ S1 = (
         "observe/tree.py",
         "elif child.entry.dev != self.folder.entry.dev:",
         "elif False:",
-        ("test_tree.py", "test_filesystems.py::test_a_unit_with_something_mounted_in_it_stays"),
+        ("test_tree.py::test_another_filesystem_is_not_entered",),
     ),
     Break(
         "what is bound from the same disk is no mount",
@@ -115,7 +115,7 @@ S1 = (
         "observe/survey.py",
         "if hydra.is_run(folder, base) or hydra.is_sweep(folder, base):",
         "if False:",
-        ("test_nasty_workspace.py::test_the_run_at_the_top_is_refused_aloud",),
+        ("test_filesystems.py::test_the_projects_own_folder_is_no_unit",),
     ),
     Break(
         "a purge goes on into what is mounted in the trash",

@@ -163,13 +163,6 @@ S12 = (
         (f"{KILLED}[trash]",),
     ),
     Break(
-        "a finished rename is called skipped",
-        "recovery.py",
-        "if moves and all(ground.has(move.target) for move in moves):",
-        "if False:",
-        (f"{KILLED}[trash]",),
-    ),
-    Break(
         "an interrupted undo is left half done",
         "recovery.py",
         'elif step.do == "undo" and step.state in ("intended", "done"):',
@@ -300,7 +293,7 @@ S13 = (
         "state.py",
         "            _acquire(fd, MOMENT, path)",
         "            pass",
-        ("test_daemon.py::test_beside_it_a_person_does_the_same",),
+        ("test_locks.py::test_a_second_daemon_is_told_who_watches",),
     ),
     Break(
         "a key is trained twice",
