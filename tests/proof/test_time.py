@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +23,7 @@ import pytest
 
 from tests.proof.conftest import Count
 from tests.proof.jumping import DAY, Clock, Janitor, NoCompiler, jumping
+from tests.real.account import clean_environment
 from tests.real.command import Answer
 from tests.real.small import FREE, Small, done, small
 
@@ -399,3 +402,46 @@ def test_the_29th_of_february_is_a_day_of_its_own(janitor: Janitor, tmp_path: Pa
         gone = {row["path"].split("/")[1] for row in found.rows("steps")}
         expected = going or days[:2]
         assert gone == {*expected}, text
+
+
+# ---------------------------------------------------------------- the daemon
+
+
+@pytest.mark.proof
+def test_a_daemon_that_runs_over_a_jump_does_nothing_by_age(
+    janitor: Janitor, tmp_path: Path
+) -> None:
+    """Its first sweep is yet to come: the clock was noted when it began. What the schedule missed
+    by the new time is done once."""
+    work = small(tmp_path, FREE)
+    work.hydra(3, YOUNG)
+    log = tmp_path / "daemon.log"
+    environ = {**clean_environment(tmp_path), **janitor.clock.environ, "TZ": "UTC"}
+    command = [sys.executable, "-m", "artifact_janitor", "watch", "--log-file", str(log)]
+
+    def until(condition: Callable[[], bool]) -> None:
+        end = time.monotonic() + 300
+        while not condition():
+            assert time.monotonic() < end, log.read_text()
+            assert daemon.poll() is None, log.read_text()
+            time.sleep(0.1)
+
+    with subprocess.Popen(command, cwd=work.root, env=environ) as daemon:
+        try:
+            until(lambda: log.exists() and "watches" in log.read_text())
+            until(lambda: noted(work))
+            janitor.clock.jumps(400 * DAY)
+            until(lambda: "the clock jumped" in log.read_text())
+        finally:
+            daemon.terminate()
+            daemon.wait()
+    assert work.there(YOUNG)
+    assert log.read_text().count("retention: the clock jumped") == 1
+
+
+def noted(work: Small) -> bool:
+    journal = work.journal()
+    try:
+        return journal.clock() is not None
+    finally:
+        journal.close()
