@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from artifact_janitor.apply import ground
-from artifact_janitor.core.model import Pin
+from artifact_janitor.core.model import Pin, is_within
+from artifact_janitor.journal import open_journal
 from tests.real import training, wandb_runs
 from tests.real.small import CONFIG, Small, done, small, why
 from tests.real.snapshot import difference, snapshot
@@ -211,6 +213,25 @@ def test_a_newer_run_keeps_its_link(work: Small) -> None:
     assert work.there(run)
     assert done(work.janitor("run", "--yes")) == {run}
     assert os.readlink(latest) == "run-newer"
+
+
+def test_the_journal_knows_what_is_pinned_as_the_plan_does(tmp_path: Path) -> None:
+    chance = random.Random(1)
+    names = ("a", "b", "a0", "A", "ä", "a b", "a%", "_")
+
+    def path() -> str:
+        return "/".join(chance.choices(names, k=chance.randint(1, 4)))
+
+    for number in range(10):
+        journal = open_journal(tmp_path / f"{number}.db", create=True)
+        assert journal is not None
+        pins = [path() for _ in range(number % 5)] + ["."] * (number == 9)
+        for each in pins:
+            journal.pin(Pin(each, "", 1))
+        for asked in (path() for _ in range(200)):
+            expected = any(is_within(asked, pin) or is_within(pin, asked) for pin in pins)
+            assert journal.is_pinned(asked) == expected, (asked, pins)
+        journal.close()
 
 
 def test_a_pin_made_in_mid_sweep_counts(work: Small) -> None:

@@ -16,6 +16,7 @@ from artifact_janitor import sweep
 from artifact_janitor.apply.archive import store
 from artifact_janitor.apply.archive.store import ARCHIVE, PART
 from artifact_janitor.execution import Options
+from artifact_janitor.outcome import GIVEN_UP
 from artifact_janitor.state import State
 from tests.real.disks import needs_root, small_disk
 from tests.real.small import FREE, Small, small
@@ -302,17 +303,20 @@ def test_whoever_interrupts_twice_gets_nothing_half(work: Small, number: signal.
     assert State(work.root).held() == []
 
 
-def test_an_interrupted_sweep_ends_after_the_unit(work: Small) -> None:
+def test_an_interrupted_archive_is_given_up(work: Small) -> None:
+    """It might take hours; and nothing of it is left."""
     runs = [work.hydra(30, "outputs/day/a"), work.hydra(30, "outputs/day/b")]
     big = work.root / runs[0] / "big.bin"
     big.write_bytes(os.urandom(24 << 20))
     os.utime(big, (1_700_000_000, 1_700_000_000))
-    running = work.start("archive", *runs, "--json")
+    running = work.start("archive", *runs, "--json", first=slowly)
     while not [*(work.root / ".janitor").glob(f"archive/*{ARCHIVE}{PART}")]:
         time.sleep(0.005)
     os.kill(running.pid, signal.SIGINT)
     answer = running.answer()
     assert answer.code == 3
     outcomes = [(row["path"], row["outcome"]) for row in answer.rows("steps")]
-    assert outcomes == [(runs[0], "done"), (runs[1], "skipped")]
-    assert the_archive(work).name.startswith("outputs_day_a")
+    assert outcomes == [(runs[0], "skipped"), (runs[1], "skipped")]
+    assert [row["why"] for row in answer.rows("steps")] == [GIVEN_UP, "interrupted before it began"]
+    assert work.there(*runs)
+    assert os.listdir(work.root / ".janitor" / "archive") == ["RESTORE.txt"]

@@ -167,5 +167,6 @@ def _carried_out(
 def believe_clock(journal: Journal, now: clock.Reading, *, by_person: bool) -> None:
     """Measure later jumps from here, unless this reading is in doubt and nobody confirmed it."""
     before = journal.clock()
-    if by_person or not before or not clock.doubtful(clock.Reading(*before), now):
-        journal.set_clock(now.wall, now.awake, now.boot)
+    agrees = not before or not clock.doubtful(clock.Reading(*before), now)
+    if by_person or agrees:
+        journal.set_clock(now.wall, now.awake, now.boot, agrees=agrees)

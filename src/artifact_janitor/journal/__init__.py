@@ -281,10 +281,10 @@ class Journal(Remembering):
         rows = self._rows("SELECT wall, awake, boot FROM clock", make=reading_of)
         return cast(tuple[int, int, str], rows[0]) if rows else None
 
-    def set_clock(self, wall: int, awake: int, boot: str) -> None:
-        """From here on this is believed."""
+    def set_clock(self, wall: int, awake: int, boot: str, *, agrees: bool = False) -> None:
+        """From here on this is believed; `agrees` with what was believed before, that is."""
         with self._writing() as db:
-            believe(db, wall, awake, boot)
+            believe(db, wall, awake, boot, agrees=agrees)
 
     def dated(self, now: int) -> int:
         """When a step is done whose clock says `now`; never before what was."""

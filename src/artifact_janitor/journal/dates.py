@@ -8,12 +8,16 @@ from dataclasses import replace
 from artifact_janitor import clock
 
 
-def believe(db: sqlite3.Connection, wall: int, awake: int, boot: str) -> None:
-    """Note a reading. What a clock that was wrong dated in the future was done before now: it is
-    as old as that from here on, and not kept for years."""
+def believe(
+    db: sqlite3.Connection, wall: int, awake: int, boot: str, *, agrees: bool = False
+) -> None:
+    """Note a reading. Where it agrees with the one before, what was dated in the future by a
+    clock that was wrong was done before now: it is as old as that from here on, and not kept for
+    years. A person's word for a clock alone makes nothing older."""
     db.execute("DELETE FROM clock")
     db.execute("INSERT INTO clock VALUES (?,?,?)", (wall, awake, boot))
-    db.execute("UPDATE step SET at = ? WHERE at > ?", (wall, wall + clock.TOLERANCE))
+    if agrees:
+        db.execute("UPDATE step SET at = ? WHERE at > ?", (wall, wall + clock.TOLERANCE))
 
 
 def not_before(before: tuple[int, int, str] | None, now: int) -> int:
