@@ -24,7 +24,7 @@ from artifact_janitor.render import progress
 from artifact_janitor.state import State
 from tests.real import hostile, training, wandb_runs
 from tests.real.account import ORDINARY
-from tests.real.archives import furnish_old
+from tests.real.archives import allocate, furnish_old
 from tests.real.disks import needs_root
 from tests.real.small import FREE, KINDS, PURGING, Small, small, still, why
 from tests.real.snapshot import difference, snapshot
@@ -72,6 +72,7 @@ def test_a_run_goes_and_comes_back_from_its_archive(work: Small) -> None:
     purged(work)
     answer = work.janitor("restore", run)
     assert answer.facts["restored"] == [run]
+    allocate(work.root / run)
     assert difference(before, snapshot(work.root / run)) == []
     assert [row["path"] for row in work.janitor("plan").rows("steps")] == [], "it is pinned"
     assert work.leftovers() == ["archive"]

@@ -44,11 +44,15 @@ def kills(build: Build, place: Path, moments: Sequence[Moment]) -> list[str]:
 
 
 def telling(every: Sequence[Moment]) -> list[Moment]:
-    """The moments of which most can be wrong: one thing is renamed, and the others are not; all
-    are, and the journal does not say so."""
-    renames = [at for at, (call, _) in enumerate(every) if call in ("rename", "renameat2")]
-    first, last = (renames[0], renames[-1]) if renames else (len(every) // 2, len(every) - 2)
-    return [every[at] for at in sorted({first + 1, last + 1})]
+    """The moments of which most can be wrong: one thing was renamed, and the journal does not say
+    so; all were but one, and the journal may not say more."""
+    renames = renames_of(every)
+    first, last = (renames[0] + 1, renames[-1]) if renames else (len(every) // 2, len(every) - 1)
+    return [every[at] for at in sorted({first, last})]
+
+
+def renames_of(every: Sequence[Moment]) -> list[int]:
+    return [at for at, (call, _) in enumerate(every) if call in ("rename", "renameat2")]
 
 
 def swept(name: str, count: Count, place: Path, moments: Iterable[Moment]) -> None:
@@ -73,7 +77,8 @@ def test_nothing_is_lost_by_a_kill_at_any_moment(name: str, count: Count, tmp_pa
 def test_undo_knows_what_a_killed_janitor_had_done(tmp_path: Path) -> None:
     """Its units had moved, and only the journal didn't say so yet: that is the last sweep."""
     place, build = tmp_path / "work", SCENES["trash"]
-    *_, journalled = telling(points(build, place))
+    every = points(build, place)
+    journalled = every[renames_of(every)[-1] + 1]
     scene = build(place)
     before = snapshot(place)
     assert killed(scene.start(), *journalled)

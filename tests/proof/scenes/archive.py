@@ -12,7 +12,7 @@ from artifact_janitor.apply.archive.store import IN_ORDER
 from artifact_janitor.journal import Archived
 from artifact_janitor.sweep import mend
 from tests.proof.scene import Build, Scene
-from tests.real.archives import furnish_old
+from tests.real.archives import allocate, furnish_old
 from tests.real.small import FREE, PURGING, Small, small, still
 from tests.real.snapshot import Snapshot, difference, snapshot
 
@@ -78,6 +78,7 @@ def unsound(work: Small, before: Snapshot) -> list[str]:
     whole = {name + suffix for name in index.values() for suffix in IN_ORDER}
     wrong += [f"in the store: {name}" for name in stores(work) ^ whole]
     for unit in UNITS:
+        allocate(work.root / unit)
         mine = {
             path: mark for path, mark in before.items() if path.startswith(unit.encode() + b"/")
         }
