@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tests.proof.mutants.breaks.table import Break
 
-
 S3 = (
     Break(
         "a run without an exit record is uploaded",
