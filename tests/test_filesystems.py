@@ -195,6 +195,15 @@ def test_the_projects_own_folder_is_no_unit(work: Small) -> None:
     assert "the project's own folder bears the marks of a Hydra run" in refused["message"]
 
 
+def test_what_hydra_itself_did_not_mark_is_no_run(work: Small) -> None:
+    """A settings file of that name may be anybody's (S7)."""
+    run = work.hydra(30, RUN)
+    work.write(f"{run}/.hydra/hydra.yaml", "hydra:\n  runtime: {}\n", days=30)
+    plan = work.janitor("plan")
+    assert plan.rows("steps") == []
+    assert "unknown" in {row["kind"] for row in plan.rows("kept")}
+
+
 @pytest.mark.parametrize("mode", [0o700, 0o744])
 @needs_root
 def test_a_unit_that_can_only_be_read_in_part_stays(work: Small, mode: int) -> None:

@@ -20,6 +20,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from artifact_janitor.mounts import mount_points
+
 REPOSITORY = Path(__file__).parents[3]
 PATIENCE = 600.0
 """Seconds after which tests that hang are ended."""
@@ -80,6 +82,7 @@ class Copy:
                 start_new_session=True,
             )
             code = _ended(running, PATIENCE * (10 if all_of_them else 1))
+            _unmount(self.root.parent)
             said.seek(0)
             text = said.read().decode(errors="replace")
         words = [each for each in text.splitlines() if each.startswith(("FAILED", "ERROR "))]
@@ -103,6 +106,13 @@ def _ended(running: subprocess.Popen[bytes], patience: float) -> int:
         with suppress(ProcessLookupError):
             os.killpg(running.pid, signal.SIGKILL)
         running.wait()
+
+
+def _unmount(place: Path) -> None:
+    """What a test that was ended left mounted: nothing of it is to be removed with the copy."""
+    for point in sorted(mount_points(), reverse=True):
+        if point.startswith(f"{place}/"):
+            subprocess.run(["umount", "--lazy", point], check=True)
 
 
 @contextmanager

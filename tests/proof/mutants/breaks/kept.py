@@ -4,50 +4,48 @@ from __future__ import annotations
 
 from tests.proof.mutants.breaks.table import Break
 
-UPLOADS = ("test_wandb.py",)
-
 S3 = (
     Break(
         "a run without an exit record is uploaded",
         "observe/wandb.py",
         "    if ending.exit_code is None:",
         "    if False:",
-        UPLOADS,
+        ("test_wandb.py::test_what_did_not_arrive_is_unsynced[killed-0]",),
     ),
     Break(
         "a damaged transaction log is whole",
         "observe/wandb.py",
         "    if ending.damage:",
         "    if False:",
-        UPLOADS,
+        ("test_wandb.py::test_damage_is_said_with_its_place",),
     ),
     Break(
         "files that are missing in the upload don't count",
         "observe/wandb.py",
         "    if attempt.files < count:",
         "    if False:",
-        UPLOADS,
+        ("test_wandb.py::test_what_did_not_arrive_is_unsynced[online_ignored-0]",),
     ),
     Break(
         "files that changed after the upload don't count",
         "observe/wandb.py",
         "if attempt.ended is None or attempt.ended.timestamp() * 1e9 < newest:",
         "if False:",
-        UPLOADS,
+        ("test_wandb.py::test_a_file_that_came_after_the_upload_is_not_in_it",),
     ),
     Break(
         "a sync before the last write is one",
         "observe/wandb.py",
         "    if marker.mtime < written:",
         "    if False:",
-        UPLOADS,
+        ("test_wandb.py::test_what_did_not_arrive_is_unsynced[synced_in_mid_run-0]",),
     ),
     Break(
         "a sync that began before the last write is one",
         "observe/wandb.py",
         "if sync.began is None or sync.began.timestamp() * 1e9 < written:",
         "if False:",
-        UPLOADS,
+        ("test_wandb.py::test_a_sync_that_began_before_the_last_write_is_none",),
     ),
     Break(
         "the marker alone is proof",
@@ -56,42 +54,45 @@ S3 = (
         'write")\n    return _unsynced(folder, why)',
         '            return Evidence("uploaded", f"synced on {sync.began:%Y-%m-%d} after its last '
         'write")\n    return Evidence("uploaded", why)',
-        UPLOADS,
+        ("test_wandb.py::test_what_did_not_arrive_is_unsynced[sync_refused-0]",),
     ),
     Break(
         "a sync that was cut off is one",
         "observe/wandb.py",
         "if not sync.read_to_end or sync.exit_code != exit_code:",
         "if False:",
-        UPLOADS,
+        ("test_wandb.py::test_other_wording_is_unsynced",),
     ),
     Break(
         "of two transaction logs the first counts",
         "observe/wandb.py",
         "    if len(names) != 1:",
         "    if not names:",
-        UPLOADS,
+        ("test_wandb.py::test_a_second_log_in_the_folder_is_unknown_layout",),
     ),
     Break(
         "a request is an upload, whatever the server answered",
         "observe/wandb_uploads.py",
         'elif message == "filestream: request sent" and line.get("status") == "200 OK":',
         'elif message == "filestream: request sent":',
-        UPLOADS,
+        ("test_wandb.py::test_other_wording_is_unsynced",),
     ),
     Break(
         "a refused file is no trouble",
         "observe/wandb_uploads.py",
         "            self.trouble = self.trouble or _trouble(line)",
         "            pass",
-        UPLOADS,
+        ("test_wandb.py::test_what_did_not_arrive_is_unsynced",),
     ),
     Break(
         "what can't be read was uploaded",
         "observe/wandb.py",
         'return _unsynced(folder, f"its logs can\'t be read: {error.strerror or error}")',
         'return Evidence("uploaded", f"its logs can\'t be read: {error}")',
-        UPLOADS,
+        (
+            "test_wandb.py::test_a_file_that_goes_while_we_look_is_unsynced",
+            "test_wandb.py::test_odd_files_are_unsynced_and_no_exception",
+        ),
     ),
     Break(
         "the unit around an unsynced run may be trashed",

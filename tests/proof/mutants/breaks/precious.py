@@ -239,10 +239,7 @@ S7 = (
         "observe/hydra.py",
         'return bool(_OUTPUT_DIR.search(head(f"{base}/{settings.path}/hydra.yaml", _LIMIT)))',
         "return True",
-        (
-            "test_modelnames.py",
-            "test_nasty_workspace.py::test_plan_takes_nothing_that_is_protected",
-        ),
+        ("test_filesystems.py::test_what_hydra_itself_did_not_mark_is_no_run",),
     ),
     Break(
         "any file called run-ID.wandb is a run of W&B's",
