@@ -59,10 +59,12 @@ def _astray(found: Salvaged) -> Iterator[int]:
     """Steps of which a rename leads elsewhere than to the mirror of its path in the trash: what
     lies there says better where it belongs."""
     took = {each.id: each.path for each in found.rows["step"] if each.took}
+    sweeps = {each.id: f"/trash/{each.sweep}".encode() for each in found.rows["step"]}
     first: dict[int, bytes] = {}
     for move in found.rows["move"]:
         first.setdefault(move.step, move.source)
-        if move.step in took and not move.target.endswith(b"/" + move.source.lstrip(b"/")):
+        mirrors = move.target.endswith(b"/" + move.source.lstrip(b"/"))
+        if move.step in took and not (mirrors and sweeps[move.step] in move.target):
             yield move.step
     yield from (step for step, source in first.items() if took.get(step, source) != source)
 
