@@ -94,6 +94,7 @@ def mended(site: Site, found: Salvaged, now: int) -> list[str]:
     read = {name: len(rows) for name, rows in found.rows.items()}
     mending.tie(found)
     units = strays.add(found, site.ground, site.kinds, now)
+    mending.without_renames(found)
     archives = shelf.add(found, site.stores, site.ground.workspace)
     trainings = jobs.add(found, site.ground.workspace, site.models, now)
     mending.close(found, {*site.state.held()}, now)

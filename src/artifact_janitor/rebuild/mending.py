@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from artifact_janitor.journal.salvage import Salvaged
 from artifact_janitor.journal.values import RebuiltRow, SweepRow
@@ -43,7 +43,8 @@ def tie(found: Salvaged) -> None:
     """Leave out what speaks of steps that are not known, and whose words mean nothing then."""
     rows = found.rows
     steps = {each.id for each in rows["step"]}
-    rows["move"] = [each for each in rows["move"] if each.step in steps]
+    astray = {*_astray(found)}
+    rows["move"] = [each for each in rows["move"] if each.step in steps - astray]
     rows["archive"] = [each for each in rows["archive"] if each.step in steps]
     there = [each for each in rows["publication"] if each.step in steps]
     rows["publication"] = [
@@ -51,6 +52,31 @@ def tie(found: Salvaged) -> None:
     ]
     rows["step"] = [
         each if each.about in steps else each._replace(about=None) for each in rows["step"]
+    ]
+
+
+def _astray(found: Salvaged) -> Iterator[int]:
+    """Steps of which a rename leads elsewhere than to the mirror of its path in the trash: what
+    lies there says better where it belongs."""
+    took = {each.id: each.path for each in found.rows["step"] if each.took}
+    sweeps = {each.id: f"/trash/{each.sweep}".encode() for each in found.rows["step"]}
+    first: dict[int, bytes] = {}
+    for move in found.rows["move"]:
+        first.setdefault(move.step, move.source)
+        mirrors = move.target.endswith(b"/" + move.source.lstrip(b"/"))
+        if move.step in took and not (mirrors and sweeps[move.step] in move.target):
+            yield move.step
+    yield from (step for step, source in first.items() if took.get(step, source) != source)
+
+
+def without_renames(found: Salvaged) -> None:
+    """Steps whose units are not found any more, by their own words or on the disk."""
+    moved = {each.step for each in found.rows["move"]}
+    found.rows["step"] = [
+        each._replace(state="failed", why="what became of it is lost")
+        if each.took and each.state == "done" and each.id not in moved
+        else each
+        for each in found.rows["step"]
     ]
 
 
