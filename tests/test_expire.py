@@ -41,7 +41,12 @@ def long_ago(days: int = 400) -> Callable[[], None]:
 
     def turn_back() -> None:
         read = clock.read
-        clock.read = lambda: replace(read(), wall=read().wall - days * DAY)
+
+        def there() -> clock.Reading:
+            now = read()
+            return replace(now, wall=now.wall - days * DAY, awake=now.awake - days * DAY)
+
+        clock.read = there
 
     return turn_back
 
