@@ -80,6 +80,8 @@ def _holes(run: Path) -> None:
                 file.seek(at)
                 file.write(b"content")
             file.truncate(size)
+            file.flush()
+            os.fsync(file.fileno())  # how many blocks it takes is known once they are on the disk
 
 
 def _names(run: Path) -> None:
