@@ -27,6 +27,7 @@ from tests.real.command import Answer
 from tests.real.small import FREE, SLIMMING, Small, small, still
 from tests.real.snapshot import Snapshot, difference, snapshot
 from tests.test_compress import POLICY, WORDS
+from tests.test_liveness import shift
 
 IN_LOGS = tuple(kind for kind in PROGRAMS if kind not in ("a new file", "new files"))
 
@@ -138,6 +139,8 @@ class Place:
 
         def first() -> None:
             slowly()
+            if self.which == "trash":
+                shift(100 * 86_400)  # then nothing is kept because it is young
             meeting.first()
 
         running = self.work.start(*self.args, "--json", first=first)

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from artifact_janitor.apply import trash
+from artifact_janitor.apply.ground import Ground
 from tests.proof.conftest import Count
 from tests.proof.scene import Scene
 from tests.proof.scenes import SCENES
 from tests.proof.swapping import Swap, a_swap
 from tests.real.command import Answer
+from tests.real.small import small
 from tests.real.snapshot import difference
 
 KINDS = (
@@ -20,7 +23,7 @@ KINDS = (
     *("publish", "publish over", "promote"),
 )
 ENDS = {0, 1, 3, 5}
-TRIALS = 3
+TRIALS = 20
 
 
 def carried_out(scene: Scene, swap: Swap, chance: random.Random | None) -> Answer:
@@ -77,3 +80,42 @@ def test_a_swapped_folder_leads_nowhere(
         for line in trial(name, tmp_path / "place", chance, in_a_loop=in_a_loop)
     ]
     count(f"swap{' in a loop' * in_a_loop}: {name}", TRIALS, wrong)
+
+
+def test_a_folder_above_a_root_leads_nowhere(count: Count, tmp_path: Path) -> None:
+    """The way to a root was resolved once; a link on it that came later is not followed."""
+    (tmp_path / "work" / "training" / "runs" / "a").mkdir(parents=True)
+    (tmp_path / "outside" / "runs" / "a").mkdir(parents=True)
+    ground = Ground(tmp_path / "work", ["training/runs"])
+    assert ground.has("training/runs/a")
+    (tmp_path / "work" / "training").rename(tmp_path / "aside")
+    (tmp_path / "work" / "training").symlink_to(tmp_path / "outside")
+    count("a root that is reached by a link", 1, ["followed"] * ground.has("training/runs/a"))
+
+
+def test_what_was_taken_instead_and_can_not_go_back_is_found_by_undo(
+    count: Count, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody puts another folder there right before the rename, and one more after it."""
+    (tmp_path / "work").mkdir()
+    work = small(tmp_path / "work")
+    run = work.root / work.hydra(30, "outputs/day/run")
+    seen, rename = work.look(), trash.rename
+
+    def late(source: tuple[int, str], target: tuple[int, str]) -> None:
+        if run.exists() and not (tmp_path / "first").exists():
+            run.rename(tmp_path / "first")
+            work.write("outputs/day/run/second.txt")
+            rename(source, target)
+            work.write("outputs/day/run/third.txt")
+        else:
+            rename(source, target)
+
+    monkeypatch.setattr(trash, "rename", late)
+    (outcome,) = work.run(seen).outcomes
+    wrong = [] if outcome.outcome == "failed" and "in the trash" in outcome.why else [outcome.why]
+    run.rename(tmp_path / "third")
+    undone = work.janitor("undo", "--last", "1")
+    wrong += [f"{undone}"] if undone.code else []
+    places = (tmp_path / "first/train.log", run / "second.txt", tmp_path / "third/third.txt")
+    count("taken instead", 1, wrong + [f"lost: {each}" for each in places if not each.exists()])
