@@ -167,7 +167,7 @@ def _locked(path: Path) -> None:
 SUBSTITUTES: dict[str, Callable[[Path], None]] = {
     "gone": lambda path: None,
     "empty": lambda path: path.touch(),
-    "NUL": lambda path: os.truncate(path, path.touch() or 1),
+    "NUL": lambda path: _sparse(path, 1),
     "fifo": _fifo,
     "socket": _socket,
     "folder": _folder,
