@@ -100,3 +100,19 @@ def begins() -> None:
     """From now on the clocks of a trial run."""
     signal.alarm(WAITS)
     signal.setitimer(signal.ITIMER_PROF, WORKS)
+
+
+def ends(call: Callable[[], object]) -> None:
+    """Within the limits, and without an exception."""
+
+    def trial() -> Iterator[str]:
+        call()
+        yield from ()
+
+    assert tried([("it", trial)], lambda: None) == []
+
+
+def put(file: Path, content: bytes) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    return file

@@ -166,8 +166,8 @@ def _locked(path: Path) -> None:
 
 SUBSTITUTES: dict[str, Callable[[Path], None]] = {
     "gone": lambda path: None,
-    "empty": lambda path: path.write_bytes(b"") and None,
-    "NUL": lambda path: path.write_bytes(b"\0") and None,
+    "empty": lambda path: path.touch(),
+    "NUL": lambda path: _sparse(path, 1),
     "fifo": _fifo,
     "socket": _socket,
     "folder": _folder,

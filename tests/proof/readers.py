@@ -18,6 +18,7 @@ from artifact_janitor.apply.archive.manifest import Manifest
 from artifact_janitor.apply.archive.store import Store, made
 from artifact_janitor.config import load
 from artifact_janitor.core.policy import Best
+from artifact_janitor.core.study import Broken, Study
 from artifact_janitor.errors import ArchiveError, ConfigError, StepFailed, StepSkipped
 from artifact_janitor.executors import Handle
 from artifact_janitor.executors.local import Local, spec_of
@@ -144,9 +145,9 @@ def of_studies(base: Path, path: str) -> Iterator[str]:
         yield "left something beside it"
 
 
-def _read(base: Path, path: str) -> list[optuna_files.Study]:
+def _read(base: Path, path: str) -> list[Study]:
     found = optuna_files.of_file(base, path, {}, 0.0)
-    if isinstance(found, optuna_files.Broken):
+    if isinstance(found, Broken):
         assert len(found.why) > 5, found
         return []
     for each in found:
