@@ -121,6 +121,20 @@ def test_a_disk_that_cannot_read_is_no_damage(work: Small) -> None:
     assert done(work.janitor("run", "--yes")) == {OLD}
 
 
+@needs_strace
+def test_a_disk_that_could_not_read_once_is_no_damage(work: Small) -> None:
+    """SQLite says "malformed" then."""
+    for nth in range(1, 40, 3):
+        running = work.start("run", "--yes", traced=True)
+        inject = f"inject=pread64:error=EIO:when={nth}"
+        with strace(running.pid, "-o", os.devnull, "-e", "trace=pread64", "-e", inject):
+            assert running.wait() in (0, 1)
+    assert work.janitor("run", "--yes").code == 0
+    assert aside(work) == []
+    assert not work.there(f".janitor/{file.SUSPECT}", OLD)
+    assert work.there(PINNED)
+
+
 def test_of_two_janitors_one_rebuilds(work: Small) -> None:
     damage(work)
     both = [work.start("run", "--yes") for _ in "12"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from functools import cache
@@ -102,6 +103,8 @@ SUSPECT = "journal.db.suspect"
 """Left beside the journal by whoever meets damage while it is in use: why."""
 FRESH = "journal.db.rebuilt"
 """A new journal, whole and durable, that is about to take the damaged one's place."""
+NONSENSE = "a row makes no sense"
+IN_TROUBLE = "nothing is mended as long as the disk is in trouble: see dmesg, and save your work"
 REBUILDS = "janitor run sets it aside, and rebuilds it from what can be read and what is on disk"
 
 
@@ -120,9 +123,10 @@ def sensible(path: Path) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
-        raise damaged(path, f"a row makes no sense: {error}") from error
+        raise damaged(path, f"{NONSENSE}: {error}") from error
 
 
+_NULL = subprocess.DEVNULL
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
 _SHORT = 522
 """SQLITE_IOERR_SHORT_READ: the file ends where a page should be."""
@@ -138,8 +142,7 @@ def _in_words(path: Path, error: sqlite3.DatabaseError) -> JournalError:
     if primary in _DAMAGE or code == _SHORT or any(each in str(error) for each in _SHAPE):
         return damaged(path, str(error))
     if primary == sqlite3.SQLITE_IOERR:
-        hint = "nothing is mended as long as the disk is in trouble: see dmesg, and save your work"
-        hint = MAKE_ROOM if is_short(path.parent) else hint
+        hint = MAKE_ROOM if is_short(path.parent) else IN_TROUBLE
         return JournalError(f"the disk can't read or write the journal: {error}", hint, str(path))
     hint = "is the disk full, or read-only? The next janitor run finishes what was begun"
     hint = MAKE_ROOM if is_short(path.parent) else hint
@@ -153,6 +156,23 @@ def damaged(path: Path, what: str) -> JournalDamaged:
         with os.fdopen(os.open(path.with_name(SUSPECT), flags, 0o600), "wb") as file:
             file.write(what.encode("utf-8", "backslashreplace"))
     return _damaged(path, what)
+
+
+def is_sound(path: Path) -> bool:
+    """Whether another look at the whole of it finds nothing: SQLite calls a page damaged that
+    the disk could not read just then. Raises JournalError where the disk still can't: another
+    program reads, since whoever closes the file here ends SQLite's locks on it."""
+    if subprocess.run(["cat", path], stdout=_NULL, stderr=_NULL, check=False).returncode:
+        raise JournalError("the disk can't read the journal", IN_TROUBLE, str(path))
+    with suppress(OSError):
+        if path.with_name(SUSPECT).read_text(errors="replace").startswith(NONSENSE):
+            return False  # which no check of SQLite's sees
+    try:
+        with told(path), closing(_open(path, "rw")) as db:
+            _check(db, path)
+            return db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    except JournalDamaged:
+        return False
 
 
 def _damaged(path: Path, what: str) -> JournalDamaged:

@@ -20,13 +20,15 @@ from artifact_janitor.apply.archive.store import Store
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.errors import JournalDamaged, Locked, StepFailed
 from artifact_janitor.journal import Journal, open_journal
-from artifact_janitor.journal.file import REBUILDS, is_empty
+from artifact_janitor.journal.file import REBUILDS, SUSPECT, is_empty, is_sound
 from artifact_janitor.journal.salvage import Salvaged, nothing, salvage
 from artifact_janitor.rebuild import aside, jobs, mending, shelf, strays
 from artifact_janitor.rebuild.strays import Kinds
 from artifact_janitor.reserve import Reserve
 from artifact_janitor.state import STATE, State, no_link
 
+LOOKS = 3
+"""Before a journal is called damaged: SQLite says so, too, of what a disk could not read once."""
 GONE = "it is gone, and what it told of is still there"
 
 
@@ -69,12 +71,8 @@ def _rebuilt(site: Site, why: str) -> None:
     if aside.is_waiting(path):
         aside.take_over(path)
         return
-    try:
-        if not is_gone(site):
-            _opened(site).close()
-            return
-    except JournalDamaged:
-        pass
+    if not is_gone(site) and any(_is_well(site) for _ in range(LOOKS)):
+        return
     if alive := [each for each in site.state.held() if not site.state.is_dead(each)]:
         hint = "it is rebuilt once that one is done, or ended with an error: try again then"
         raise Locked(f"the journal is damaged, and another janitor is at it: {alive[0]}", hint)
@@ -87,6 +85,18 @@ def _rebuilt(site: Site, why: str) -> None:
     aside.build(site.state, path, found.rows)
     aside.set_aside(site.state, path, name)
     aside.take_over(path)
+
+
+def _is_well(site: Site) -> bool:
+    """Whether it can be opened after all: somebody was faster, or the disk reads again."""
+    path = site.state.journal
+    try:
+        if is_sound(path):
+            path.with_name(SUSPECT).unlink(missing_ok=True)
+        _opened(site).close()
+    except JournalDamaged:
+        return False
+    return True
 
 
 def mended(site: Site, found: Salvaged, now: int) -> list[str]:
