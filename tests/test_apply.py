@@ -164,11 +164,11 @@ def test_a_program_that_begins_in_mid_sweep_protects(work: Small) -> None:
 def test_a_program_that_begins_between_the_look_and_the_rename_gets_its_run_back(
     work: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from artifact_janitor import execution
+    from artifact_janitor.observe import recheck
 
     run = work.hydra(30)
     before = snapshot(work.root)
-    monkeypatch.setattr(execution, "in_use", lambda *_: "pid 1 (train.py) has it open")
+    monkeypatch.setattr(recheck, "in_use", lambda *_: "pid 1 (train.py) has it open")
     (outcome,) = work.run().outcomes
     assert outcome.outcome == "skipped"
     assert "put back" in outcome.why
@@ -181,7 +181,7 @@ def test_what_cannot_be_put_back_can_be_undone(
     work: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The program makes its folder anew while we hold it: undo must know where the old one is."""
-    from artifact_janitor import execution
+    from artifact_janitor.observe import recheck
 
     run = work.hydra(30)
 
@@ -189,7 +189,7 @@ def test_what_cannot_be_put_back_can_be_undone(
         work.write(f"{run}/train.log", "written anew\n")
         return "pid 1 (train.py) has it open"
 
-    monkeypatch.setattr(execution, "in_use", busy)
+    monkeypatch.setattr(recheck, "in_use", busy)
     report = work.run()
     (outcome,) = report.outcomes
     assert outcome.outcome == "failed"

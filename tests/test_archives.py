@@ -313,6 +313,8 @@ def test_a_lost_journal_loses_no_archive(work: Small) -> None:
     work.janitor("archive", run)
     for each in (work.root / ".janitor").glob("journal.db*"):
         each.unlink()
+    assert "janitor run" in work.janitor("archives").said["errors"][0]["hint"]
+    assert work.janitor("run", "--yes").code == 0
     assert [row["path"] for row in work.janitor("archives").rows("archives")] == [run]
     assert work.janitor("verify").code == 0
     assert work.janitor("restore", run).code == 0

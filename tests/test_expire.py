@@ -20,7 +20,7 @@ from artifact_janitor.units import DAY
 from tests.real import training, wandb_runs
 from tests.real.command import Answer
 from tests.real.disks import needs_root, small_disk
-from tests.real.small import KINDS, Small, small
+from tests.real.small import KINDS, Small, done, small
 from tests.real.snapshot import difference, snapshot
 from tests.test_archives import flip
 
@@ -236,12 +236,22 @@ def test_what_keeps_an_archive(work: Small) -> None:
 
 
 def test_an_archive_that_is_in_no_index_never_expires(work: Small) -> None:
-    """One that was copied there by hand, or whose journal was lost."""
+    """One that was copied there by hand, say."""
+    archived(work, work.hydra(30, RUN))
+    with closing(sqlite3.connect(work.root / ".janitor" / "journal.db")) as db, db:
+        db.execute("DELETE FROM archive")
+    assert work.janitor("run", "--yes").rows("steps") == []
+    assert len(work.janitor("archives").rows("archives")) == 1
+
+
+def test_an_archive_whose_journal_was_lost_waits_for_a_person(work: Small) -> None:
+    """It comes back into the index; but a pin may have been in that journal, too."""
     archived(work, work.hydra(30, RUN))
     for each in (work.root / ".janitor").glob("journal.db*"):
         each.unlink()
-    plan = work.janitor("run", "--yes")
-    assert plan.rows("steps") == []
+    for _ in range(2):
+        report = work.janitor("run", "--yes")
+        assert (report.code, done(report)) == (4, set())
     assert len(work.janitor("archives").rows("archives")) == 1
 
 

@@ -197,7 +197,6 @@ def test_a_plan_makes_no_state_folder_to_remember_in(tmp_path: Path) -> None:
         "UPDATE memory SET facts = replace(facts, '\"path\"', '\"paht\"')",
         "UPDATE memory SET facts = (SELECT max(facts) FROM memory)",
         "UPDATE memory SET form = 'of another version'",
-        "DROP TABLE memory",
     ],
 )
 def test_a_damaged_memory_is_none(work: Small, damage: str) -> None:

@@ -392,11 +392,11 @@ def test_a_best_model_that_went_since_the_plan_keeps_the_others(bring: Bring) ->
 def test_a_program_that_opens_one_in_between_gets_all_back(
     bring: Bring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from artifact_janitor import execution
+    from artifact_janitor.observe import recheck
 
     work = bring(PLAIN)
     before = snapshot(work.root)
-    monkeypatch.setattr(execution, "in_use", lambda *_: "pid 1 (train.py) has it open")
+    monkeypatch.setattr(recheck, "in_use", lambda *_: "pid 1 (train.py) has it open")
     report = work.run()
     (outcome,) = report.outcomes
     assert (outcome.outcome, outcome.why) == (
@@ -411,7 +411,7 @@ def test_a_program_that_opens_one_in_between_gets_all_back(
 def test_what_cannot_be_put_back_can_be_undone(
     bring: Bring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from artifact_janitor import execution
+    from artifact_janitor.observe import recheck
 
     work = bring(PLAIN)
     again = work.root / PLAIN / EPOCHS[0]
@@ -420,7 +420,7 @@ def test_what_cannot_be_put_back_can_be_undone(
         again.write_text("written anew\n")
         return "pid 1 (train.py) has it open"
 
-    monkeypatch.setattr(execution, "in_use", busy)
+    monkeypatch.setattr(recheck, "in_use", busy)
     report = work.run()
     (outcome,) = report.outcomes
     assert outcome.outcome == "failed"
@@ -452,6 +452,7 @@ def test_a_part_that_cannot_go_stays_and_is_said(bring: Bring) -> None:
 
 def test_the_report_tells_the_bytes_that_went(bring: Bring) -> None:
     work = bring(PLAIN)
+    work.journal().close()
     seen = work.look()
     work.write(f".janitor/trash/{seen.plan.id}/{PLAIN}/{EPOCHS[1]}", "somebody's\n")
     frees = size(work.root / PLAIN / name for name in (EPOCHS[0], EPOCHS[2]))
@@ -481,8 +482,10 @@ def test_one_that_was_exchanged_in_the_middle_stops_the_rest(
     monkeypatch.setattr(trash, "carry_out", exchanging)
     (outcome,) = work.run().outcomes
     assert outcome.outcome == "skipped"
-    assert outcome.why.startswith("1 of 3 checkpoints went; ")
-    assert [part.outcome for part in outcome.parts] == ["done", "skipped", "skipped"]
+    assert "newest write 0 s ago" in outcome.why
+    assert "put back at once" in outcome.why
+    assert {part.outcome for part in outcome.parts} == {"skipped"}
+    assert work.there(f"{PLAIN}/{EPOCHS[0]}")
     assert (work.root / PLAIN / EPOCHS[1]).read_text() == "another\n"
     assert len(calls) == 2
 

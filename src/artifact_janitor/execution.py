@@ -282,7 +282,8 @@ class Execution:
             self._check_pins(step.stored.unit)
         _check_configs(step.path, self._unread)
         if not moves:
-            trash.moves_for(self.place.ground, self.sweep, [step.path])  # raises, and says why
+            trash.moves_for(self.place.ground, self.sweep, [step.path])  # raises, and says why,
+            self._recheck(step, said)  # and this says what is there instead
             raise StepSkipped("it was away for a moment; the next sweep looks again")
         self._recheck(step, said)
         return trash.carry_out(self.place.ground, moves)

@@ -46,7 +46,7 @@ MAY_BE_HALF = re.compile(
     r"|jobs/[^/]*/(log|lock|.*-journal))$"
 )
 """What holds nothing that matters, or is written anew by whoever needs it."""
-READ_BACK = re.compile(r"\.part$|/compressing/|\.pth?$")
+READ_BACK = re.compile(r"(?<!RESTORE\.txt)\.part$|/compressing/|\.pth?$")
 """What is compared with what it was made of, before it gets its name."""
 BEFORE = (
     (".tar.zst", (".sha256", ".manifest.jsonl")),

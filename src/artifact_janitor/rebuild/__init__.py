@@ -146,6 +146,6 @@ def is_gone(site: Site) -> bool:
 
 def _has_any(folder: os.PathLike[str]) -> bool:
     try:
-        return any(os.scandir(folder))
+        return not os.path.islink(folder) and any(os.scandir(folder))
     except OSError:
         return False

@@ -17,7 +17,7 @@ ASIDE = ".janitor/journal.db.damaged-*"
 
 def scene(root: Path) -> Scene:
     """Its first page is gone; all it told of is in the trash, but for a pin."""
-    work, units = trash.workspace(root, trash.to_undo)
+    work, units = trash.workspace(root, trash.to_undo, odd=False)
     before = snapshot(root)
     work.run()
     assert work.janitor("pin", "outputs", "--note", "mine").code == 0

@@ -26,7 +26,7 @@ S9 = (
     Break(
         "a run that changes while it is archived goes",
         "apply/archive/store.py",
-        "        _must_be_unchanged(ground, order.paths, seen)\n",
+        "        _must_be_unchanged(ground, order.paths, seen, tick)\n",
         "",
         (MEANWHILE,),
     ),
@@ -107,7 +107,7 @@ S9 = (
     Break(
         "the archive is thrown away although its source is gone",
         "archiving.py",
-        "gone = found and found.digest and not self.place.ground.has(outcome.step.path)",
+        "gone = found and found.digest and not self.place.ground.is_at(found.path, found.ino)",
         "gone = False",
         ("test_archives.py::test_a_run_goes_and_comes_back_from_its_archive",),
     ),

@@ -259,14 +259,14 @@ S2 = (
     Break(
         "life is not looked for again before the step",
         "observe/recheck.py",
-        'return alive.why if alive else ""',
-        'return ""',
+        "    alive = liveness.live(content, artifact.path, moment)\n",
+        "    alive = None\n",
         ("test_liveness.py::test_the_sign_is_looked_for_again_before_the_step",),
     ),
     Break(
         "nobody looks once more after the rename",
         "execution.py",
-        "if each.has_renamed and (why := self._in_use(each, seen)):",
+        "if each.has_renamed and (why := self._regretted(each, seen)):",
         "if False:",
         (
             "test_apply.py::test_a_program_that_begins_between_the_look_and_the_rename_gets_its_run_back",
