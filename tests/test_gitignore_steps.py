@@ -163,6 +163,7 @@ KILLS = [
 ]
 
 
+@pytest.mark.proof  # tests/proof kills at system calls, a few of them in `make test`
 @pytest.mark.parametrize("undoing", [False, True], ids=["writing", "undoing"])
 def test_a_kill_leaves_the_old_or_the_new_file(work: Repo, undoing: bool) -> None:
     work.rules(MINE)
