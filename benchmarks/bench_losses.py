@@ -76,7 +76,7 @@ class Found:
     """Best and final models of which no copy is left anywhere."""
     freed: int = 0
     """Bytes."""
-    lost: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
     failed: int = 0
     """Programs that were at work and did not survive it."""
 
@@ -89,11 +89,11 @@ def tried(way: Way, nasty: Nasty) -> Found:
     subprocess.run(["bash", "-c", way.line], cwd=root, capture_output=True, check=False)
     after, copies = seen(nasty), copied(root)
     found = Found(freed=weight - allocated(root))
-    may_go = tuple(os.fsencode(each) for each in nasty.eligible)
+    may_go = tuple(os.fsencode(each) for each in nasty.eligible | nasty.along)
     for path, why in nasty.protected.items():
         fate = fate_of(below(path, before, may_go), below(path, after, may_go), copies)
         found.fates[fate] += 1
-        found.lost += [f"{path}: {why}"] if fate == LOST else []
+        found.gone += [f"{fate} {path}: {why}"] if fate != UNTOUCHED else []
     found.stayed = [path for path in nasty.eligible if os.path.lexists(root / path)]
     here = {mark.content for mark in after.values()}
     found.models = len(models(before) - here - copies)
@@ -199,7 +199,7 @@ def row(way: Way, place: Path, template: Nasty, every: bool) -> str:
     cells += [str(found.models), f"{found.failed} of {len(live)}"]
     may_go = len(nasty.eligible)
     cells += [f"{may_go - len(found.stayed)} of {may_go}", f"{found.freed >> 20:,}"]
-    told = [f"lost {each}" for each in found.lost] + [f"stayed {each}" for each in found.stayed]
+    told = found.gone + [f"stayed {each}" for each in found.stayed]
     lines = [f"| {' | '.join(cells)} |", *(f"  - {each}" for each in told if every)]
     return "\n".join(lines)
 
