@@ -324,3 +324,12 @@ def test_a_program_of_ours_that_is_no_worker_counts(two: None) -> None:
 def seen_at(path: str) -> str:
     status = os.stat(path)
     return liveness.activity().holders.get((status.st_dev, status.st_ino), "")
+
+
+def test_whoever_was_forked_by_a_janitor_sees_it(work: Small) -> None:
+    """And its workers: the roll is that of another one."""
+    workers._ROLL.begin()
+    assert os.getpid() in workers.ours()
+    if (pid := os.fork()) == 0:
+        os._exit(int(os.getppid() in workers.ours()))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0

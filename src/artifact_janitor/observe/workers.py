@@ -65,8 +65,10 @@ def answers(
 
 
 def ours() -> set[int]:
-    """The ids of this janitor's own processes: what they hold open they only look at."""
-    return {os.getpid(), *_ROLL.pids()}
+    """The ids of this janitor's own processes: what they hold open they only look at. Whoever was
+    forked by one and is not on its roll is a janitor by itself."""
+    me, roll = os.getpid(), _ROLL.pids()
+    return roll if me in roll else {me}
 
 
 def cores() -> int:
