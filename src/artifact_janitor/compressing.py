@@ -126,8 +126,9 @@ class Compressing:
         going = [_as_trash(each.step) for each in tried if each.made]
         alone = Plan(self.sweep, clock.read().wall, tuple(going), (), ())
         outcomes = execution.of(alone, lambda: False)
-        for each in tried:
-            yield self._settled(each, each.over or next(outcomes))
+        found = [self._settled(each, each.over or next(outcomes)) for each in tried]
+        compress.tidy(self.place.ground, self.sweep)
+        yield from found
 
     def _settled(self, tried: _Tried, outcome: Outcome) -> Outcome:
         """By where the log is, however its step to the trash came out."""

@@ -242,7 +242,6 @@ def place(ground: Ground, made: Made, target: str) -> None:
         except StepFailed:
             rename(there, part)
             raise
-    _prune(ground, made.part.rpartition("/")[0])
 
 
 def withdraw(ground: Ground, move: Move, looked: str) -> bool:
@@ -275,10 +274,22 @@ def discard(ground: Ground, part: str) -> None:
 
 def clear(ground: Ground, sweep: str) -> None:
     """Remove all that a sweep that was killed left unfinished. Raises StepFailed."""
-    for state in (STATE, *(f"{root}/{STATE}" for root in ground.roots)):
-        if ground.has(folder := f"{state}/{FOLDER}/{sweep}"):
+    for folder in _folders(ground, sweep):
+        if ground.has(folder):
             trash.remove(ground, folder)
+    tidy(ground, sweep)
+
+
+def tidy(ground: Ground, sweep: str) -> None:
+    """Remove a sweep's folders where nothing waits in them any more. They stay until then: what
+    has its name may have to go back, and a full disk has no room for a folder."""
+    for folder in _folders(ground, sweep):
         _prune(ground, folder)
+
+
+def _folders(ground: Ground, sweep: str) -> list[str]:
+    states = (STATE, *(f"{root}/{STATE}" for root in ground.roots))
+    return [f"{state}/{FOLDER}/{sweep}" for state in states]
 
 
 def _prune(ground: Ground, folder: str) -> None:
