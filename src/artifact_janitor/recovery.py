@@ -53,11 +53,10 @@ def recover(place: Workplace, now: int) -> list[str]:
     publish.clear(
         ground, lambda name: name not in waiting and state.is_dead(name), stranded(journal)
     )
-    trashes = [STATE, *(f"{root}/{STATE}" for root in ground.roots)]
     with state.step():
         if not state.held():  # a living janitor is about to use an empty folder
-            _tidy_folders(place, trashes)
-        return [*found, *trash.finish_purges(ground, trashes)]
+            _tidy_folders(place)
+        return [*found, *trash.finish_purges(ground, ground.states)]
 
 
 def _settled(place: Workplace, sweep: str, now: int) -> Iterator[str]:
@@ -172,9 +171,10 @@ def _tidy(journal: Journal, ground: Ground, sweep: str) -> None:
                 trash.prune(ground, move.target)
 
 
-def _tidy_folders(place: Workplace, states: Sequence[str]) -> None:
+def _tidy_folders(place: Workplace) -> None:
     """Remove empty folders of sweeps that are over, and links to what was purged: they could not
     be removed then."""
+    states = place.ground.states
     for each in states:
         for made in (compress.FOLDER, RESTORING):
             trash.remove_empty(place.ground, f"{each}/{made}")

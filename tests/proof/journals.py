@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import random
 import shutil
 import sqlite3
 import struct
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import cache
@@ -20,8 +18,9 @@ from artifact_janitor.journal import file
 from artifact_janitor.restoring import archives, trouble_of
 from artifact_janitor.undo import last, undo
 from artifact_janitor.workplace import workplace
-from tests.proof.scenes.retrain import MODEL, unpublished, without_results
-from tests.real.retraining import over, place, trained, trains
+from tests.proof.scene import shelf
+from tests.proof.scenes.retrain import MODEL, to_publish, unpublished, wanted, without_results
+from tests.real.retraining import trained
 from tests.real.small import FREE, Small
 from tests.real.snapshot import Snapshot, snapshot
 
@@ -44,16 +43,9 @@ Damage = Callable[[Path], None]
 def pristine(root: Path, *, logged: bool = False) -> Path:
     """Built once: a study that was trained and whose model is published, runs and a W&B run in
     the trash, an archive, a pin, and a run that would go next. With its last changes in the log."""
-    shelf = Path(tempfile.mkdtemp(prefix="journal-shelf-"))
-    atexit.register(shutil.rmtree, shelf, ignore_errors=True)
-    root.mkdir()
-    work = Small(root)
-    work.configure("")
-    assert work.janitor("run", "--yes").code == 0
-    place(work)
-    trains(work)
-    assert work.janitor("run", "--yes").code == 0
-    over(work)
+    template = shelf("journal") / "pristine"
+    work = wanted(root)
+    to_publish(work)
     assert work.janitor("run", "--yes", first=without_results).code == 0
     (root / "config.toml").write_text(f"{FREE}\n{(root / 'config.toml').read_text()}")
     for days, unit in enumerate((*TRASHED, ARCHIVED, PINNED), 30):
@@ -66,9 +58,9 @@ def pristine(root: Path, *, logged: bool = False) -> Path:
         assert work.janitor("pin", PINNED).code == 0
         assert work.janitor("run", "--yes").code == 0
         work.hydra(50, OLD)
-        shutil.copytree(root, shelf / "pristine", symlinks=True, copy_function=copied)
+        shutil.copytree(root, template, symlinks=True, copy_function=copied)
     shutil.rmtree(root)
-    return shelf / "pristine"
+    return template
 
 
 def tried(root: Path, damage: Damage, *, logged: bool = False) -> list[str]:

@@ -21,7 +21,6 @@ from artifact_janitor.core.compressing import NO_GAIN
 from artifact_janitor.errors import ArchiveError, StepFailed, StepSkipped
 from artifact_janitor.journal import Move
 from artifact_janitor.regular import open_regular
-from artifact_janitor.state import STATE
 from artifact_janitor.units import format_size
 
 FOLDER = "compressing"
@@ -288,8 +287,7 @@ def tidy(ground: Ground, sweep: str) -> None:
 
 
 def _folders(ground: Ground, sweep: str) -> list[str]:
-    states = (STATE, *(f"{root}/{STATE}" for root in ground.roots))
-    return [f"{state}/{FOLDER}/{sweep}" for state in states]
+    return [f"{state}/{FOLDER}/{sweep}" for state in ground.states]
 
 
 def _prune(ground: Ground, folder: str) -> None:

@@ -38,6 +38,8 @@ class Ground:
     def __init__(self, workspace: Path, roots: Sequence[str]) -> None:
         self.workspace = workspace
         self.roots = tuple(roots)
+        self.states = (STATE, *(f"{root}/{STATE}" for root in self.roots))
+        """The janitor's folders in which a trash may lie: the workspace's, and one each root's."""
         self._top = os.path.realpath(workspace)
         places = {root: os.path.realpath(workspace / root) for root in roots}
         places[STATE] = f"{self._top}/{STATE}"

@@ -161,7 +161,7 @@ def precious_in(ground: Ground, folder: str, precious: Collection[int]) -> bool:
 
 def clear(ground: Ground, is_dead: Callable[[str], bool], precious: Collection[int] = ()) -> None:
     """Remove the copies of sweeps whose janitor is gone, once what was begun is finished."""
-    for state in (STATE, *(f"{root}/{STATE}" for root in ground.roots)):
+    for state in ground.states:
         try:
             with ground.folder(f"{state}/{PUBLISHING}") as fd:
                 names = os.listdir(fd)

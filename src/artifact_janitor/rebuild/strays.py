@@ -25,7 +25,6 @@ from artifact_janitor.observe import recheck
 from artifact_janitor.observe.examine import fingerprint_of
 from artifact_janitor.observe.measure import size_of
 from artifact_janitor.rebuild.mending import next_step
-from artifact_janitor.state import STATE
 
 Kinds = Mapping[str, str]
 WHY = "found in the trash when the journal was rebuilt"
@@ -46,7 +45,7 @@ class Unit:
 
 def trashes(ground: Ground) -> list[str]:
     """All places of the trash, as paths in the workspace."""
-    return [f"{STATE}/trash", *(f"{root}/{STATE}/trash" for root in ground.roots)]
+    return [f"{state}/trash" for state in ground.states]
 
 
 def add(found: Salvaged, ground: Ground, kinds: Kinds, now: int) -> list[str]:

@@ -42,17 +42,22 @@ def to_publish(work: Small) -> None:
     over(work)
 
 
-@cache
-def pristine(phase: Phase, root: Path) -> Path:
-    """Built once for a place, which jobs know, by a janitor that was here before."""
-    template = shelf("retrain") / "pristine"
+def wanted(root: Path) -> Small:
+    """A finished study to be trained, in a workspace in which a janitor was before."""
     root.mkdir()
     work = Small(root)
     work.configure("")
     assert work.janitor("run", "--yes").code == 0
     place(work)
     trains(work)
-    phase(work)
+    return work
+
+
+@cache
+def pristine(phase: Phase, root: Path) -> Path:
+    """Built once for a place, which jobs know."""
+    template = shelf("retrain") / "pristine"
+    phase(wanted(root))
     shutil.move(root, template)
     return template
 

@@ -179,7 +179,7 @@ S12 = (
     Break(
         "what a killed purge took out of the trash stays for good",
         "recovery.py",
-        "return [*found, *trash.finish_purges(ground, trashes)]",
+        "return [*found, *trash.finish_purges(ground, ground.states)]",
         "return found",
         (f"{KILLED}[purge]",),
     ),
