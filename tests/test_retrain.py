@@ -163,9 +163,14 @@ def test_the_sidecar_tells_where_a_model_comes_from(work: Small) -> None:
     assert told["trained_at"][:19] <= told["published_at"][:19]
 
 
+def without_results(answer: Answer) -> list[str]:
+    """What is noted where no results could be written."""
+    return [note for note in answer.facts["notes"] if "no results" in note]
+
+
 def test_results_come_with_the_model(work: Small) -> None:
     answer = work.janitor("run", "--yes", "--wait")
-    assert answer.code == 0, answer
+    assert (answer.code, without_results(answer)) == (0, [])
     told = json.loads((work.root / "hpo_results/hpo_results_mlp.json").read_text())
     assert (told["study"], told["best"][0]["number"]) == (NAME, 2)
     assert work.there("hpo_results/eurusd/mlp_visualizations/slice.png")
@@ -184,6 +189,7 @@ def test_results_that_a_killed_janitor_did_not_write_come_with_the_next(work: Sm
     assert not work.there("hpo_results")
     answer = work.janitor("run", "--yes")
     assert answer.rows("steps") == [], "the model is not published again"
+    assert without_results(answer) == []
     assert work.there("hpo_results/hpo_results_mlp.json")
     before = (work.root / "hpo_results/hpo_results_mlp.json").stat().st_mtime_ns
     work.janitor("run", "--yes")

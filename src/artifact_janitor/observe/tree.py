@@ -265,16 +265,23 @@ def fingerprint(folder: Folder) -> str:
     seen = blake2b(digest_size=16)
     for inner in sorted(folder.walk(), key=lambda each: each.path):
         path = inner.path[len(folder.path) :]
-        _note(seen, path, stat.S_IFMT(inner.entry.mode), inner.entry.ino, _marks(inner))
+        _note(seen, path, stat.S_IFMT(inner.entry.mode), inner.entry.ino)
+        for marks in _marks(inner):
+            _note(seen, marks)
     return seen.hexdigest()
 
 
-def _marks(folder: Folder) -> list[tuple[str, int, int, int, int]]:
-    """What is in a folder, but for folders: one list, which is written out at one go."""
-    entries = {**folder.files, **folder.link_entries, **folder.others}
-    return sorted(
-        (name, each.mode & _TYPE, each.ino, each.size, each.mtime) for name, each in entries.items()
-    )
+def _marks(folder: Folder) -> Iterator[list[tuple[str, int, int, int, int]]]:
+    """What is in a folder, but for folders: in few lists, since each is written out at one go, and
+    in short ones, since there may be a million names."""
+    for entries in (folder.files, folder.link_entries, folder.others):
+        names = sorted(entries)
+        for at in range(0, len(names), _MANY):
+            some = ((name, entries[name]) for name in names[at : at + _MANY])
+            yield [(name, each.mode & _TYPE, each.ino, each.size, each.mtime) for name, each in some]
+
+
+_MANY = 4096
 
 
 def file_fingerprint(entry: Entry) -> str:
