@@ -278,7 +278,9 @@ def _marks(folder: Folder) -> Iterator[list[tuple[str, int, int, int, int]]]:
         names = sorted(entries)
         for at in range(0, len(names), _MANY):
             some = ((name, entries[name]) for name in names[at : at + _MANY])
-            yield [(name, each.mode & _TYPE, each.ino, each.size, each.mtime) for name, each in some]
+            yield [
+                (name, each.mode & _TYPE, each.ino, each.size, each.mtime) for name, each in some
+            ]
 
 
 _MANY = 4096

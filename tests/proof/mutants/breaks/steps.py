@@ -31,8 +31,8 @@ S11 = (
     Break(
         "new folders without files are no change",
         "observe/tree.py",
-        "_note(seen, path, stat.S_IFMT(inner.entry.mode), inner.entry.ino, _marks(inner))",
-        "_note(seen, path, _marks(inner)) if inner.files else None",
+        "        _note(seen, path, stat.S_IFMT(inner.entry.mode), inner.entry.ino)\n",
+        "        _note(seen, path) if inner.files else None\n",
         ("test_tree.py::test_a_fingerprint_tells_each_change",),
     ),
     Break(
