@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -13,12 +14,13 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from artifact_janitor import clock, handing_over, state
 from artifact_janitor.core.model import is_within
+from artifact_janitor.executors import local
 from artifact_janitor.handing_over import Sight
 from artifact_janitor.sweep import hand_over
 from tests.real import retraining, wandb_runs
@@ -40,6 +42,7 @@ from tests.real.retraining import (
     over,
     place,
     quiet,
+    set_back,
     trained,
     trains,
     until,
@@ -91,13 +94,6 @@ def states(work: Small) -> list[str]:
 def sidecar(work: Small) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((work.root / SIDECAR).read_text())
     return found
-
-
-def set_back(work: Small, change: str) -> None:
-    """As if time had passed."""
-    with closing(sqlite3.connect(work.root / ".janitor" / "journal.db")) as db:
-        db.execute(f"UPDATE job SET {change}")  # noqa: S608 - our own words
-        db.commit()
 
 
 def test_from_a_study_to_a_model_and_back(work: Small) -> None:
@@ -336,6 +332,25 @@ def test_a_better_trial_supersedes_what_is_trained(work: Small) -> None:
     assert rows(run(work)) == [("publish", NAME, "done")]
     assert states(work) == ["superseded", "superseded", "published"]
     assert sidecar(work)["metric"]["best"] == 0.85
+
+
+def no_log() -> None:
+    """As on a disk that has no inode left when the log of a job is made."""
+
+    def full(folder: Path) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "log.txt"))
+
+    local.open_log = full
+
+
+def test_a_training_that_could_not_begin_keeps_no_other_from_it(work: Small) -> None:
+    assert rows(work.janitor("run", "--yes", first=no_log)) == [("retrain", NAME, "failed")]
+    assert states(work) == ["later"]
+    set_back(work, "next_try = 1")
+    found = work.janitor("run", "--yes", "--wait")
+    assert found.code == 0, found
+    assert states(work) == ["later", "published"]
+    assert len(trained(work)) == 1
 
 
 def test_what_comes_later_and_is_not_better_trains_nothing(work: Small) -> None:

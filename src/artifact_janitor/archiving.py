@@ -22,6 +22,7 @@ from artifact_janitor.execution import Execution, Options
 from artifact_janitor.journal import Archived
 from artifact_janitor.observe.survey import Survey
 from artifact_janitor.outcome import GIVEN_UP, Outcome
+from artifact_janitor.tidying import disown
 from artifact_janitor.workplace import Workplace, store_of
 
 ABOUT_PARTS = (UNSYNCED, "uploaded", WORD)
@@ -69,8 +70,7 @@ class Archiving:
         if found and gone and not self._is_archived_besides(found):
             state = "done"
         elif found:
-            store.discard(store_of(self.place.settings, found.store), found.name)
-            journal.archives.unindex(number)
+            disown(self.place, found)
         journal.settle(number, state, outcome.why, clock.read().wall)
         return outcome
 

@@ -37,15 +37,19 @@ def is_home(ground: Ground, path: str, looked: str) -> bool:
 
 def withdrawn(place: Workplace, step: Step) -> str:
     """Take away what a step compressed in vain, as long as the original is where it was; says
-    what stays, if anything does. The lock is held."""
+    what stays, if anything does. Where the disk says no, the next start tries again. The lock is
+    held."""
+    why = ""
     for move in place.journal.moves(step.id):
         looked = step.fingerprint.partition(" of ")[0]
         try:
             if not compress.withdraw(place.ground, move, looked):
-                return f"{move.source} was changed meanwhile, and stays"
+                why = f"{move.source} was changed meanwhile, and stays"
+            if not place.ground.has(move.target):
+                place.journal.compressions.withdrawn(step.id)
         except (StepSkipped, StepFailed) as error:
             return f"{move.source} stays: {error}"
-    return ""
+    return why
 
 
 def recover(place: Workplace, sweep: str, now: int) -> Iterator[str]:

@@ -326,6 +326,8 @@ class HandingOver:
         for each in self.place.journal.jobs.all():
             other = each.key == job.key and each.id != job.id
             if other and (handle := self.executor.find(each.token)):
+                if not self.executor.status(handle).is_over:  # it may wait for a runner for ever
+                    self.executor.cancel(handle)
                 if not self.executor.status(handle).is_over:
                     raise StepSkipped("the training before it is still being ended")
                 self.executor.bury(handle)

@@ -10,16 +10,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from artifact_janitor import clock, compressed, gitignored
-from artifact_janitor.apply import compress, publish, trash
+from artifact_janitor.apply import publish, trash
 from artifact_janitor.apply.archive import store
 from artifact_janitor.apply.ground import Ground
-from artifact_janitor.core.compressing import COMPRESS
 from artifact_janitor.core.milestone import DEMOTE, PROMOTE
 from artifact_janitor.core.model import Pin, is_within
 from artifact_janitor.core.plan import PUBLISH, RETRAIN
 from artifact_janitor.errors import DiskFailed, OutOfReach, StepFailed, StepSkipped
 from artifact_janitor.journal import Archived, Journal, Move, Publication, State, Step
 from artifact_janitor.state import STATE
+from artifact_janitor.tidying import RESTORING, disown, prune_trash, tidy
 from artifact_janitor.workplace import Workplace, store_of
 
 BY_UNDO = "brought back by undo"
@@ -29,9 +29,6 @@ BY_RESTORE = "restored by"
 
 WAITS = (OutOfReach, DiskFailed)
 """What a disk may say now, and no more the next time: what was begun waits for that."""
-
-RESTORING = "restoring"
-"""The folder beside the trash that archives are unpacked in."""
 
 
 def recover(place: Workplace, now: int) -> list[str]:
@@ -55,7 +52,7 @@ def recover(place: Workplace, now: int) -> list[str]:
     )
     with state.step():
         if not state.held():  # a living janitor is about to use an empty folder
-            _tidy_folders(place)
+            tidy(place)
         return [*found, *trash.finish_purges(ground, ground.states)]
 
 
@@ -66,7 +63,7 @@ def _settled(place: Workplace, sweep: str, now: int) -> Iterator[str]:
     yield from _settle_archives(place, sweep, now)
     yield from compressed.recover(place, sweep, now)
     yield from gitignored.recover(place, sweep, now)
-    _tidy(place.journal, place.ground, sweep)
+    prune_trash(place.journal, place.ground, sweep)
     place.finish(sweep)
 
 
@@ -163,32 +160,6 @@ def unpublished(place: Workplace, undo: Publication, now: int) -> None:
     settle_both(place, undo, "done", "")
 
 
-def _tidy(journal: Journal, ground: Ground, sweep: str) -> None:
-    """Remove empty folders of the trash that were made for a move, or left by one."""
-    for step in journal.steps(sweep):
-        for move in (*journal.moves(step.id), *journal.moves(step.about or 0)):
-            if step.do != COMPRESS:  # its own is cleared already, and lies in no trash
-                trash.prune(ground, move.target)
-
-
-def _tidy_folders(place: Workplace) -> None:
-    """Remove empty folders of sweeps that are over, and links to what was purged: they could not
-    be removed then."""
-    states = place.ground.states
-    for each in states:
-        for made in (compress.FOLDER, RESTORING):
-            trash.remove_empty(place.ground, f"{each}/{made}")
-    lying = (each.trash.partition("/trash/")[2] for each in place.journal.trashed())
-    kept = {each.partition("/")[0] for each in lying}
-    known = {sweep.id for sweep in place.journal.sweeps() if sweep.ended}
-    for name in {name for each in states for name in trash.sweeps_in(place.ground, each)}:
-        if name in known and name not in kept:
-            for step in place.journal.steps(name):
-                if step.state == "purged":
-                    trash.drop(place.ground, place.journal.moves(step.id)[1:])
-            _tidy(place.journal, place.ground, name)
-
-
 def _settle_trash(journal: Journal, ground: Ground, step: Step, now: int) -> Iterator[str]:
     """As long as the unit is in the trash its step is "done", so that undo can find it."""
     moves = journal.moves(step.id)
@@ -234,8 +205,7 @@ def _settle_archives(place: Workplace, sweep: str, now: int) -> Iterator[str]:
             yield f"{step.path} was archived as {found.name}"
             continue
         if found:
-            store.discard(store_of(place.settings, found.store), found.name)
-            journal.archives.unindex(step.id)
+            disown(place, found)
         journal.settle(step.id, "skipped", "interrupted", now)
         yield f"{step.path} was not archived"
 

@@ -30,8 +30,9 @@ from artifact_janitor.errors import (
     UsageError,
 )
 from artifact_janitor.journal import Archived, Intent, Journal, Move
-from artifact_janitor.recovery import BY_RESTORE, RESTORING, recover
+from artifact_janitor.recovery import BY_RESTORE, recover
 from artifact_janitor.state import STATE
+from artifact_janitor.tidying import RESTORING
 from artifact_janitor.workplace import Workplace, store_of, workplace
 
 Tick = Callable[[str, int, int], None]
@@ -209,6 +210,7 @@ def restore(
             try:
                 back = _back(place, sweep, files, chosen, to, tick)
             except JanitorError as error:  # the sweep is over all the same
+                error.path = error.path or chosen.head.unit
                 back = error
             place.finish(sweep)
     if isinstance(back, JanitorError):

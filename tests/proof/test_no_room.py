@@ -45,8 +45,8 @@ def squeezed(name: str, disk: Path, rooms: Sequence[tuple[str, int]]) -> list[st
             fill(disk, what)
             leave(disk, what, left)
             answer = faults.begun(scene, traced=False).answer()
-            found = faults.untold(scene, before, answer, errno.ENOSPC)
             make_room(disk)
+            found = faults.untold(scene, before, answer, errno.ENOSPC)
             wrong += [f"{left} {what}: {each}" for each in found + faults.judged(scene)]
         finally:
             make_room(disk)

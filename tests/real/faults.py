@@ -188,7 +188,7 @@ def _claims(answer: Answer) -> int:
 
 
 CAUSES = ("disk is full", "disk I/O error", "readonly database", "unable to open database file")
-CAUSES += ("make space on its disk",)
+CAUSES += ("make space",)
 
 
 def is_clear(error: dict[str, str], number: int) -> bool:

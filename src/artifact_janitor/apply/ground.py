@@ -69,9 +69,10 @@ class Ground:
     def _opened(self, root: str, path: str, *, make: bool = False) -> Iterator[int]:
         mode = 0 if not make else 0o700 if STATE in path.split("/") else 0o777
         fd = _open_root(self._places.get(root, self._top), mode)
+        way = path[len(root) :].removeprefix("/").split("/") if path != root else []
         try:
-            for name in path[len(root) :].removeprefix("/").split("/") if path != root else ():
-                inner = _enter(fd, name, mode)
+            for depth, name in enumerate(way):
+                inner = _enter(fd, name, mode, "/".join((root, *way[: depth + 1])).lstrip("/"))
                 os.close(fd)
                 fd = inner
             yield fd
@@ -157,8 +158,9 @@ def _made_or_opened(fd: int, name: str, how: int, mode: int) -> int:
     return os.open(name, how, dir_fd=fd)
 
 
-def _enter(fd: int, name: str, mode: int) -> int:
-    """Open a folder in an open folder; one that is missing is made if there is a `mode`."""
+def _enter(fd: int, name: str, mode: int, path: str) -> int:
+    """Open a folder in an open folder; one that is missing is made if there is a `mode`. `path`
+    is what it is called in the workspace."""
     if name in ("", ".", ".."):
         raise StepSkipped(f"{name!r} is no name")
     try:
@@ -166,7 +168,7 @@ def _enter(fd: int, name: str, mode: int) -> int:
             _make(fd, name, mode)
         return os.open(name, _FOLDER, dir_fd=fd)
     except OSError as error:
-        raise _skipped(name, error) from error
+        raise _skipped(path, error) from error
 
 
 def _make(fd: int, name: str, mode: int) -> None:
@@ -188,7 +190,8 @@ def _skipped(path: str, error: OSError) -> StepSkipped:
     }
     if error.errno in said:
         return Gone(f"{path} {said[error.errno]}")
-    return OutOfReach(f"{path} is out of reach: {error.strerror}")
+    hint = "make space on its disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    return OutOfReach(f"{path} is out of reach: {error.strerror}", hint, path)
 
 
 def mount_of(fd: int) -> tuple[int, str]:

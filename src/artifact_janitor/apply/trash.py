@@ -231,10 +231,10 @@ def finish_purges(ground: Ground, trashes: Iterable[str]) -> Iterator[str]:
                 yield error.message
 
 
-def sweeps_in(ground: Ground, folder: str) -> list[str]:
-    """The sweeps of which something lies in the trash of a state folder, if anybody can tell."""
+def names_in(ground: Ground, path: str) -> list[str]:
+    """What is in a folder, if anybody can tell."""
     try:
-        return _names(ground, f"{folder}/trash")
+        return _names(ground, path)
     except StepSkipped:
         return []
 

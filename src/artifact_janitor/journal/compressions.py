@@ -29,6 +29,17 @@ class Compressions:
         steps = self._rows(query, step.sweep, os.fsencode(step.path), make=step_of)
         return next((each for each in steps if each.state == "done"), None)
 
+    def in_vain(self) -> list[Step]:
+        """Steps that came to nothing, and whose compressed file may still be somewhere."""
+        query = f"SELECT {COLUMNS} FROM step WHERE \"do\" = '{COMPRESS}' "
+        query += "AND state IN ('skipped', 'failed') AND id IN (SELECT step FROM move) ORDER BY id"
+        return self._rows(query, make=step_of)
+
+    def withdrawn(self, step: int) -> None:
+        """Nothing of it is left, or what is there is somebody else's by now."""
+        with self._writing() as db:
+            db.execute("DELETE FROM move WHERE step = ?", (step,))
+
     def futile(self) -> dict[str, str]:
         """Fingerprints of what was compressed in vain, by path; the newest counts."""
         query = f"SELECT path, fingerprint FROM step WHERE \"do\" = '{COMPRESS}' "

@@ -44,7 +44,7 @@ def scene(phase: Phase, root: Path) -> Scene:
     def publishes(_: object) -> int:
         (found,) = published(work, [offer(f".janitor/jobs/0/out/{FINAL}", "k2")])
         if found.why:
-            raise StepFailed(found.why)
+            raise StepFailed(found.why, path=TARGET)
         return 0
 
     def first() -> None:

@@ -36,6 +36,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _SPECIAL = 0o6000
 """The set-user-id and set-group-id bits."""
+NO_ROOM = "make space, or name another place: --to FOLDER"
 A_MEMBER = 4096
 """Bytes that a name may take on the disk, beside its content."""
 
@@ -127,7 +128,8 @@ def unpack(files: Files, chosen: Selection, into: int, tick: Tick) -> int:
             unset = below.unset
         all_to_disk(into)
     except OSError as error:
-        raise StepFailed(f"it can't be unpacked: {error.strerror}") from error
+        what = f"it can't be unpacked: {error.strerror}"
+        raise StepFailed(what, NO_ROOM if error.errno == errno.ENOSPC else "") from error
     return unset
 
 
@@ -136,7 +138,7 @@ def _check_space(into: int, chosen: Selection) -> None:
     free, needed = disk.f_bavail * disk.f_frsize, chosen.stored + chosen.members * A_MEMBER
     if needed > free:
         what = f"it needs up to {format_size(needed)}, {format_size(free)} are free there"
-        raise StepFailed(what, "make space, or name another place: --to FOLDER")
+        raise StepFailed(what, NO_ROOM)
 
 
 def _again(manifest: BinaryIO) -> Manifest:

@@ -156,10 +156,14 @@ class Store:
         now on is ours, and may be removed."""
         while True:
             name = name_for(unit, made)
-            parts = (self.place / (name + each + end) for each in IN_ORDER for end in ("", PART))
-            if not any(map(os.path.lexists, parts)):
+            if not self.has_any(name):
                 return name
             made += 1
+
+    def has_any(self, name: str) -> bool:
+        """Whether anything is there of an archive, whole or not."""
+        parts = (self.place / (name + each + end) for each in IN_ORDER for end in ("", PART))
+        return any(map(os.path.lexists, parts))
 
     def is_at(self, place: Path) -> bool:
         return os.path.realpath(self.place) == os.path.realpath(place)
@@ -322,8 +326,8 @@ def made(store: Store, name: str) -> Made | None:
         return None
 
 
-def discard(store: Store, name: str) -> None:
-    """Remove all there is of an archive, the archive itself first."""
+def discard(store: Store, name: str) -> bool:
+    """Remove all there is of an archive, the archive itself first; whether nothing is left."""
     try:
         with store.folder() as fd:
             for suffix in reversed(IN_ORDER):
@@ -334,4 +338,5 @@ def discard(store: Store, name: str) -> None:
                         continue
             os.fsync(fd)
     except (OSError, StepFailed):
-        pass  # what is left ends in .part, or is named in the journal: the next start removes it
+        return not store.has_any(name)
+    return True

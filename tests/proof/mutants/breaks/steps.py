@@ -186,7 +186,7 @@ S12 = (
     Break(
         "half an archive stays",
         "recovery.py",
-        "            store.discard(store_of(place.settings, found.store), found.name)\n",
+        "        if found:\n            disown(place, found)\n",
         "",
         (f"{KILLED}[archive]",),
     ),
