@@ -45,6 +45,7 @@ class Swap:
             if os.path.lexists(self.folder):
                 self.over()
             else:
+                self.folder.parent.mkdir(parents=True, exist_ok=True)
                 self.link.rename(self.folder)
 
     def precious(self) -> Snapshot:
@@ -79,7 +80,7 @@ def a_swap(root: Path, chance: random.Random) -> Swap:
     """Of any folder below `root`. Outside lies a copy of what is in it, so that who follows the
     link finds all that it looks for."""
     every = [Path(folder, name) for folder, names, _ in os.walk(root) for name in names]
-    inside = [each for each in every if each.name != ".janitor"]
+    inside = [each for each in every if each.name != ".janitor" and not each.is_symlink()]
     own = [root / ".janitor" / name for name in OWN]
     folder = chance.choice([*inside, *own])
     outside, link = root.with_name("outside"), root.with_name("link")

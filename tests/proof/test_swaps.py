@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from artifact_janitor.apply import trash
 from artifact_janitor.apply.ground import Ground
+from artifact_janitor.core.model import is_within
 from tests.proof.conftest import Count
 from tests.proof.scene import Scene
 from tests.proof.scenes import SCENES
@@ -22,7 +25,9 @@ KINDS = (
     *("trash", "slim", "compress", "archive", "restore", "purge", "undo", "expire"),
     *("publish", "publish over", "promote"),
 )
-ENDS = {0, 1, 3, 5}
+ENDS = {0, 1, 3, 4, 5, 99}
+KNOWN = {"archive", "jobs", "publishing"}
+"""An exchanged model that found no way into the trash, nor back, is kept where it waits."""
 TRIALS = 20
 
 
@@ -47,19 +52,44 @@ def trial(name: str, place: Path, chance: random.Random, *, in_a_loop: bool) -> 
     scene = SCENES[name](place / "work")
     try:
         swap = a_swap(place / "work", chance)
-        before = swap.precious()
+        before, contents = swap.precious(), held(place / "work", name)
         answer = carried_out(scene, swap, None if in_a_loop else chance)
-        wrong = [] if answer.code in ENDS and "Traceback" not in answer.stderr else [f"{answer}"]
+        wrong = [] if answer.code in ENDS and fell_not(answer) else [f"{answer}"]
         swap.end()
         wrong += [f"outside: {each}" for each in difference(before, swap.precious())]
         swap.link.unlink(missing_ok=True)
-        wrong += scene.wrong()
+        for _ in range(2):  # the next janitors
+            again = scene.work.janitor("run", "--yes")
+            wrong += [] if again.code in (0, 4) and fell_not(again) else [f"again: {again}"]
+        wrong += [f"lost: {each}" for each in contents.keys() - held(place / "work", "").keys()]
         wrong += [f"outside: {each}" for each in difference(before, swap.precious())]
+        wrong += [f"left over: {each}" for each in scene.work.leftovers() if each not in KNOWN]
         where = swap.folder.relative_to(place / "work")
         return [f"{name}, {where}: {each}" for each in wrong]
     finally:
         scene.end()
         shutil.rmtree(place)
+
+
+def held(root: Path, name: str) -> dict[str, Path]:
+    """All contents of files, by digest, but those of the janitor's journal and of what the
+    command is asked to remove for good."""
+    gone = {"purge": ".janitor/trash", "expire": ".janitor/archive"}.get(name)
+    found = {}
+    for folder, _, names in os.walk(root):
+        path = os.path.relpath(folder, root)
+        if path == ".janitor" or (gone and is_within(path, gone)):
+            continue
+        for each in names:
+            file = Path(folder, each)
+            if file.is_file() and not file.is_symlink():
+                found[sha256(file.read_bytes()).hexdigest()] = file
+    return found
+
+
+def fell_not(answer: Answer) -> bool:
+    """A scene that is no command of its own tells errors by an exception."""
+    return "Traceback" not in answer.stderr or "StepFailed: " in answer.stderr
 
 
 @pytest.fixture
