@@ -15,7 +15,7 @@ import pytest
 
 from artifact_janitor import clock, handing_over, state
 from artifact_janitor.daemon.apart import WATCH
-from artifact_janitor.errors import Locked
+from artifact_janitor.errors import JanitorError, Locked
 from artifact_janitor.handing_over import TELLING
 from artifact_janitor.recovery import recover
 from artifact_janitor.sweep import hand_over
@@ -247,3 +247,19 @@ def test_a_dead_sweep_is_known_by_its_free_lock(work: Small) -> None:
     (work.root / ".janitor" / "sweeps" / "abcd").touch()
     assert ours.is_dead("abcd")
     assert ours.is_dead("never seen")
+
+
+def test_a_symlink_in_place_of_the_sweeps_leads_nowhere(work: Small) -> None:
+    """It came after the folder was looked at; what it leads to is not touched."""
+    ours, aside = state.State(work.root), work.root.parent / "aside"
+    ours.prepare()
+    aside.mkdir()
+    (aside / "abcd").touch()
+    (ours.folder / "sweeps").rename(ours.folder / "before")
+    (ours.folder / "sweeps").symlink_to(aside)
+    ours.forget("abcd")
+    assert not ours.is_dead("abcd"), "nobody can tell"
+    for asked in (ours.held, ours.sweep("mine").__enter__):
+        with pytest.raises(JanitorError, match="can't be used"):
+            asked()
+    assert os.listdir(aside) == ["abcd"]

@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -28,6 +28,10 @@ MOMENT = 0.5
 """The same for the daemon's lock: whoever asks for its holder has it for a moment."""
 
 MAKE_ROOM = "the disk is full: free 2 MB on it, e.g. in ~/.cache, and run it again"
+
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LOCK = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class State:
@@ -58,10 +62,7 @@ class State:
             if not (ignore := self.folder / ".gitignore").stat().st_size:
                 ignore.write_text("# made by artifact-janitor\n*\n", encoding="utf-8")
         except OSError as error:
-            hint = f"check the permissions of {self.workspace}"
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                hint = MAKE_ROOM
-            raise _unusable(self.folder, str(error.strerror), hint) from error
+            raise _told(self.folder, error, self.workspace) from error
 
     def _touch(self, file: Path) -> None:
         no_link(file)
@@ -130,13 +131,10 @@ class State:
     def sweep(self, name: str) -> Iterator[None]:
         """Hold a sweep open: as long as we live, nobody takes it for a dead one. Raises Locked
         after `PATIENCE` seconds where another janitor has one of this name open."""
-        path = self.folder / "sweeps" / name
-        fd = self._hold(path)
-        try:
+        with self._held(name) as folder:
             yield
-            path.unlink(missing_ok=True)
-        finally:
-            os.close(fd)
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder)
 
     def is_open_to_us(self) -> bool:
         """Whether the folder is there, and whoever we are may make things in it."""
@@ -148,15 +146,15 @@ class State:
         """A folder to work in, which nobody takes away as long as we live; it goes with us. Needs
         what `is_open_to_us` says."""
         name = f"{SCRATCH}{os.getpid()}-{time.time_ns():x}"
-        lock, folder = self.folder / "sweeps" / name, self.folder / name
-        fd = self._hold(lock)
-        try:
-            folder.mkdir(mode=0o700)
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            lock.unlink(missing_ok=True)
-            os.close(fd)
+        folder = self.folder / name
+        with self._held(name) as sweeps:
+            try:
+                folder.mkdir(mode=0o700)
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+                with suppress(OSError):
+                    os.unlink(name, dir_fd=sweeps)
 
     def clear(self) -> None:
         """Remove what a killed janitor had in its scratch folder."""
@@ -164,28 +162,57 @@ class State:
             if self.is_dead(left.name):
                 shutil.rmtree(left, ignore_errors=True)
 
-    def _hold(self, path: Path) -> int:
+    @contextmanager
+    def _sweeps(self) -> Iterator[int]:
+        """The folder of the locks of sweeps, open: no symlink that takes its place leads what is
+        made and removed in it anywhere else (S1). Raises OSError."""
+        own = os.open(self.folder, _FOLDER)
+        try:
+            fd = os.open("sweeps", _FOLDER, dir_fd=own)
+        finally:
+            os.close(own)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    @contextmanager
+    def _held(self, name: str) -> Iterator[int]:
+        """With the lock of a sweep, the folder that it lies in."""
+        path = self.folder / "sweeps" / name
+        with ExitStack() as opened:
+            try:
+                folder = opened.enter_context(self._sweeps())
+                fd = self._hold(folder, path)
+            except OSError as error:
+                raise _told(path, error, self.folder) from error
+            opened.callback(os.close, fd)
+            yield folder
+
+    def _hold(self, folder: int, path: Path) -> int:
         """A locked descriptor on a file that nobody took away before it was locked."""
         while True:
-            try:
-                fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            except OSError as error:
-                raise _unusable(path, str(error.strerror), MAKE_ROOM) from error
+            fd = os.open(path.name, _LOCK, 0o600, dir_fd=folder)
             try:
                 _lock(fd, path)
-            except JanitorError:
+                if _is_at(folder, path.name, fd):
+                    self._give(fd)
+                    return fd
+            except BaseException:
                 os.close(fd)
                 raise
-            if path.exists() and os.path.samestat(path.stat(), os.fstat(fd)):
-                self.own(path)
-                return fd
             os.close(fd)
+
+    def _give(self, fd: int) -> None:
+        owner = self.workspace.stat()
+        if os.geteuid() == 0 and os.fstat(fd).st_uid != owner.st_uid:
+            os.fchown(fd, owner.st_uid, owner.st_gid)
 
     def is_dead(self, name: str) -> bool:
         """Whether the janitor that opened this sweep is gone; the kernel knows."""
         try:
-            with open(self.folder / "sweeps" / name, encoding="utf-8") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with self._sweeps() as folder, _opened(folder, name) as fd:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except FileNotFoundError:
             return True
         except OSError:
@@ -193,23 +220,38 @@ class State:
         return True
 
     def held(self) -> list[str]:
-        """The sweeps that somebody opened, and did not see to its end yet."""
-        return os.listdir(self.folder / "sweeps")
+        """The sweeps that somebody opened, and did not see to its end yet. Raises JanitorError
+        where nobody can tell."""
+        try:
+            with self._sweeps() as folder:
+                return os.listdir(folder)
+        except OSError as error:
+            raise _told(self.folder / "sweeps", error, self.folder) from error
 
     def forget(self, name: str) -> None:
         """Take away what a dead sweep left. Under its lock: whoever opens one of the same name
         at this moment has it, or makes it anew."""
-        path = self.folder / "sweeps" / name
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
-            return  # there is none, or nobody can tell
-        try:
-            with suppress(OSError):  # it is held; or the next start tries again
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink(missing_ok=True)
-        finally:
-            os.close(fd)
+        with suppress(OSError), self._sweeps() as folder, _opened(folder, name) as fd:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # else it lives
+            os.unlink(name, dir_fd=folder)
+
+
+@contextmanager
+def _opened(folder: int, name: str) -> Iterator[int]:
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _is_at(folder: int, name: str, fd: int) -> bool:
+    """Whether an open file still has this name."""
+    try:
+        there = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(there, os.fstat(fd))
 
 
 def no_link(path: Path) -> None:
@@ -271,6 +313,12 @@ def _sign(fd: int) -> None:
 def _held(path: Path) -> Locked:
     holder = path.read_text(encoding="utf-8", errors="replace").strip() or "a process"
     return Locked(f"another janitor holds this workspace: {holder}", "try again later", str(path))
+
+
+def _told(path: Path, error: OSError, around: Path) -> JanitorError:
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    hint = MAKE_ROOM if is_full else f"check the permissions of {around}"
+    return _unusable(path, str(error.strerror), hint)
 
 
 def _unusable(path: Path, why: str, hint: str) -> JanitorError:

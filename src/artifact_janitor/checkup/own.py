@@ -9,6 +9,7 @@ from pathlib import Path
 from artifact_janitor.apply.trash import LEAVING
 from artifact_janitor.checkup.check import Found, Place, ok, problem, some, warning
 from artifact_janitor.core.model import is_within
+from artifact_janitor.errors import JanitorError
 from artifact_janitor.journal.file import REBUILDS, VERSION
 from artifact_janitor.rebuild.aside import left
 from artifact_janitor.state import HANDOVER, STATE
@@ -92,9 +93,9 @@ def lock(place: Place) -> Iterator[Found]:
     try:
         holders = {name: state.holder(name) for name in ("lock", HANDOVER)}
         open_still = state.held()
-    except OSError as error:
+    except (OSError, JanitorError) as error:
         hint = f"check the owner of {state.folder}"
-        yield warning(f"nobody can tell who holds it: {error.strerror}", hint, str(state.folder))
+        yield warning(f"nobody can tell who holds it: {error}", hint, str(state.folder))
         return
     for name, holder in holders.items():
         if holder:
