@@ -41,6 +41,7 @@ def tidy(place: Workplace) -> None:
         if place.journal.step(found.step).state in IN_VAIN:
             with suppress(*TROUBLE):
                 _disown_if_useless(place, found)
+    store_of(place.settings).tidy()
     _drop_links(place, over)
 
 

@@ -134,6 +134,12 @@ class Store:
                 part.unlink()
             raise
 
+    def tidy(self) -> None:
+        """Remove what a killed janitor wrote of the note; others may be at it elsewhere."""
+        if self._own:
+            with suppress(OSError):
+                (self.place / (NOTE + PART)).unlink()
+
     def give(self, path: Path) -> None:
         """What root makes belongs to whom the workspace belongs to."""
         owner = self._owner.stat()
