@@ -127,8 +127,9 @@ class Ground:
             return False
         except OSError as error:
             if error.errno != errno.EINVAL:  # a filesystem that knows no such thing
-                why = f"what was done in {path or self._top} may not last: {error.strerror}"
-                raise DiskFailed(why, "look after its disk, and run it again") from error
+                place = path or self._top
+                why = f"what was done in {place} may not last: {error.strerror}"
+                raise DiskFailed(why, "look after its disk, and run it again", place) from error
         return True
 
 
