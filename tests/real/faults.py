@@ -177,7 +177,8 @@ def untold(scene: Scene, before: Answer, answer: Answer, number: int) -> list[st
 
 def unheard(hit: Sequence[str], answer: Answer) -> list[str]:
     """What may not last, and was called done; SQLite itself, which alone says fdatasync, hears
-    what becomes of its files. What has no answer in JSON is a call of a recovery, which says that it waits."""
+    what becomes of its files. What has no answer in JSON is a call of a recovery, which says
+    that it waits."""
     lost = [line for line in hit if line.startswith("fsync(") and "journal.db" not in line]
     return lost if answer.code == 0 and answer.said else []
 
