@@ -224,3 +224,18 @@ def test_each_page_by_itself_tells_what_sqlite_does(tmp_path: Path) -> None:
 )
 def test_a_row_that_no_janitor_wrote_is_none(table: str, row: tuple[object, ...]) -> None:
     assert row_of(table, row) is None  # type: ignore[arg-type]
+
+
+@needs_strace
+@pytest.mark.parametrize("nth", range(4, 10))
+def test_a_disk_that_could_not_read_while_the_journal_was_made(tmp_path: Path, nth: int) -> None:
+    work = small(tmp_path)
+    old = work.hydra(30, "outputs/first/run")
+    running = work.start("run", "--yes", traced=True)
+    inject = f"inject=pread64:error=EIO:when={nth}"
+    with strace(running.pid, "-o", os.devnull, "-e", "trace=pread64", "-e", inject):
+        assert running.wait() in (0, 1)
+    assert work.janitor("run", "--yes").code == 0
+    assert (aside(work), work.there(old)) == ([], False)
+    with closing(work.journal()) as journal:
+        assert journal.rebuilds.last() is None

@@ -189,7 +189,9 @@ def _claims(answer: Answer) -> int:
 
 
 CAUSES = ("disk is full", "disk I/O error", "readonly database", "unable to open database file")
-CAUSES += ("make space",)
+CAUSES += ("make space", "the journal is damaged", "another filesystem is mounted")
+"""What a read that failed once looks like: SQLite says malformed, and the next janitor looks
+again; where /proc says nothing of a mount, it may be another one."""
 
 
 def is_clear(error: dict[str, str], number: int) -> bool:

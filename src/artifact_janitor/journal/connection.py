@@ -29,7 +29,8 @@ class Connection:
         self._reserve = reserve
         self._inode = inode
         self.path = path
-        self.version = version_of(connection)
+        with told(path):
+            self.version = version_of(connection)
         """The format of the file: it may be older than ours as long as we only read."""
 
     def close(self) -> None:

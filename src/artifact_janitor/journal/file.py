@@ -169,6 +169,8 @@ def is_sound(path: Path) -> bool:
             return False  # which no check of SQLite's sees
     try:
         with told(path), closing(_open(path, "rw")) as db:
+            if _is_blank(db):
+                return True  # the disk failed while it was made
             _check(db, path)
             return db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     except JournalDamaged:
@@ -224,11 +226,14 @@ def _has_content(file: Path) -> bool:
 
 
 def inode_of(path: Path) -> tuple[int, int] | None:
-    """Which file is at `path`; None where there is none yet."""
-    with suppress(OSError):
+    """Which file is at `path`; None where there is none yet. Raises JournalError."""
+    try:
         status = path.stat()
-        return status.st_dev, status.st_ino
-    return None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return status.st_dev, status.st_ino
 
 
 def must_be(path: Path, inode: tuple[int, int] | None) -> None:
