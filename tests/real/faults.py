@@ -119,6 +119,8 @@ class Undisturbed:
     ours: list[int]
     """Which of them are about the workspace, and succeed."""
     answer: Answer
+    reads: bool = False
+    """Whether these are calls that change nothing."""
 
 
 def undisturbed(scene: Scene, trace: Path, calls: Sequence[str]) -> Undisturbed:
@@ -127,7 +129,7 @@ def undisturbed(scene: Scene, trace: Path, calls: Sequence[str]) -> Undisturbed:
     with strace(running.pid, "-o", str(trace), "-y", "-e", which):
         answer = running.answer()
     assert answer.code == 0, answer
-    found = Undisturbed([], [], answer)
+    found = Undisturbed([], [], answer, calls is READS)
     count: Counter[str] = Counter()
     for line in trace.read_text(errors="replace").splitlines():
         if call := re.match(r"(\w+)\(", line):
