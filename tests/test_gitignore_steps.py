@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from artifact_janitor import gitignored, gitignoring
+from artifact_janitor.apply import copies
 from artifact_janitor.apply import gitignore as file
-from artifact_janitor.apply import publish
 from artifact_janitor.observe import git_rules
 from artifact_janitor.state import State
 from artifact_janitor.sweep import mend
@@ -153,11 +153,11 @@ KILLS = [
     (module, name, after)
     for module, name in (
         (gitignored, "_tried"),
-        (publish, "write"),
+        (copies, "write"),
         (file, "_dress"),
         (file, "exchange"),
         (file, "_put"),
-        (publish, "discard"),
+        (copies, "discard"),
     )
     for after in (False, True)
 ]
@@ -208,13 +208,13 @@ def test_what_git_was_asked_about_goes_with_the_next_start(work: Repo) -> None:
 
 def test_who_edits_it_meanwhile_loses_nothing(work: Repo) -> None:
     def saves() -> None:
-        real = publish.write
+        real = copies.write
 
         def write(*args: object) -> object:
             (work.root / ".gitignore").write_bytes(b"# saved just now\n")
             return real(*args)  # type: ignore[arg-type]
 
-        publish.write = write  # type: ignore[assignment]
+        copies.write = write  # type: ignore[assignment]
 
     answer = work.start("gitignore", "sync", "--json", first=saves).answer()
     assert (answer.code, work.text) == (4, b"# saved just now\n")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from artifact_janitor.apply import publish as files
+from artifact_janitor.apply import copies
 from artifact_janitor.core import milestone
 from artifact_janitor.core.plan import Step
 from artifact_janitor.looking import look
@@ -284,14 +284,14 @@ def test_a_copy_shares_no_inode_with_its_source(work: Small) -> None:
 def test_what_is_being_written_is_left_alone(work: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     with open(work.root / MODEL, "ab"):
         assert "open for writing" in nothing_done(work, "promote", MODEL)
-    copied = files._copied
+    copied = copies._copied
 
     def while_it_grows(source: int, *rest: int) -> str:
         with open(work.root / MODEL, "ab") as file:
             file.write(b"more")
         return copied(source, *rest)
 
-    monkeypatch.setattr(files, "_copied", while_it_grows)
+    monkeypatch.setattr(copies, "_copied", while_it_grows)
     assert "written to while it was copied" in nothing_done(work, "promote", MODEL)
 
 

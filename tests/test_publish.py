@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from artifact_janitor.apply import copies
 from artifact_janitor.apply import ground as ground_module
 from artifact_janitor.apply import publish as files
 from artifact_janitor.core.model import Pin
@@ -331,14 +332,14 @@ def test_there_must_be_room(work: Small) -> None:
 def test_a_source_that_is_written_to_meanwhile_waits(
     work: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source, copied = trained(work), files._copied
+    source, copied = trained(work), copies._copied
 
     def slow(*args: int) -> str:
         with (work.root / source).open("ab") as file:
             file.write(b"more")
         return copied(*args)
 
-    monkeypatch.setattr(files, "_copied", slow)
+    monkeypatch.setattr(copies, "_copied", slow)
     found = published(work, [offer(source)])[0]
     assert (found.outcome, found.why) == ("skipped", "it was written to while it was copied")
     assert not work.there("models/hpo_derived")
@@ -350,7 +351,7 @@ def test_a_disk_that_does_not_keep_what_it_was_given_is_noticed(
     def bad(fd: int) -> None:
         os.pwrite(fd, b"rot", 300)
 
-    monkeypatch.setattr(files, "to_disk", bad)
+    monkeypatch.setattr(copies, "to_disk", bad)
     found = one(work)
     assert found.outcome == "failed"
     assert "bad disk" in found.why
@@ -487,13 +488,13 @@ def test_a_journal_of_an_older_format_is_brought_up_to_date(work: Small) -> None
 def test_a_copy_shares_its_blocks_where_the_filesystem_can(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cloned, seen = files._cloned, []
+    cloned, seen = copies._cloned, []
 
     def told(source: int, target: int) -> bool:
         seen.append(cloned(source, target))
         return seen[-1]
 
-    monkeypatch.setattr(files, "_cloned", told)
+    monkeypatch.setattr(copies, "_cloned", told)
     with disk("xfs", tmp_path / "xfs") as place:
         work = small(place, FREE)
         assert one(work, spare=1 << 62).outcome == "published", "it takes no room"

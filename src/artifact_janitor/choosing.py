@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from artifact_janitor import clock
+from artifact_janitor.apply import copies
 from artifact_janitor.apply import publish as files
 from artifact_janitor.core import milestone
 from artifact_janitor.core.milestone import CHOSEN, DEMOTE, PROMOTE, SUFFIX, meta_of
@@ -83,7 +84,7 @@ def opened(place: Workplace, source: str) -> int:
     path = place.settings.workspace / source
     ours = any(is_within(source, root) for root in place.ground.roots)
     try:
-        fd = files.open_source(place.ground, source if ours else path)
+        fd = copies.open_source(place.ground, source if ours else path)
     except StepSkipped as error:
         raise NotPromoted(error.message, "check its permissions", source) from error
     if liveness.lease(os.fspath(path)) == errno.EAGAIN:
@@ -108,8 +109,8 @@ def sweeping(place: Workplace, command: str, target: str) -> Iterator[str]:
         except JanitorError as error:
             failed = error
         # not where Ctrl-C came in between: then the next start finishes what was begun
-        folder = files.staging_for(place.ground, sweep, target)
-        files.discard(place.ground, folder, stranded(place.journal))
+        folder = copies.staging_for(place.ground, sweep, target)
+        copies.discard(place.ground, folder, stranded(place.journal))
         with suppress(OSError):
             if made:
                 os.rmdir(place.settings.workspace / root)  # unless something came into it
@@ -162,7 +163,7 @@ def choose(place: Workplace, wish: Wish, path: str) -> Promoted:
         return Promoted("same", path, before)
     fd = opened(place, path)
     try:
-        proof, digest = _in_place(place, path, wish), files.digest_of(fd)
+        proof, digest = _in_place(place, path, wish), copies.digest_of(fd)
         size = os.fstat(fd).st_size
     finally:
         os.close(fd)
@@ -198,7 +199,7 @@ def _read(place: Workplace, path: str) -> dict[str, Any]:
     if not place.ground.has(name):
         return {}
     try:
-        with os.fdopen(files.open_source(place.ground, name), "rb") as file:
+        with os.fdopen(copies.open_source(place.ground, name), "rb") as file:
             text = file.read(_META_LIMIT + 1)
         found = json.loads(text) if len(text) <= _META_LIMIT else None
         text_of(found)  # Python reads NaN and 1e999, and no other program does
@@ -216,8 +217,8 @@ def _rewritten(
     name, ground = meta_of(path), place.ground
     with sweeping(place, do, name) as sweep:
         try:
-            folder = files.staging_for(ground, sweep, name)
-            meta = files.write(ground, text_of(told), f"{folder}/{name}")
+            folder = copies.staging_for(ground, sweep, name)
+            meta = copies.write(ground, text_of(told), f"{folder}/{name}")
             with place.state.step():
                 if _read(place, path) != before:
                     raise StepSkipped(f"{name} was changed meanwhile")

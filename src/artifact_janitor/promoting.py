@@ -12,8 +12,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from artifact_janitor import clock
+from artifact_janitor.apply import copies
 from artifact_janitor.apply import publish as files
-from artifact_janitor.apply.publish import Staged
+from artifact_janitor.apply.copies import Staged
 from artifact_janitor.choosing import (
     NotPromoted,
     Promoted,
@@ -67,18 +68,18 @@ def _same(place: Workplace, fd: int, there: Sequence[ModelFile]) -> str:
     (folder,) = place.settings.folders.best_models
     known = (each for each in there if is_milestone(each.path, folder))
     alike = [each for each in known if each.bytes == os.fstat(fd).st_size]
-    digest = files.digest_of(fd) if alike else ""
+    digest = copies.digest_of(fd) if alike else ""
     return next((each.path for each in alike if _digest(place, each.path) == digest), "")
 
 
 def _digest(place: Workplace, path: str) -> str:
     """SHA-256 of a file of ours; "" where it can't be read."""
     try:
-        fd = files.open_source(place.ground, path)
+        fd = copies.open_source(place.ground, path)
     except StepSkipped:
         return ""
     try:
-        return files.digest_of(fd)
+        return copies.digest_of(fd)
     finally:
         os.close(fd)
 
@@ -113,14 +114,14 @@ def _taken(place: Workplace, folder: str) -> set[str]:
 
 
 def _promoted(place: Workplace, sweep: str, wish: Wish, fd: int, target: str) -> Promoted:
-    folder = files.staging_for(place.ground, sweep, target)
+    folder = copies.staging_for(place.ground, sweep, target)
     try:
-        model = files.stage(place.ground, fd, f"{folder}/{target}")
+        model = copies.stage(place.ground, fd, f"{folder}/{target}")
         proof = verified(place.settings.workspace / model.path, wish.python)
         told, notes = _told(place, wish, target, model)
         told["verified"] = proof
         notes = (*notes, *doubts(proof))
-        meta = files.write(place.ground, text_of(told), f"{folder}/{meta_of(target)}")
+        meta = copies.write(place.ground, text_of(told), f"{folder}/{meta_of(target)}")
         coming = coming_to((meta, model), (meta_of(target), target))
         reasons = (f"a copy of {wish.source}", *filter(None, (wish.note,)))
         intent = Intent(PROMOTE, "milestone", target, model.bytes, reasons=reasons, moves=coming)

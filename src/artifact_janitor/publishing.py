@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Literal
 
 from artifact_janitor import clock
+from artifact_janitor.apply import copies, trash
 from artifact_janitor.apply import publish as files
-from artifact_janitor.apply import trash
-from artifact_janitor.apply.publish import Staged
+from artifact_janitor.apply.copies import Staged
 from artifact_janitor.core.gate import Goal, Mode, judge
 from artifact_janitor.core.model import is_within
 from artifact_janitor.core.plainly import plainly
@@ -111,12 +111,12 @@ def publish(place: Workplace, sweep: str, offer: Offer) -> Published:
         )
     try:
         _check_target(place, offer.target)
-        folder = files.staging_for(place.ground, sweep, offer.target)
+        folder = copies.staging_for(place.ground, sweep, offer.target)
     except (StepSkipped, StepFailed) as error:
         return Published("skipped", error.message)
     found = _tried(place, sweep, offer, folder)
     # not where Ctrl-C came in between: then the next start finishes what was begun
-    files.discard(place.ground, folder, stranded(place.journal))
+    copies.discard(place.ground, folder, stranded(place.journal))
     return found
 
 
@@ -155,15 +155,15 @@ def _published(place: Workplace, sweep: str, offer: Offer, folder: str) -> Publi
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     text = json.dumps(plainly(told), indent=2, allow_nan=False).encode() + b"\n"
-    sidecar = files.write(place.ground, text, f"{folder}/{sidecar_name(offer.target)}")
+    sidecar = copies.write(place.ground, text, f"{folder}/{sidecar_name(offer.target)}")
     with place.state.step():
         return _placed(place, sweep, offer, (sidecar, model))
 
 
 def _staged(place: Workplace, offer: Offer, path: str) -> Staged:
-    source = files.open_source(place.ground, offer.source)
+    source = copies.open_source(place.ground, offer.source)
     try:
-        return files.stage(place.ground, source, path, offer.spare)
+        return copies.stage(place.ground, source, path, offer.spare)
     finally:
         os.close(source)
 
@@ -173,9 +173,9 @@ def _is_same(place: Workplace, target: str, model: Staged) -> bool:
     with suppress(StepSkipped, OSError, ValueError, AttributeError):
         if place.ground.stat(target).st_size == model.bytes:
             told = _read(place, sidecar_name(target), 1 << 20)
-            fd = files.open_source(place.ground, target)
+            fd = copies.open_source(place.ground, target)
             try:
-                same: bool = files.digest_of(fd) == model.digest
+                same: bool = copies.digest_of(fd) == model.digest
             finally:
                 os.close(fd)
             return same and json.loads(told).get("sha256") == model.digest
@@ -183,7 +183,7 @@ def _is_same(place: Workplace, target: str, model: Staged) -> bool:
 
 
 def _read(place: Workplace, path: str, most: int) -> bytes:
-    fd = files.open_source(place.ground, path)
+    fd = copies.open_source(place.ground, path)
     with os.fdopen(fd, "rb") as file:
         return file.read(most)
 

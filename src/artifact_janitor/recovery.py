@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from artifact_janitor import clock, compressed, gitignored
-from artifact_janitor.apply import publish, trash
+from artifact_janitor.apply import copies, publish, trash
 from artifact_janitor.apply.archive import store
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.core.milestone import DEMOTE, PROMOTE
@@ -47,7 +47,7 @@ def recover(place: Workplace, now: int) -> list[str]:
     state.clear()
     for name in state.held():
         state.forget(name)
-    publish.clear(
+    copies.clear(
         ground, lambda name: name not in waiting and state.is_dead(name), stranded(journal)
     )
     with state.step():

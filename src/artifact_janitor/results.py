@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from artifact_janitor.apply import copies
 from artifact_janitor.apply import publish as files
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.errors import StepFailed, StepSkipped
@@ -61,8 +62,8 @@ def report(
     ground = Ground(place.settings.workspace, [root])
     target = f"{root}/{folder}"
     try:
-        files.clear(ground, place.state.is_dead)
-        staging = files.staging_for(ground, f"{sweep}", f"{target}/results")
+        copies.clear(ground, place.state.is_dead)
+        staging = copies.staging_for(ground, f"{sweep}", f"{target}/results")
     except (StepSkipped, StepFailed) as error:
         return [f"no results were written: {error.message}"]
     try:
@@ -72,7 +73,7 @@ def report(
     except (StepSkipped, StepFailed) as error:
         notes = [f"no results were written: {error.message}"]
     finally:
-        files.discard(ground, staging)
+        copies.discard(ground, staging)
     return notes
 
 
@@ -153,12 +154,12 @@ def _environment() -> dict[str, str]:
 
 def _brought(ground: Ground, source: str, targets: Sequence[str]) -> Iterator[str]:
     """Let a file take its places, one by one, each at once."""
-    fd = files.open_source(ground, source)
+    fd = copies.open_source(ground, source)
     with os.fdopen(fd, "rb") as file:
         content = file.read(_LARGEST)
     for number, target in enumerate(targets):
         try:
-            files.replace(ground, files.write(ground, content, f"{source}.{number}"), target, ours)
+            files.replace(ground, copies.write(ground, content, f"{source}.{number}"), target, ours)
         except StepSkipped as error:
             yield error.message
 

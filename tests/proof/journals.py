@@ -110,9 +110,10 @@ def _after(work: Small, before: Snapshot) -> list[str]:
     with workplace(work.settings) as place:
         held = place.journal.rebuilds.held()
         indexed = archives(work.settings, place.journal)
-        wrong = [f"{each.name}: {why}" for each in indexed if (why := _trouble(work, each))]
-        known = [each.index.path for each in indexed if each.index]
-        wrong += [] if known == [ARCHIVED] else [f"indexed: {known}"]
+        told = [why for each in indexed if (why := _trouble(work, each))]
+        wrong = told if len(told) == len(indexed) else []  # a name that is another is told
+        known = {each.index.path for each in indexed if each.index}
+        wrong += [] if known == {ARCHIVED} else [f"indexed: {known}"]
         wrong += [] if held is None or work.there(OLD) else [f"gone unasked: {OLD}"]
         pins = {each.path for each in place.journal.pins()}
         is_short = (work.root / LOST).exists() and place.journal.rebuilds.last() is None
@@ -250,6 +251,31 @@ STATEMENTS = (
     "PRAGMA user_version = 77",
     "PRAGMA user_version = -5",
 )
+
+
+def values(journal: Path) -> Iterator[tuple[str, Damage]]:
+    """A value of each column: no text any more, or another letter in its midst, as a bit that
+    changed on the disk leaves it. Of those that are in an index SQLite's check tells."""
+    with closing(sqlite3.connect(f"{journal.as_uri()}?mode=ro", uri=True)) as db:
+        tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            columns = db.execute(f"PRAGMA table_info({table})").fetchall()
+            for column in (each[1] for each in columns if not each[5]):
+                query = f'SELECT "{column}" FROM {table}'  # noqa: S608 - our own names
+                for (old,) in db.execute(query).fetchall()[-1:]:
+                    if old and isinstance(old, str | bytes):
+                        yield from _odd(table, column, old)
+
+
+def _odd(table: str, column: str, old: str | bytes) -> Iterator[tuple[str, Damage]]:
+    plain = old.encode() if isinstance(old, str) else old
+    middle, sort = len(plain) // 2, "TEXT" if isinstance(old, str) else "BLOB"
+    letter = bytes([plain[middle] ^ 1])
+    for what, new in (("no text", b"b\xa0\xff"), ("another letter", letter)):
+        odd = plain[:middle] + new + plain[middle + 1 :]
+        said = f"UPDATE {table} SET \"{column}\" = CAST(x'{odd.hex()}' AS {sort}) "  # noqa: S608
+        said += f"WHERE \"{column}\" = CAST(x'{plain.hex()}' AS {sort})"
+        yield f"{table}.{column}: {what}", lambda path, said=said: _told(path, said)  # type: ignore[misc]
 
 
 def _made_anew(path: Path, statement: str) -> None:

@@ -18,6 +18,7 @@ from tests.proof.journals import (
     pages,
     pristine,
     tried,
+    values,
     zeroed,
 )
 from tests.real.kills import to_prove
@@ -49,6 +50,12 @@ def test_the_log_is_damaged(count: Count, tmp_path: Path) -> None:
 @pytest.mark.proof
 def test_what_others_do_to_it(count: Count, tmp_path: Path) -> None:
     count("journal: by hand", *all_wrong(tmp_path / "work", by_hand()))
+
+
+@pytest.mark.proof
+def test_each_column_has_an_odd_value(count: Count, tmp_path: Path) -> None:
+    damages = [*values(pristine(tmp_path / "work") / JOURNAL)]
+    count("journal: odd values", *all_wrong(tmp_path / "work", damages))
 
 
 @pytest.mark.proof

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from artifact_janitor.apply import publish
+from artifact_janitor.apply import copies
 from artifact_janitor.apply.ground import Ground, exchange, rename
 from artifact_janitor.core.gitignore import FILE
 from artifact_janitor.errors import OutOfReach, StepFailed, StepSkipped
@@ -104,13 +104,13 @@ def replace(
     Owner, mode and attributes stay. Raises StepSkipped where the file is another one by now,
     StepFailed where the disk says no; then all is as it was.
     """
-    staging = publish.staging_for_top(sweep)
+    staging = copies.staging_for_top(sweep)
     path = f"{staging}/{FILE}"
     try:
         if content is None:
             _take_away(ground, before, path)
         else:
-            publish.write(ground, content, path)
+            copies.write(ground, content, path)
             _dress(ground, path, before, mtime)
             _put(ground, before, path)
         try:
@@ -119,7 +119,7 @@ def replace(
             _put_back(ground, before, content, path)
             raise
     finally:
-        publish.discard(ground, staging)
+        copies.discard(ground, staging)
 
 
 def _dress(ground: Ground, path: str, before: Found, mtime: int | None) -> None:

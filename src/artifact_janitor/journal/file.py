@@ -104,6 +104,8 @@ SUSPECT = "journal.db.suspect"
 FRESH = "journal.db.rebuilt"
 """A new journal, whole and durable, that is about to take the damaged one's place."""
 NONSENSE = "a row makes no sense"
+UNSEEN = (NONSENSE, "Could not decode")
+"""How what no check of SQLite's sees begins."""
 IN_TROUBLE = "nothing is mended as long as the disk is in trouble: see dmesg, and save your work"
 REBUILDS = "janitor run sets it aside, and rebuilds it from what can be read and what is on disk"
 
@@ -165,8 +167,8 @@ def is_sound(path: Path) -> bool:
     if subprocess.run(["cat", path], stdout=_NULL, stderr=_NULL, check=False).returncode:
         raise JournalError("the disk can't read the journal", IN_TROUBLE, str(path))
     with suppress(OSError):
-        if path.with_name(SUSPECT).read_text(errors="replace").startswith(NONSENSE):
-            return False  # which no check of SQLite's sees
+        if path.with_name(SUSPECT).read_text(errors="replace").startswith(UNSEEN):
+            return False
     try:
         with told(path), closing(_open(path, "rw")) as db:
             if _is_blank(db):

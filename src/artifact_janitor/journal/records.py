@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from artifact_janitor.core.model import Kind
+from artifact_janitor.state import STATE
 
 TO_TRASH = ("trash", "slim", "expire")
 """Steps that put a unit into the trash, or its archive; slimming journals one for each
@@ -37,6 +38,18 @@ class Move:
     ino: int
     parent_before: int = 0
     parent_after: int = 0
+
+    @property
+    def makes_sense(self) -> bool:
+        """Whether a janitor may have meant it: it leads into its own folder, or out of it, and in
+        the trash a path is what it was."""
+        own = [each for each in (self.source, self.target) if f"{STATE}/" in each]
+        return bool(own) and all(map(self._is_in_trash_as_it_was, (self.source, self.target)))
+
+    def _is_in_trash_as_it_was(self, path: str) -> bool:
+        other = self.target if path == self.source else self.source
+        _, is_there, place = path.partition(f"{STATE}/trash/")
+        return not is_there or place.partition("/")[2] == other.lstrip("/")
 
     def is_of(self, status: os.stat_result) -> bool:
         """Whether that is what was to be moved. Its path tells the filesystem: the number of a

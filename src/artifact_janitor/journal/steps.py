@@ -66,7 +66,11 @@ def sweep_of(row: tuple[Any, ...]) -> Sweep:
 
 
 def move_of(row: tuple[Any, ...]) -> Move:
-    return Move(os.fsdecode(row[0]), os.fsdecode(row[1]), *row[2:])
+    """Raises ValueError for one that nobody can have meant."""
+    move = Move(os.fsdecode(row[0]), os.fsdecode(row[1]), *row[2:])
+    if not move.makes_sense:
+        raise ValueError(f"{move.source} to {move.target} is no move of a janitor's")
+    return move
 
 
 def pin_of(row: tuple[Any, ...]) -> Pin:

@@ -19,7 +19,7 @@ from artifact_janitor.core.model import Kind
 from artifact_janitor.journal.configs import digest_of
 from artifact_janitor.journal.pages import Value
 from artifact_janitor.journal.publications import Verdict
-from artifact_janitor.journal.records import TO_TRASH, State
+from artifact_janitor.journal.records import TO_TRASH, Move, State
 from artifact_janitor.journal.studies import identity_of
 from artifact_janitor.state import STATE
 
@@ -238,10 +238,11 @@ def _step(row: StepRow) -> bool:
 def _move(row: MoveRow) -> bool:
     """Never an absolute place: nothing that was restored elsewhere is tidied by such a row. A
     store's may be."""
-    own = f"{STATE}/".encode()
+    move = Move(os.fsdecode(row.source), os.fsdecode(row.target), row.dev, row.ino)
     places = (row.source, row.target)
     away = [each for each in places if each.startswith(b"/")]
-    return all(map(is_inside, places)) and (not away or own + b"trash/" in row.target)
+    is_known = not away or f"{STATE}/trash/".encode() in row.target
+    return all(map(is_inside, places)) and is_known and move.makes_sense
 
 
 def _pin(row: PinRow) -> bool:

@@ -134,14 +134,14 @@ S9 = (
     ),
     Break(
         "the copy of a model is not read back",
-        "apply/publish.py",
+        "apply/copies.py",
         "                if digest_of(fd) != digest:",
         "                if False:",
         ("test_publish.py::test_a_disk_that_does_not_keep_what_it_was_given_is_noticed",),
     ),
     Break(
         "a model that is written to while it is copied is published",
-        "apply/publish.py",
+        "apply/copies.py",
         "if _marks(os.fstat(source)) != _marks(before):",
         "if False:",
         ("test_publish.py::test_a_source_that_is_written_to_meanwhile_waits",),

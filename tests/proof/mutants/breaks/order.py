@@ -108,14 +108,14 @@ ORDER = (
     ),
     Break(
         "no fsync of a model",
-        "apply/publish.py",
+        "apply/copies.py",
         "                to_disk(fd)\n",
         "",
         (f"{SEEN}[publish over]",),
     ),
     Break(
         "no fsync of a sidecar",
-        "apply/publish.py",
+        "apply/copies.py",
         "                file.flush()\n                os.fsync(fd)\n",
         "                file.flush()\n",
         (f"{SEEN}[publish over]",),
