@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from artifact_janitor.errors import JournalError
+from artifact_janitor.journal import Journal
 from tests.real.kills import needs_strace, strace
 from tests.real.small import FREE, Small, done, small
 from tests.real.snapshot import difference, snapshot
@@ -103,3 +106,39 @@ def test_what_somebody_wrote_to_since_stays(work: Small, place: str) -> None:
         work.janitor("run", "--yes", "--only", "log")
     assert made.read_text() == "mine"
     assert work.there(LOG) or work.there(f"{LOG}.zst")
+
+
+def test_what_an_undone_log_was_compressed_to(work: Small) -> None:
+    """It could not go to the trash when the log came back."""
+    work.configure(COMPRESS)
+    work.write(LOG, WORDS, days=30)
+    assert work.janitor("run", "--yes", "--only", "log").code == 0
+    running = work.start("undo", traced=True)
+    trace = ["-e", "trace=renameat2", "-e", "inject=renameat2:error=EIO:when=2+"]
+    with strace(running.pid, "-o", os.devnull, *trace):
+        assert running.wait() == 0
+    assert work.there(LOG, f"{LOG}.zst")
+    assert work.janitor("run", "--yes").code == 0
+    assert work.there(LOG)
+    assert not work.there(f"{LOG}.zst")
+    assert work.leftovers() == []
+
+
+def test_what_came_back_and_can_not_be_pinned_stays_away(work: Small) -> None:
+    """Else the next sweep would take it again."""
+    assert work.janitor("archive", RUN).code == 0
+    running = work.start("restore", RUN, first=cannot_pin)
+    assert running.wait() == 1, running.errors.read_text()
+    assert not work.there(RUN)
+    assert work.leftovers() == ["archive"]
+    assert work.janitor("restore", RUN).code == 0
+    work.configure(FREE)
+    assert work.janitor("run", "--yes").code == 0
+    assert work.there(RUN)
+
+
+def cannot_pin() -> None:
+    def fails(*_: object) -> NoReturn:
+        raise JournalError("the disk can't write the journal", "see dmesg")
+
+    Journal.pin = fails  # type: ignore[method-assign]

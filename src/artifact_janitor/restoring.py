@@ -270,10 +270,11 @@ def _restored(
     try:
         with goal.ground.folder(goal.staging, make=True) as fd:
             unset = extract.unpack(files, chosen, fd, count)
-        with place.state.step():
+        with (
+            place.state.step(),
+            _pinned(journal, () if goal.front else _units(chosen), f"{BY_RESTORE} {sweep}"),
+        ):
             _move(goal, moves, whole=chosen.every)
-            for path in () if goal.front else _units(chosen):
-                journal.pin(Pin(path, f"{BY_RESTORE} {sweep}", clock.read().wall))
     except JanitorError as error:
         journal.settle(number, "failed", error.message, clock.read().wall)
         raise
@@ -281,6 +282,22 @@ def _restored(
         _tidy(goal)
     journal.settle(number, "done", "", clock.read().wall)
     return unset
+
+
+@contextmanager
+def _pinned(journal: Journal, paths: Iterable[str], note: str) -> Iterator[None]:
+    """What comes back is pinned before it is there: a disk that can't write that down brings
+    nothing back that the next sweep would take again."""
+    before = {each.path: each for each in journal.pins()}
+    asked = [*paths]
+    for path in asked:
+        journal.pin(Pin(path, note, clock.read().wall))
+    try:
+        yield
+    except JanitorError:
+        for path in asked:
+            journal.pin(before[path]) if path in before else journal.unpin(path, note)
+        raise
 
 
 def _kind(head: Head) -> Kind:

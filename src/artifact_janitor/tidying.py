@@ -12,6 +12,7 @@ from artifact_janitor.apply.archive import store
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.compressed import is_home, withdrawn
 from artifact_janitor.core.compressing import COMPRESS
+from artifact_janitor.core.model import is_within
 from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.journal import Archived, Journal, Step
 from artifact_janitor.workplace import Workplace, store_of
@@ -29,10 +30,10 @@ def tidy(place: Workplace) -> None:
     """After all that was interrupted is settled, and while no other janitor is at work: one is
     about to use an empty folder. The lock is held."""
     over = {sweep.id for sweep in place.journal.sweeps() if sweep.ended}
-    for step in place.journal.compressions.in_vain():
+    compressions = place.journal.compressions
+    for step in (*compressions.in_vain(), *compressions.left_beside()):
         with suppress(*TROUBLE):
-            if is_home(place.ground, step.path, step.fingerprint):
-                withdrawn(place, step)
+            _withdraw(place, step)
     for state in place.ground.states:
         _remove_staged(place, state, over)
         for made in (compress.FOLDER, RESTORING):
@@ -43,6 +44,16 @@ def tidy(place: Workplace) -> None:
                 _disown_if_useless(place, found)
     store_of(place.settings).tidy()
     _drop_links(place, over)
+
+
+def _withdraw(place: Workplace, step: Step) -> None:
+    """A compressed log whose log is at its place; not one that a person pinned."""
+    made, pins = place.journal.moves(step.id), place.journal.pins()
+    if any(is_within(each.source, pin.path) for each in made for pin in pins):
+        return
+    is_gone = is_home(place.ground, step.path, step.fingerprint) and not withdrawn(place, step)
+    if is_gone and step.state == "done":
+        place.journal.turn(step.id, "undone")
 
 
 def _remove_staged(place: Workplace, state: str, over: set[str]) -> None:

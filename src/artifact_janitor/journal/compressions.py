@@ -35,6 +35,15 @@ class Compressions:
         query += "AND state IN ('skipped', 'failed') AND id IN (SELECT step FROM move) ORDER BY id"
         return self._rows(query, make=step_of)
 
+    def left_beside(self) -> list[Step]:
+        """Steps that stood, and whose log came back; what they made is still beside it."""
+        query = (
+            f"SELECT {COLUMNS} FROM step AS made WHERE \"do\" = '{COMPRESS}' AND state = 'done' "
+        )
+        query += "AND EXISTS (SELECT 1 FROM step AS taken WHERE taken.sweep = made.sweep "
+        query += "AND taken.path = made.path AND taken.\"do\" = 'trash' AND taken.state = 'undone')"
+        return self._rows(query, make=step_of)
+
     def withdrawn(self, step: int) -> None:
         """Nothing of it is left, or what is there is somebody else's by now."""
         with self._writing() as db:

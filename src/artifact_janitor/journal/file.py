@@ -117,6 +117,8 @@ def told(path: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         raise _in_words(path, error) from error
+    except UnicodeDecodeError as error:  # in what SQLite says of its schema
+        raise damaged(path, f"what describes its tables is no text: {error.reason}") from error
 
 
 @contextmanager

@@ -41,15 +41,16 @@ class Move:
 
     @property
     def makes_sense(self) -> bool:
-        """Whether a janitor may have meant it: it leads into its own folder, or out of it, and in
-        the trash a path is what it was."""
+        """Whether a janitor may have meant it: it leads into its own folder, or out of it, and a
+        path in the trash, or among what waits for its place, is what it is outside."""
         own = [each for each in (self.source, self.target) if f"{STATE}/" in each]
-        return bool(own) and all(map(self._is_in_trash_as_it_was, (self.source, self.target)))
+        return bool(own) and all(map(self._is_the_same_inside, (self.source, self.target)))
 
-    def _is_in_trash_as_it_was(self, path: str) -> bool:
+    def _is_the_same_inside(self, path: str) -> bool:
         other = self.target if path == self.source else self.source
-        _, is_there, place = path.partition(f"{STATE}/trash/")
-        return not is_there or place.partition("/")[2] == other.lstrip("/")
+        found = (path.partition(f"{STATE}/{folder}/")[2] for folder in ("trash", "publishing"))
+        places = [each.partition("/")[2] for each in found if each]
+        return all(place == other.lstrip("/") for place in places)
 
     def is_of(self, status: os.stat_result) -> bool:
         """Whether that is what was to be moved. Its path tells the filesystem: the number of a

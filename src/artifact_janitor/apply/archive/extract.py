@@ -37,6 +37,8 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _SPECIAL = 0o6000
 """The set-user-id and set-group-id bits."""
 NO_ROOM = "make space, or name another place: --to FOLDER"
+_UNSETTABLE = (errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.EINVAL, errno.ERANGE, errno.E2BIG)
+"""What a filesystem or the system says of an attribute that it will not have here."""
 A_MEMBER = 4096
 """Bytes that a name may take on the disk, beside its content."""
 
@@ -362,7 +364,7 @@ def _set_xattr(fd: int, name: str, value: bytes) -> bool:
     try:
         os.setxattr(fd, name, value)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno not in _UNSETTABLE:
             raise
         return False
     return True

@@ -205,8 +205,8 @@ S10 = (
     Break(
         "what comes back from an archive isn't pinned",
         "restoring.py",
-        "            for path in () if goal.front else _units(chosen):\n",
-        "            for path in ():\n",
+        "    asked = [*paths]\n",
+        "    asked: list[str] = []\n",
         ("test_archives.py::test_a_run_goes_and_comes_back_from_its_archive",),
     ),
     Break(
