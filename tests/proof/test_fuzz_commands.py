@@ -97,7 +97,7 @@ def seen(work: Small) -> Snapshot:
     """All there is around the workspace, but for what the janitor writes down for itself, and
     mtimes of folders."""
     return {
-        path: mark._replace(mtime_ns=0) if mark.type == "d" else mark
+        path: mark._replace(mtime_ns=0 if mark.type == "d" else mark.mtime_ns, blocks=0)
         for path, mark in snapshot(work.root.parent).items()
         if not path.startswith(b"work/.janitor") or path.startswith(b"work/.janitor/archive/")
         if path != b"work/.janitor" and not path.startswith(b"work/.git/")

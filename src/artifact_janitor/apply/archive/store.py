@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -117,7 +118,7 @@ class Store:
             self.place.mkdir(mode=0o700, exist_ok=True)
             self.give(self.place)
         text = self.place / NOTE
-        if not os.path.lexists(text) or not text.lstat().st_size:  # one that a power cut emptied
+        if not os.path.lexists(text) or _is_empty(text):
             self._note(text)
 
     def _note(self, text: Path) -> None:
@@ -185,6 +186,12 @@ class Store:
         with ExitStack() as opened, self.folder() as fd:
             parts = (name + each for each in (ARCHIVE, MANIFEST, SUMS))
             yield Files(*(opened.enter_context(_reading(fd, each)) for each in parts))
+
+
+def _is_empty(text: Path) -> bool:
+    """As a power cut leaves a file; anything else is somebody's."""
+    status = text.lstat()
+    return stat.S_ISREG(status.st_mode) and not status.st_size
 
 
 def _reading(folder: int, name: str) -> BinaryIO:
