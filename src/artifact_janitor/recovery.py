@@ -129,7 +129,10 @@ def settle_both(
     the next start looks at both. `moves` as `Journal.settle` takes them."""
     journal, now = place.journal, clock.read().wall
     if found.replaced is not None:
-        is_gone = trash.arrived(place.ground, journal.moves(found.replaced))
+        try:
+            is_gone = trash.arrived(place.ground, journal.moves(found.replaced))
+        except OutOfReach:  # for a moment: it was seen there when it was moved
+            is_gone = state == "done"
         journal.settle(found.replaced, "done" if is_gone else state, why, now)
     journal.settle(found.step, state, why, now, moves)
 

@@ -182,6 +182,7 @@ def unheard(hit: Sequence[str], answer: Answer) -> list[str]:
     what becomes of its files. What has no answer in JSON is a call of a recovery, which says
     that it waits."""
     lost = [line for line in hit if line.startswith("fsync(") and "journal.db" not in line]
+    lost = [line for line in lost if "EINTR" not in line]  # it is tried again
     return lost if answer.code == 0 and answer.said else []
 
 

@@ -99,8 +99,11 @@ class Journal(Remembering):
         return name
 
     def end(self, sweep: str, now: int) -> None:
+        """It is over; not as long as a step of it is open, which the next start settles."""
         with self._writing() as db:
-            db.execute("UPDATE sweep SET ended = ? WHERE id = ?", (now, sweep))
+            open_still = "SELECT 1 FROM step WHERE step.sweep = sweep.id AND state = 'intended'"
+            query = f"UPDATE sweep SET ended = ? WHERE id = ? AND NOT EXISTS ({open_still})"
+            db.execute(query, (now, sweep))
 
     def intend(
         self,
