@@ -24,7 +24,11 @@ from tests.test_filesystems import mounted, needs_root
 
 pytestmark = needs_root
 
-FULL = ("bytes", "inodes", "both")
+FULL = (
+    "both",
+    pytest.param("bytes", marks=pytest.mark.proof),
+    pytest.param("inodes", marks=pytest.mark.proof),
+)
 READING = (["plan"], ["status"], ["history"], ["du"], ["doctor"])
 
 

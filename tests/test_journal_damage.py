@@ -239,3 +239,15 @@ def test_a_disk_that_could_not_read_while_the_journal_was_made(tmp_path: Path, n
     assert (aside(work), work.there(old)) == ([], False)
     with closing(work.journal()) as journal:
         assert journal.rebuilds.last() is None
+
+
+def test_what_sqlite_says_of_a_broken_schema_is_no_text(work: Small) -> None:
+    journal = work.root / JOURNAL
+    content = bytearray(journal.read_bytes())
+    content[content.index(b"CREATE TABLE", 100) + 2] = 0xF3
+    journal.write_bytes(content)
+    assert work.janitor("run", "--yes").code == 4
+    assert len(aside(work)) == 1
+    assert work.there(OLD, PINNED)
+    assert work.janitor("undo").code == 0
+    assert work.there(GONE)

@@ -59,6 +59,10 @@ def salvage(path: Path) -> Salvaged:
         raise _unreadable(path, str(error.strerror or error)) from error
 
 
+_UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+"""The second is what Python says where SQLite's own words about a broken schema are no text."""
+
+
 def _unreadable(path: Path, why: str) -> JournalError:
     hint = f"nothing was changed; save what is in {path.parent}, then look at the disk"
     return JournalError(f"the damaged journal can't be read: {why}", hint, str(path))
@@ -72,7 +76,7 @@ def _salvaged(image: bytes, log: bytes) -> Salvaged:
             db.deserialize(image)
             db.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
             _by_sqlite(db, len(image), found, known)
-    except (sqlite3.Error, MemoryError, SystemError):
+    except (*_UNREADABLE, MemoryError, SystemError):
         found.partial = {*TABLES}
     if wal.breaks_off(log):
         found.partial = {*TABLES}
@@ -93,7 +97,7 @@ def _by_sqlite(
     is_sound, wanted = _is_sound(db, ""), tables_of(version_of(db))
     for table in TABLES:
         is_full = table in there or table not in wanted
-        with suppress(sqlite3.Error):
+        with suppress(*_UNREADABLE):
             is_full = is_full and (is_sound or _is_sound(db, table))
             for row in _read(db, table) if table in there else ():
                 if (checked := row_of(table, row)) is None:
@@ -108,7 +112,7 @@ def _by_sqlite(
 
 def _is_sound(db: sqlite3.Connection, table: str) -> bool:
     query = f"PRAGMA integrity_check({table})" if table else "PRAGMA integrity_check"
-    with suppress(sqlite3.Error):
+    with suppress(*_UNREADABLE):
         return db.execute(query).fetchall() == [("ok",)]
     return False
 

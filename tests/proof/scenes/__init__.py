@@ -37,7 +37,7 @@ SHORT = tuple(
     name
     for name in SCENES
     if name not in ("undo of slim", "purge of slim", "undo of expire", "purge of expired")
-    and name not in ("publish", "everything at once", "mlflow")
+    and name not in ("publish", "retrain", "everything at once", "mlflow")
     and not name.endswith("odd files")
     and (not name.startswith("recovery of ") or name == "recovery of undo")
 )
