@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from artifact_janitor.apply import ground
+from artifact_janitor.errors import StepSkipped
 from artifact_janitor.state import MAKE_ROOM
 from tests.real.account import ORDINARY, Account
 from tests.real.small import PURGING, Small, done, hydra_run, small, still, why
@@ -434,3 +436,19 @@ def test_a_root_bound_from_the_same_disk_has_its_own_trash(work: Small) -> None:
         assert work.janitor("undo").code == 0
         shutil.rmtree(work.root / "outputs/.janitor")
         assert still(snapshot(elsewhere)) == still(before)
+
+
+def test_a_rename_to_another_filesystem_is_no_failure(tmp_path: Path) -> None:
+    """A mount that came since the plan was made, say."""
+    other = Path("/dev/shm")
+    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("no second filesystem here")
+    (tmp_path / "run").touch()
+    here, there = (os.open(each, os.O_RDONLY | os.O_DIRECTORY) for each in (tmp_path, other))
+    try:
+        with pytest.raises(StepSkipped, match="can't be renamed"):
+            ground.rename((here, "run"), (there, f"run-{os.getpid()}"))
+    finally:
+        os.close(here)
+        os.close(there)
+    assert (tmp_path / "run").exists()

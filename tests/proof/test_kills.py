@@ -85,3 +85,10 @@ def test_undo_knows_what_a_killed_janitor_had_done(tmp_path: Path) -> None:
     assert scene.done()
     assert scene.work.janitor("undo").code == 0
     assert difference(still(before), still(snapshot(place))) == []
+
+
+def test_an_archive_whose_source_left_is_kept(count: Count, tmp_path: Path) -> None:
+    """It is all there is by then, and the journal does not say so."""
+    every = points(SCENES["archive"], tmp_path / "work")
+    left = every[renames_of(every)[-1] + 1]
+    swept("archive", count, tmp_path / "work", [left])

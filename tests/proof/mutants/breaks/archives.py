@@ -166,13 +166,6 @@ S10 = (
         ("core/test_plan.py::test_the_trash_is_purged_after_its_time",),
     ),
     Break(
-        "undo goes over what took the place",
-        "apply/trash.py",
-        "if _is_no_link(ground, move.target) and ground.has(move.source):",
-        "if False:",
-        ("test_undo.py::test_what_took_the_place_stays_and_the_run_waits", "test_undo.py"),
-    ),
-    Break(
         "undo leaves the times of the folder around as they are",
         "apply/trash.py",
         "            set_mtime(source[0], move.parent_before)",

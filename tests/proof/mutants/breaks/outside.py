@@ -69,11 +69,7 @@ S1 = (
         "apply/ground.py",
         "    if code in _NOT_HERE:\n        raise StepSkipped(why)\n",
         "",
-        (
-            "test_caches.py::test_a_bind_mount_of_the_very_folder_is_another_filesystem_still",
-            "test_caches.py::test_a_filesystem_that_is_mounted_over_it_meanwhile",
-            "test_apply.py",
-        ),
+        ("test_filesystems.py::test_a_rename_to_another_filesystem_is_no_failure",),
     ),
     Break(
         "what lies in no root may go",
