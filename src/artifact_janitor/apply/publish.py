@@ -158,9 +158,8 @@ def _exchange(ground: Ground, fresh: Move, old: Move) -> bool:
     with ground.parent(fresh.source) as waiting, ground.parent(fresh.target) as place:
         if not exchange(waiting, place):
             return False
-        if not (_came(ground, fresh, fresh.target) and _came(ground, old, fresh.source)):
-            exchange(waiting, place)
-            raise StepSkipped(f"{fresh.target} was replaced by something else meanwhile")
+        came = ((fresh, fresh.target), (old, fresh.source))
+        _must_have_come(ground, came, lambda: exchange(waiting, place))
     return True
 
 
@@ -186,9 +185,7 @@ def _to_trash(ground: Ground, change: Change) -> None:
 def _move(ground: Ground, what: Move, source: str, target: str) -> None:
     with ground.parent(source) as before, ground.parent(target, make=True) as after:
         rename(before, after)
-        if not _came(ground, what, target):
-            rename(after, before)
-            raise StepSkipped(f"{source} was replaced by something else meanwhile")
+        _must_have_come(ground, [(what, target)], lambda: rename(after, before))
 
 
 def _is_there(ground: Ground, change: Change) -> bool:
@@ -203,12 +200,19 @@ def _is_begun(ground: Ground, change: Change) -> bool:
     return gone or _is_there(ground, change)
 
 
-def _came(ground: Ground, what: Move, path: str) -> bool:
-    """Whether this very file was renamed to a path; where nobody can tell it goes back."""
+def _must_have_come(
+    ground: Ground, came: Iterable[tuple[Move, str]], back: Callable[[], object]
+) -> None:
+    """These very files must have been renamed to these paths; else, and where nobody can tell,
+    they go back. Raises StepSkipped."""
     try:
-        return _lies(ground, what, path)
+        strange = [path for what, path in came if not _lies(ground, what, path)]
     except StepSkipped:
-        return False
+        back()
+        raise
+    if strange:
+        back()
+        raise StepSkipped(f"{strange[0]} was replaced by something else meanwhile")
 
 
 def _lies(ground: Ground, what: Move, path: str) -> bool:
