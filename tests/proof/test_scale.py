@@ -226,10 +226,10 @@ def test_a_folder_of_a_million_entries(tmp_path: Path) -> None:
     work = small(tmp_path, NO_GRACE)
     crowd(work, ENTRIES)
     for args in (("plan",), ("run", "--yes"), ("undo",), ("unpin", RUN)):
-        assert measured(work, *args) < 1.3 * ENTRIES / 1000
+        assert measured(work, *args) < 0.9 * ENTRIES / 1000
     assert len(os.listdir(work.root / RUN / "many")) == ENTRIES
     for args in (("archive", RUN), ("verify",), ("undo",), ("unpin", RUN), ("run", "--yes")):
-        assert measured(work, *args) < 1.3 * ENTRIES / 1000
+        assert measured(work, *args) < 0.9 * ENTRIES / 1000
     assert not work.there(RUN)
     work.configure(PURGING)
     measured(work, "run", "--yes")
