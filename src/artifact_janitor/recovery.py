@@ -234,6 +234,8 @@ def _settle_restore(journal: Journal, ground: Ground, step: Step, now: int) -> I
             back.append(move.source)
             if not front and is_within(source, step.path):
                 journal.pin(Pin(source, BY_RESTORE, now))
+        else:
+            journal.unpin(source, f"{BY_RESTORE} {step.sweep}")
         if here.has(staged) and f"/{RESTORING}/{step.sweep}/" in f"/{target}":
             trash.remove(here, staged)
             trash.prune(here, staged)

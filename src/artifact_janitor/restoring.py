@@ -288,15 +288,15 @@ def _restored(
 def _pinned(journal: Journal, paths: Iterable[str], note: str) -> Iterator[None]:
     """What comes back is pinned before it is there: a disk that can't write that down brings
     nothing back that the next sweep would take again."""
-    before = {each.path: each for each in journal.pins()}
-    asked = [*paths]
+    before = {each.path for each in journal.pins()}
+    asked = [path for path in paths if path not in before]
     for path in asked:
         journal.pin(Pin(path, note, clock.read().wall))
     try:
         yield
     except JanitorError:
         for path in asked:
-            journal.pin(before[path]) if path in before else journal.unpin(path, note)
+            journal.unpin(path, note)
         raise
 
 

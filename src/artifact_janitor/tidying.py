@@ -20,8 +20,6 @@ from artifact_janitor.workplace import Workplace, store_of
 RESTORING = "restoring"
 """The folder beside the trash that archives are unpacked in."""
 IN_VAIN = ("skipped", "failed")
-
-
 TROUBLE = (StepSkipped, StepFailed)
 """The next start tries again."""
 
@@ -41,7 +39,8 @@ def tidy(place: Workplace) -> None:
     for found in place.journal.archives.all():
         if place.journal.step(found.step).state in IN_VAIN:
             with suppress(*TROUBLE):
-                _disown_if_useless(place, found)
+                if place.ground.is_at(found.path, found.ino):  # else it may be all there is
+                    disown(place, found)
     store_of(place.settings).tidy()
     _drop_links(place, over)
 
@@ -89,13 +88,6 @@ def disown(place: Workplace, found: Archived) -> None:
     """Remove an archive that is of no use; where that can't be, the next start tries again."""
     if store.discard(store_of(place.settings, found.store), found.name):
         place.journal.archives.unindex(found.step)
-
-
-def _disown_if_useless(place: Workplace, found: Archived) -> None:
-    """As long as its source is where it was, or where it is no whole archive."""
-    is_needed = not place.ground.is_at(found.path, found.ino)
-    if not is_needed or store.made(store_of(place.settings, found.store), found.name) is None:
-        disown(place, found)
 
 
 def _drop_links(place: Workplace, over: set[str]) -> None:

@@ -186,8 +186,8 @@ S12 = (
     Break(
         "an archive of no use goes, and it is all there is left",
         "tidying.py",
-        "    is_needed = not place.ground.is_at(found.path, found.ino)\n",
-        "    is_needed = False\n",
+        "if place.ground.is_at(found.path, found.ino):  # else",
+        "if True:  # else",
         ("test_tidying.py::test_an_archive_of_no_use_is_kept_where_its_source_is_gone",),
     ),
     Break(
