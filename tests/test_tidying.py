@@ -64,7 +64,7 @@ def test_an_archive_of_no_use_is_kept_where_its_source_is_gone(work: Small) -> N
     """Somebody removed it since: now it is all there is."""
     fails(work, "archive", RUN, renames=3)
     before = inside(work, "archive")
-    (work.root / RUN).rename(work.root.parent / "elsewhere")
+    (work.root / RUN).rename(work.root / "elsewhere")
     assert work.janitor("run", "--yes").code == 0
     assert sorted(inside(work, "archive")) == sorted(before)
 
