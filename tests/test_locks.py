@@ -251,7 +251,7 @@ def test_a_dead_sweep_is_known_by_its_free_lock(work: Small) -> None:
 
 def test_a_symlink_in_place_of_the_sweeps_leads_nowhere(work: Small) -> None:
     """It came after the folder was looked at; what it leads to is not touched."""
-    ours, aside = state.State(work.root), work.root.parent / "aside"
+    ours, aside = state.State(work.root), work.root / "elsewhere"
     ours.prepare()
     aside.mkdir()
     (aside / "abcd").touch()
