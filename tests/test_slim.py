@@ -496,7 +496,7 @@ def test_two_janitors_at_once_take_each_once(bring: Bring) -> None:
     both = [work.start("run", "--yes", "--json") for _ in range(2)]
     answers = [each.answer() for each in both]
     took = [done(each) for each in answers]
-    assert {each.code for each in answers} == {0}, answers
+    assert {each.code for each in answers} == {0}, [each.said["errors"] for each in answers]
     assert not took[0] & took[1]
     assert work.trash()
     assert all(work.janitor("undo").code == 0 for _ in range(2))
