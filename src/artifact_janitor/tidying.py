@@ -19,7 +19,6 @@ from artifact_janitor.workplace import Workplace, store_of
 
 RESTORING = "restoring"
 """The folder beside the trash that archives are unpacked in."""
-IN_VAIN = ("skipped", "failed")
 TROUBLE = (StepSkipped, StepFailed)
 """The next start tries again."""
 
@@ -36,11 +35,10 @@ def tidy(place: Workplace) -> None:
         _remove_staged(place, state, over)
         for made in (compress.FOLDER, RESTORING):
             trash.remove_empty(place.ground, f"{state}/{made}")
-    for found in place.journal.archives.all():
-        if place.journal.step(found.step).state in IN_VAIN:
-            with suppress(*TROUBLE):
-                if place.ground.is_at(found.path, found.ino):  # else it may be all there is
-                    disown(place, found)
+    for found in place.journal.archives.in_vain():
+        with suppress(*TROUBLE):
+            if place.ground.is_at(found.path, found.ino):  # else it may be all there is
+                disown(place, found)
     store_of(place.settings).tidy()
     _drop_links(place, over)
 

@@ -71,8 +71,11 @@ class Ground:
         fd = _open_root(self._places.get(root, self._top), mode)
         way = path[len(root) :].removeprefix("/").split("/") if path != root else []
         try:
-            for depth, name in enumerate(way):
-                inner = _enter(fd, name, mode, "/".join((root, *way[: depth + 1])).lstrip("/"))
+            for depth, name in enumerate(way, 1):
+                try:
+                    inner = _enter(fd, name, mode)
+                except OSError as error:
+                    raise _skipped("/".join(filter(None, (root, *way[:depth]))), error) from error
                 os.close(fd)
                 fd = inner
             yield fd
@@ -159,17 +162,13 @@ def _made_or_opened(fd: int, name: str, how: int, mode: int) -> int:
     return os.open(name, how, dir_fd=fd)
 
 
-def _enter(fd: int, name: str, mode: int, path: str) -> int:
-    """Open a folder in an open folder; one that is missing is made if there is a `mode`. `path`
-    is what it is called in the workspace."""
+def _enter(fd: int, name: str, mode: int) -> int:
+    """Open a folder in an open folder; one that is missing is made if there is a `mode`."""
     if name in ("", ".", ".."):
         raise StepSkipped(f"{name!r} is no name")
-    try:
-        if mode:
-            _make(fd, name, mode)
-        return os.open(name, _FOLDER, dir_fd=fd)
-    except OSError as error:
-        raise _skipped(path, error) from error
+    if mode:
+        _make(fd, name, mode)
+    return os.open(name, _FOLDER, dir_fd=fd)
 
 
 def _make(fd: int, name: str, mode: int) -> None:

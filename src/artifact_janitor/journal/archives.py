@@ -42,6 +42,13 @@ class Archives:
         """The one that a step made, or is making."""
         return next((each for each in self.all() if each.step == step), None)
 
+    def in_vain(self) -> list[Archived]:
+        """Those whose step came to nothing, and that could not be removed then."""
+        query = "SELECT step FROM archive JOIN step ON step.id = archive.step "
+        query += "WHERE state IN ('skipped', 'failed')"
+        steps = {row[0] for row in self._rows(query)} if self._is_there else set()
+        return [each for each in self.all() if each.step in steps] if steps else []
+
     def all(self) -> list[Archived]:
         """All in the index, oldest first, and those that are being written. What expired is in
         none: the step that moved it says so, and undo makes that another."""

@@ -179,8 +179,8 @@ S12 = (
     Break(
         "an archive of no use stays for good",
         "tidying.py",
-        "        if place.journal.step(found.step).state in IN_VAIN:\n",
-        "        if False:\n",
+        "    for found in place.journal.archives.in_vain():\n",
+        "    for found in list[Archived]():\n",
         ("test_tidying.py::test_an_archive_of_no_use[named]",),
     ),
     Break(
