@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -443,8 +444,5 @@ def test_a_daemon_that_runs_over_a_jump_does_nothing_by_age(
 
 
 def noted(work: Small) -> bool:
-    journal = work.journal()
-    try:
+    with closing(work.journal()) as journal:
         return journal.clock() is not None
-    finally:
-        journal.close()

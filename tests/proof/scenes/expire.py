@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from functools import cache, partial
 from pathlib import Path
 
@@ -58,7 +59,12 @@ def places(work: Small, name: str) -> tuple[set[str], set[str]]:
 
 
 def names() -> list[str]:
-    return [each.name for each in Small(template()).journal().archives.all()]
+    return sorted(indexed(Small(template())))
+
+
+def indexed(work: Small) -> set[str]:
+    with closing(work.journal()) as journal:
+        return {each.name for each in journal.archives.all()}
 
 
 def is_done(work: Small, phase: Phase) -> bool:
@@ -70,15 +76,16 @@ def is_done(work: Small, phase: Phase) -> bool:
 def unsound(work: Small, names: Iterable[str], phase: Phase) -> list[str]:
     """Each archive is whole in one place, and in the index only where it is in the store."""
     wrong = [f"left over: {name}" for name in work.leftovers() if name != "archive"]
-    indexed = {each.name for each in work.journal().archives.all()}
-    waiting = {each.path for each in work.journal().trashed()}
+    index = indexed(work)
+    with closing(work.journal()) as journal:
+        waiting = {each.path for each in journal.trashed()}
     for name in names:
         here, there = places(work, name)
         whole = {*IN_ORDER}
         gone = phase is to_purge_it and not here and not there
         if (here, there) not in ((whole, set()), (set(), whole)) and not gone:
             wrong.append(f"{name} is here {sorted(here)} and there {sorted(there)}")
-        wrong += [f"the index says otherwise of {name}"] if (name in indexed) != bool(here) else []
+        wrong += [f"the index says otherwise of {name}"] if (name in index) != bool(here) else []
         in_trash = any(f"/{name}." in path for path in waiting)
         wrong += [f"the trash says otherwise of {name}"] if in_trash != bool(there) else []
     return wrong
@@ -92,7 +99,7 @@ def outcome(work: Small, phase: Phase) -> list[str]:
     if phase is to_expire:
         again = work.janitor("run", "--yes")
         wrong += [f"again: {again}"] if again.code else []
-        wrong += ["did not expire"] if work.journal().archives.all() else []
+        wrong += ["did not expire"] if indexed(work) else []
     undone = work.janitor("undo", "--last", "9")
     if phase is to_purge_it:
         return wrong + work.trash()
@@ -100,7 +107,7 @@ def outcome(work: Small, phase: Phase) -> list[str]:
     before = snapshot(template() / ".janitor" / "archive")
     wrong += difference(before, snapshot(work.root / ".janitor" / "archive"))
     wrong += ["damaged"] if work.janitor("verify").code else []
-    wrong += ["not in the index"] if len(work.journal().archives.all()) != len(names()) else []
+    wrong += ["not in the index"] if indexed(work) != {*names()} else []
     return wrong + work.trash()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -92,8 +93,8 @@ def outcome(work: Small, phase: Phase, args: tuple[str, ...]) -> list[str]:
 
 def strange(work: Small) -> list[str]:
     """What lies in the trash and nobody knows of."""
-    journal = work.journal()
-    known = {move.target for step in journal.trashed() for move in journal.moves(step.step)}
+    with closing(work.journal()) as journal:
+        known = {move.target for step in journal.trashed() for move in journal.moves(step.step)}
     lying = {f".janitor/trash/{name}" for name in work.trash()}
     return [f"in the trash: {name}" for name in sorted(lying ^ known)]
 

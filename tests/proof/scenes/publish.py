@@ -4,6 +4,7 @@ under that name, nor none where one was."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -79,7 +80,8 @@ def unsound(work: Small) -> list[str]:
         wrong.append("one of the two files is there")
     if stands and not (holds(work, "plain") or holds(work, "other")):
         wrong.append("the model and its sidecar don't belong together")
-    known = {move for step in work.journal().trashed() for move in work.journal().moves(step.step)}
+    with closing(work.journal()) as journal:
+        known = {move for step in journal.trashed() for move in journal.moves(step.step)}
     strange = {*(f".janitor/trash/{name}" for name in work.trash())} - {x.target for x in known}
     return wrong + [f"in the trash: {name}" for name in sorted(strange)]
 
