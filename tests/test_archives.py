@@ -19,7 +19,7 @@ from artifact_janitor import sweep
 from artifact_janitor.apply.archive.store import ARCHIVE, MANIFEST, SUMS
 from artifact_janitor.core.model import Pin
 from artifact_janitor.execution import Options
-from artifact_janitor.journal.file import FORMATS, WITH_ARCHIVES
+from artifact_janitor.journal.formats import FORMATS, WITH_ARCHIVES
 from artifact_janitor.render import progress
 from artifact_janitor.state import State
 from tests.real import hostile, training, wandb_runs

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from artifact_janitor.checkup import CHECKS
-from artifact_janitor.journal.file import VERSION
+from artifact_janitor.journal.formats import VERSION
 from artifact_janitor.state import State
 from tests.real import wandb_runs
 from tests.real.account import ORDINARY, Account, account, myself

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from multiprocessing import get_context
@@ -14,12 +15,14 @@ from pathlib import Path
 import pytest
 
 from artifact_janitor import clock, handing_over, state
+from artifact_janitor.apply.ground import Ground
 from artifact_janitor.daemon.apart import WATCH
 from artifact_janitor.errors import JanitorError, Locked
 from artifact_janitor.handing_over import TELLING
+from artifact_janitor.rebuild import strays
 from artifact_janitor.recovery import recover
 from artifact_janitor.sweep import hand_over
-from artifact_janitor.workplace import workplace
+from artifact_janitor.workplace import to_read, workplace
 from tests.real.retraining import over, place, quiet, trains
 from tests.real.small import Running, Small, small, still
 from tests.real.snapshot import difference, snapshot
@@ -161,6 +164,39 @@ def test_a_sweep_taken_for_dead_too_early_is_open_again_with_its_first_step(work
     journal.intend(name, [Intent("trash", "hydra-run", "outputs/x")], 3)
     assert not journal.sweeps()[0].ended
     journal.close()
+
+
+def test_who_makes_the_journal_waits_for_whoever_makes_it_just_now(work: Small) -> None:
+    """SQLite gives up at once where two switch a new database to its log."""
+    ours = state.State(work.root)
+    ours.prepare()
+    with closing(
+        sqlite3.connect(ours.journal, isolation_level=None, check_same_thread=False)
+    ) as db:
+        db.execute("BEGIN IMMEDIATE")
+        later = threading.Timer(0.3, db.rollback)
+        later.start()
+        work.journal().close()
+        later.join()
+
+
+def test_a_journal_that_is_made_just_now_is_not_gone(
+    work: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One looks and finds none; then another makes it, and the first sees what that one did."""
+    run = work.hydra(90)
+    trashes, swept = strays.trashes, []
+
+    def after_a_sweep(ground: Ground) -> list[str]:
+        if not swept:
+            swept.append(work.janitor("run", "--yes").code)
+        return trashes(ground)
+
+    monkeypatch.setattr(strays, "trashes", after_a_sweep)
+    assert to_read(work.settings) is not None
+    assert swept == [0]
+    assert work.janitor("undo").code == 0
+    assert work.there(run)
 
 
 def test_the_lock_of_a_sweep_that_was_taken_away_is_made_anew(work: Small) -> None:

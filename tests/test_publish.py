@@ -20,7 +20,7 @@ from artifact_janitor.apply import publish as files
 from artifact_janitor.core.model import Pin
 from artifact_janitor.core.plan import PUBLISH
 from artifact_janitor.errors import StepFailed
-from artifact_janitor.journal.file import FORMATS, WITH_PUBLICATIONS
+from artifact_janitor.journal.formats import FORMATS, WITH_PUBLICATIONS
 from artifact_janitor.sweep import mend
 from tests.real import models
 from tests.real.disks import disk, needs_root, small_disk

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from artifact_janitor.journal.file import FIRST, FORMATS, VERSION
+from artifact_janitor.journal.formats import FIRST, FORMATS, VERSION
 from artifact_janitor.observe import configs, wandb_log
 from artifact_janitor.regular import open_regular
 from tests.real import hydra_runs, training, wandb_runs

@@ -23,7 +23,7 @@ import pytest
 from artifact_janitor import clock, scheduling
 from artifact_janitor.core.schedule import Schedule
 from artifact_janitor.journal import open_journal
-from artifact_janitor.journal.file import FORMATS, WITH_SCHEDULE
+from artifact_janitor.journal.formats import FORMATS, WITH_SCHEDULE
 from artifact_janitor.scheduling import Clockwork
 from artifact_janitor.units import DAY, HOUR, SECOND
 from tests.configuring import settings, wrong

@@ -10,7 +10,8 @@ from artifact_janitor.apply.trash import LEAVING
 from artifact_janitor.checkup.check import Found, Place, ok, problem, some, warning
 from artifact_janitor.core.model import is_within
 from artifact_janitor.errors import JanitorError
-from artifact_janitor.journal.file import REBUILDS, VERSION
+from artifact_janitor.journal.file import REBUILDS
+from artifact_janitor.journal.formats import VERSION
 from artifact_janitor.rebuild.aside import left
 from artifact_janitor.state import HANDOVER, STATE
 from artifact_janitor.units import format_size, format_when

@@ -21,7 +21,8 @@ from artifact_janitor.journal.compressions import Compressions
 from artifact_janitor.journal.configs import Configs, keep
 from artifact_janitor.journal.dates import believe, not_before
 from artifact_janitor.journal.digests import Digests
-from artifact_janitor.journal.file import (
+from artifact_janitor.journal.file import connect, inode_of, sensible
+from artifact_janitor.journal.formats import (
     WITH_ARCHIVES,
     WITH_CONFIGS,
     WITH_DIGESTS,
@@ -29,9 +30,6 @@ from artifact_janitor.journal.file import (
     WITH_PUBLICATIONS,
     WITH_REBUILT,
     WITH_SCHEDULE,
-    connect,
-    inode_of,
-    sensible,
 )
 from artifact_janitor.journal.jobs import Jobs, Untold
 from artifact_janitor.journal.publications import Publication, Publications, record

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from artifact_janitor.journal.file import must_be, sensible, told, version_of
+from artifact_janitor.journal.file import must_be, sensible, told
+from artifact_janitor.journal.formats import version_of
 from artifact_janitor.reserve import Reserve
 
 _SOON = 32

@@ -1,103 +1,22 @@
-"""The journal's file: its tables, how it is opened, and its errors in plain words."""
+"""The journal's file: how it is opened, and its errors in plain words."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 import subprocess
-from collections.abc import Collection, Iterator, Mapping
+import time
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from functools import cache
 from pathlib import Path
-from typing import cast
 
 from artifact_janitor import wal
 from artifact_janitor.errors import JournalDamaged, JournalError
-from artifact_janitor.journal.digests import DIGESTS
-from artifact_janitor.journal.jobs import JOBS
+from artifact_janitor.journal.formats import PLAUSIBLE, VERSION, migrate, shape, version_of, wanted
 from artifact_janitor.journal.pages import MAGIC
-from artifact_janitor.journal.publications import PUBLICATIONS
-from artifact_janitor.journal.rebuilt import REBUILT
-from artifact_janitor.journal.schedule import SCHEDULE
 from artifact_janitor.regular import open_regular
 from artifact_janitor.reserve import is_short
 from artifact_janitor.state import MAKE_ROOM, no_link
-
-FIRST = """
-CREATE TABLE sweep (
-    id TEXT PRIMARY KEY, command TEXT NOT NULL, by_person INTEGER NOT NULL,
-    started INTEGER NOT NULL, ended INTEGER
-);
-CREATE TABLE step (
-    id INTEGER PRIMARY KEY, sweep TEXT NOT NULL REFERENCES sweep, "do" TEXT NOT NULL,
-    kind TEXT NOT NULL, path BLOB NOT NULL, bytes INTEGER NOT NULL, frees INTEGER NOT NULL,
-    fingerprint TEXT NOT NULL, reasons TEXT NOT NULL, about INTEGER,
-    state TEXT NOT NULL DEFAULT 'intended', why TEXT NOT NULL DEFAULT '', at INTEGER NOT NULL
-);
-CREATE INDEX step_by_sweep ON step (sweep);
-CREATE INDEX step_by_state ON step (state, "do");
-CREATE TABLE move (
-    step INTEGER NOT NULL REFERENCES step, source BLOB NOT NULL, target BLOB NOT NULL,
-    dev INTEGER NOT NULL, ino INTEGER NOT NULL, parent_before INTEGER, parent_after INTEGER
-);
-CREATE INDEX move_by_step ON move (step);
-CREATE TABLE pin (path BLOB PRIMARY KEY, note TEXT NOT NULL, at INTEGER NOT NULL);
-CREATE TABLE clock (wall INTEGER NOT NULL, awake INTEGER NOT NULL, boot TEXT NOT NULL);
-CREATE TABLE memory (
-    path BLOB PRIMARY KEY, form TEXT NOT NULL, at INTEGER NOT NULL, facts TEXT NOT NULL
-);
-"""
-CONFIGS = """
-CREATE TABLE content (digest TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE config (
-    path BLOB NOT NULL, seen INTEGER NOT NULL, kind TEXT NOT NULL, run_id TEXT NOT NULL,
-    files TEXT NOT NULL, PRIMARY KEY (path, seen)
-) WITHOUT ROWID;
-CREATE INDEX config_by_run_id ON config (run_id);
-DELETE FROM memory;
-"""
-"""What is remembered is not read, and a run that is not read keeps no configuration: so all
-is read once more."""
-
-ARCHIVES = """
-CREATE TABLE archive (
-    step INTEGER PRIMARY KEY REFERENCES step, store BLOB NOT NULL, name TEXT NOT NULL,
-    ino INTEGER NOT NULL, bytes INTEGER NOT NULL DEFAULT 0, members INTEGER NOT NULL DEFAULT 0,
-    digest TEXT NOT NULL DEFAULT '', checked INTEGER NOT NULL DEFAULT 0
-);
-"""
-"""The index of archives. As long as its digest is "", one is being written."""
-
-STUDIES = """
-CREATE TABLE study (
-    identity TEXT PRIMARY KEY, path BLOB NOT NULL, fingerprint TEXT NOT NULL,
-    since INTEGER NOT NULL, looked INTEGER NOT NULL, first_seen INTEGER NOT NULL,
-    finished INTEGER NOT NULL
-) WITHOUT ROWID;
-"""
-"""What the last look at each study of Optuna's saw."""
-
-FORMATS = (FIRST, CONFIGS, ARCHIVES, STUDIES, JOBS, PUBLICATIONS, SCHEDULE, DIGESTS, REBUILT)
-"""What makes format 1 of an empty file, format 2 of format 1, and so on."""
-VERSION = len(FORMATS)
-WITH_CONFIGS = 1 + FORMATS.index(CONFIGS)
-"""The first format that keeps configurations."""
-WITH_ARCHIVES = 1 + FORMATS.index(ARCHIVES)
-"""The first format that has an index of archives."""
-WITH_JOBS = 1 + FORMATS.index(JOBS)
-"""The first format that knows trainings."""
-WITH_STUDIES = 1 + FORMATS.index(STUDIES)
-"""The first format that remembers studies."""
-WITH_PUBLICATIONS = 1 + FORMATS.index(PUBLICATIONS)
-"""The first format that knows publications."""
-WITH_SCHEDULE = 1 + FORMATS.index(SCHEDULE)
-"""The first format that knows when the jobs of the daemon ran."""
-WITH_DIGESTS = 1 + FORMATS.index(DIGESTS)
-"""The first format that remembers digests."""
-WITH_REBUILT = 1 + FORMATS.index(REBUILT)
-"""The first format that knows when it was rebuilt."""
-_PLAUSIBLE = 1000
-"""No format will ever have such a number."""
 
 SUSPECT = "journal.db.suspect"
 """Left beside the journal by whoever meets damage while it is in use: why."""
@@ -107,6 +26,8 @@ NONSENSE = "a row makes no sense"
 UNSEEN = (NONSENSE, "Could not decode")
 """How what no check of SQLite's sees begins."""
 IN_TROUBLE = "nothing is mended as long as the disk is in trouble: see dmesg, and save your work"
+PATIENCE = 30
+"""Seconds that whoever needs the journal waits for another janitor."""
 REBUILDS = "janitor run sets it aside, and rebuilds it from what can be read and what is on disk"
 
 
@@ -261,7 +182,7 @@ def _unreadable(path: Path, error: OSError) -> JournalError:
 
 def _open(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=PATIENCE)
 
 
 def _readable(path: Path) -> sqlite3.Connection:
@@ -284,24 +205,23 @@ def make(path: Path) -> sqlite3.Connection:
     """A new journal, without rows yet and without a log, in a file that doesn't exist."""
     db = _open(path, "rwc")
     db.execute("PRAGMA synchronous = FULL")
-    _begin(db)
+    migrate(db)
     return db
 
 
 def _prepare(db: sqlite3.Connection) -> None:
-    """Bring an older format up to date."""
-    db.execute("PRAGMA journal_mode = WAL")
-    _begin(db)
-
-
-def _begin(db: sqlite3.Connection) -> None:
-    db.execute("BEGIN IMMEDIATE")
-    for statements in FORMATS[max(version_of(db), 0) :]:
-        for statement in statements.split(";"):
-            db.execute(statement)
-    if version_of(db) < VERSION:
-        db.execute(f"PRAGMA user_version = {VERSION}")
-    db.execute("COMMIT")
+    """Switch to a log, and bring an older format up to date. SQLite doesn't wait where two
+    make this switch at once, since both have read already: so we do."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        time.sleep(0.01)
+    migrate(db)
 
 
 def _look_at(path: Path) -> None:
@@ -343,41 +263,18 @@ def _is_ours(start: bytes) -> bool:
 def _check(db: sqlite3.Connection, path: Path) -> None:
     """Raises JournalDamaged where its tables are not those of its format, and JournalError where
     it is of a newer one."""
-    found, there = version_of(db), _shape(db)
-    if VERSION < found < _PLAUSIBLE:
+    found, there = version_of(db), shape(db)
+    if VERSION < found < PLAUSIBLE:
         what = f"the journal has format {found}, this version knows formats 1 to {VERSION}"
         hint = f"update artifact-janitor; if it is the newest, the journal is damaged: move {path} "
         raise JournalError(what, hint + "aside, and janitor run makes one of the disk", str(path))
     if not 1 <= found <= VERSION:
         raise _damaged(path, f"its tables are not of format {found}")
-    for table, columns in _wanted(found).items():
+    for table, columns in wanted(found).items():
         if table not in there:
             raise _damaged(path, f"it has no table {table}")
         if not columns <= there[table]:
             raise _damaged(path, f"its table {table} lacks {', '.join(columns - there[table])}")
-
-
-def tables_of(version: int) -> Collection[str]:
-    """The tables of a format; of one that we don't know, all there are."""
-    return _wanted(version if 1 <= version <= VERSION else VERSION)
-
-
-@cache
-def _wanted(version: int) -> Mapping[str, frozenset[str]]:
-    with closing(sqlite3.connect(":memory:")) as db:
-        for statements in FORMATS[:version]:
-            db.executescript(statements)
-        return _shape(db)
-
-
-def _shape(db: sqlite3.Connection) -> dict[str, frozenset[str]]:
-    """The columns of each table."""
-    query = "SELECT t.name, c.name FROM sqlite_master AS t, pragma_table_info(t.name) AS c "
-    query += "WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%'"
-    found: dict[str, set[str]] = {}
-    for table, column in db.execute(query):
-        found.setdefault(table, set()).add(column)
-    return {table: frozenset(columns) for table, columns in found.items()}
 
 
 _sound: set[tuple[int, int, int, int]] = set()
@@ -395,14 +292,10 @@ def _check_content(db: sqlite3.Connection, path: Path) -> None:
     mark = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
     if mark in _sound or not version_of(db):
         return
-    there = [table for table in _MATTER if table in _wanted(version_of(db))]
+    there = [table for table in _MATTER if table in wanted(version_of(db))]
     for table in there if status.st_size > SMALL else [""]:
         query = f"PRAGMA integrity_check({table})" if table else "PRAGMA integrity_check"
         said = [str(row[0]) for row in db.execute(query)]
         if said != ["ok"]:
             raise _damaged(path, said[0].strip().replace("\n", " "))
     _sound.add(mark)
-
-
-def version_of(db: sqlite3.Connection) -> int:
-    return cast(int, db.execute("PRAGMA user_version").fetchone()[0])

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from artifact_janitor.core.study import Earlier, Identity
 from artifact_janitor.journal import studies as known
 from artifact_janitor.journal.connection import Connection
-from artifact_janitor.journal.file import WITH_STUDIES, sensible
+from artifact_janitor.journal.file import sensible
+from artifact_janitor.journal.formats import WITH_STUDIES
 
 
 class Remembering(Connection):

@@ -18,7 +18,7 @@ from typing import Any
 from artifact_janitor import wal
 from artifact_janitor.errors import JournalError
 from artifact_janitor.journal import pages
-from artifact_janitor.journal.file import tables_of, version_of
+from artifact_janitor.journal.formats import tables_of, version_of
 from artifact_janitor.journal.values import KEYS, NUMBERED, TABLES, row_of
 from artifact_janitor.regular import open_regular
 

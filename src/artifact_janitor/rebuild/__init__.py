@@ -133,8 +133,12 @@ def is_gone(site: Site) -> bool:
     """Whether there is no journal, and something that only a journal can have told of."""
     no_link(site.state.folder)
     no_link(site.state.journal)
-    if not is_empty(site.state.journal):
+    if not is_empty(site.state.journal) or not _left_anything(site):
         return False
+    return is_empty(site.state.journal)  # still: another janitor may just have made both
+
+
+def _left_anything(site: Site) -> bool:
     base = site.ground.workspace
     folders = (*strays.trashes(site.ground), f"{STATE}/sweeps")
     if any(_has_any(base / each) for each in folders) or jobs.any_begun(base):
