@@ -30,9 +30,7 @@ from tests.real.snapshot import difference, snapshot
 pytestmark = [needs_root, needs_strace]
 each_kind = pytest.mark.parametrize("kind", MAKE)
 on_ext4 = pytest.mark.parametrize("kind", ["ext4"])
-CUT = [name for name in SCENES if name != "mlflow"]
-"""MLflow, in the tests' own process, keeps its database open, and no disk is unmounted then."""
-each_scene = pytest.mark.parametrize("name", CUT)
+each_scene = pytest.mark.parametrize("name", SCENES)
 SLICE = ("trash", "archive", "publish over")
 RUN = "outputs/one"
 FLUSHES = ("fsync", "fdatasync")
