@@ -21,7 +21,7 @@ from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.execution import Execution, Options
 from artifact_janitor.journal import Archived
 from artifact_janitor.observe.survey import Survey
-from artifact_janitor.outcome import GIVEN_UP, Outcome
+from artifact_janitor.outcome import GIVEN_UP, Asks, Outcome
 from artifact_janitor.tidying import disown
 from artifact_janitor.workplace import Workplace, store_of
 
@@ -43,6 +43,7 @@ class Archiving:
     sweep: str
     options: Options
     tick: Tick = lambda _what, _done, _total: None
+    asks: Asks = lambda _: ""
 
     def of(self, plan: Plan, steps: Iterable[Step], stop: Callable[[], bool]) -> Iterator[Outcome]:
         """Try each of these steps of a plan, in order."""
@@ -54,14 +55,20 @@ class Archiving:
         number = execution.announced(step)
         now = self.place.journal.dated(clock.read().wall)
         try:
-            execution.check(step)  # what would stand in the way is better known before long work
+            self._ask(step)  # what would stand in the way is better known before long work
+            execution.check(step)
             made = self._archive(step, number, now, self._progress(step, stop))
+            self._ask(step)
             outcome = self._to_trash(execution, step, made)
         except StepSkipped as error:
             outcome = Outcome(step, "skipped", error.message)
         except StepFailed as error:
             outcome = Outcome(step, "failed", error.in_full)
         return self._settled(number, outcome)
+
+    def _ask(self, step: Step) -> None:
+        if why := self.asks(step):
+            raise StepSkipped(why)
 
     def _settled(self, number: int, outcome: Outcome) -> Outcome:
         journal, state = self.place.journal, outcome.outcome

@@ -25,7 +25,7 @@ from artifact_janitor.journal import Step as Begun
 from artifact_janitor.observe.examine import fingerprint_of
 from artifact_janitor.observe.survey import Survey
 from artifact_janitor.observe.tree import entry_of
-from artifact_janitor.outcome import GIVEN_UP, Outcome
+from artifact_janitor.outcome import GIVEN_UP, Asks, Outcome
 from artifact_janitor.units import SECOND
 from artifact_janitor.workplace import Workplace
 
@@ -57,6 +57,7 @@ class Compressing:
     sweep: str
     options: Options
     tick: Tick = lambda _what, _done, _total: None
+    asks: Asks = lambda _: ""
 
     def of(self, plan: Plan, steps: Iterable[Step], stop: Callable[[], bool]) -> Iterator[Outcome]:
         """Try each of these steps of a plan, in order."""
@@ -79,6 +80,8 @@ class Compressing:
     def _begun(self, execution: Execution, step: Step, stop: Callable[[], bool]) -> _Tried:
         number = execution.announced(step)
         try:
+            if why := self.asks(step):
+                raise StepSkipped(why)
             execution.check(step)  # what would stand in the way is better known before long work
             return _Tried(step, number, self._named(step, number, self._progress(step, stop)))
         except StepSkipped as error:

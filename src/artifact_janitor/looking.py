@@ -45,6 +45,10 @@ class Look:
     plan: Plan
     sight: Sight = field(default_factory=Sight)
     """Studies and trainings, where they were asked for."""
+    kinds: Collection[str] = ()
+    """What was asked for, where that isn't everything."""
+    at: int = field(default_factory=clock.awake)
+    """When it was over, since boot."""
 
     @property
     def notes(self) -> list[str]:
@@ -109,7 +113,7 @@ def look(
         return Moment(settings.workspace, now, settings.safety.grace, activity(), leases)
 
     seen, found = _looked_at(settings, Look(seen, found), decide, moment, {*also}, tick)
-    return Look(seen, _narrowed(found, kinds))
+    return Look(seen, _narrowed(found, kinds), kinds=kinds)
 
 
 def glance(settings: Settings, now: int) -> Survey:

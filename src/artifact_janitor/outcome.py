@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +14,8 @@ from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.core.slimming import SLIM
 from artifact_janitor.journal import Move
 
+Asks = Callable[[Step], str]
+"""Why a step that was planned a while ago would not be planned now; "" where it would."""
 GIVEN_UP = "interrupted, and given up: it is as it was"
 """Why a step that takes long was skipped in its midst."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from artifact_janitor import clock, gitignoring, handing_over, manual_runs, trainings
+from artifact_janitor.afresh import Afresh
 from artifact_janitor.archiving import Archiving
 from artifact_janitor.compressing import Compressing
 from artifact_janitor.config import Settings
@@ -155,13 +156,16 @@ def _carried_out(
 ) -> Iterator[Outcome]:
     """What only renames comes first: a purge makes room for what is written."""
     plan, how = seen.plan, (place, seen.survey, name, options)
-    noted = tick or (lambda *_: None)
-    short = tuple(each for each in plan.steps if each.do not in LONG and not each.stays)
-    yield from Execution(*how).of(replace(plan, steps=short), stop)
+    noted, asks = tick or (lambda *_: None), Afresh(place.settings, seen)
+    short = [each for each in plan.steps if each.do not in LONG and not each.stays]
+    asked = [(each, "" if each.trashed else asks(each)) for each in short]
+    yield from (Outcome(each, "skipped", why) for each, why in asked if why)
+    rest = tuple(each for each, why in asked if not why)
+    yield from Execution(*how).of(replace(plan, steps=rest), stop)
     archived = [each for each in plan.steps if each.do == ARCHIVE]
-    yield from Archiving(*how, noted).of(plan, archived, stop)
+    yield from Archiving(*how, noted, asks).of(plan, archived, stop)
     compressed = [each for each in plan.steps if each.do == COMPRESS]
-    yield from Compressing(*how, noted).of(plan, compressed, stop)
+    yield from Compressing(*how, noted, asks).of(plan, compressed, stop)
 
 
 def believe_clock(journal: Journal, now: clock.Reading, *, by_person: bool) -> None:

@@ -99,6 +99,21 @@ S5 = (
         "for parent, child in ():",
         ("test_mlflow.py::test_a_parent_stays_as_long_as_a_child_does",),
     ),
+    Break(
+        "an old plan isn't asked again",
+        "sweep.py",
+        '"" if each.trashed else asks(each)',
+        '""',
+        ("test_afresh.py::test_what_was_named_since_the_plan_stays",),
+    ),
+    Break(
+        "what was named while it was archived goes",
+        "archiving.py",
+        "            made = self._archive(step, number, now, self._progress(step, stop))\n"
+        "            self._ask(step)\n",
+        "            made = self._archive(step, number, now, self._progress(step, stop))\n",
+        ("test_afresh.py::test_what_was_named_while_it_was_archived_stays",),
+    ),
 )
 
 RISES = ("core/test_protection.py",)
@@ -194,6 +209,13 @@ S6 = (
         'return hashlib.file_digest(file, "sha256").hexdigest()',
         "return str(os.fstat(file.fileno()).st_size)",
         ("test_models.py::test_another_model_of_the_same_size_is_no_copy",),
+    ),
+    Break(
+        "what became the only copy since the plan goes to the trash",
+        "afresh.py",
+        "if step.do != ARCHIVE and step.path in self._archived:",
+        "if False:",
+        ("test_afresh.py::test_the_last_copy_of_a_model_stays",),
     ),
 )
 
