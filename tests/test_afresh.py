@@ -48,6 +48,16 @@ def test_what_was_named_since_the_plan_stays(work: Small) -> None:
     assert [work.there(run) for run in runs] == [True, True, True, False]
 
 
+def test_all_stays_where_git_can_no_longer_say_what_it_tracks(work: Small) -> None:
+    git(work.root, "init", "-q")
+    run = work.hydra(90)
+    seen = work.look()
+    work.write(".git/index", "no index")
+    (outcome,) = work.run(thought_about(seen)).outcomes
+    assert (outcome.outcome, work.there(run)) == ("skipped", True)
+    assert "Git" in outcome.why
+
+
 def test_the_last_copy_of_a_model_stays(work: Small) -> None:
     old, young = (work.root / "training/runs" / name for name in ("old", "young"))
     training.torch_run(old, ["best_model.pt"])

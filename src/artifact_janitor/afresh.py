@@ -28,12 +28,15 @@ class Afresh:
         self._settings = settings
         self._kinds: Collection[str] = seen.kinds
         self._until = seen.at + OLD
+        self._now = Plan("", 0, (), (), ())
         self._staying: Mapping[str, str] = {}
         self._archived: Mapping[str, str] = {}
 
     def __call__(self, step: Step) -> str:
         if clock.awake() > self._until:
             self._look()
+        if held := self._now.held_back(step, by_person=True):  # Git can't say what it tracks
+            return _since([held.message])
         if step.do != ARCHIVE and step.path in self._archived:
             return self._archived[step.path]
         units = (step.path, *(each.path for each in step.leaving))
@@ -42,7 +45,8 @@ class Afresh:
     def _look(self) -> None:
         began = clock.awake()
         found = look(self._settings, clock.read().wall, self._kinds)
-        self._staying, self._archived = _staying(found.plan), _archived(found.plan)
+        self._now = found.plan
+        self._staying, self._archived = _staying(self._now), _archived(self._now)
         self._until = found.at + max(OLD, SHARE * (found.at - began))
 
 
