@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from math import isfinite
 
 from artifact_janitor.core.model import Artifact
@@ -136,11 +137,30 @@ def furthest_first(group: Iterable[Artifact]) -> list[Artifact]:
     return sorted(stepped, key=lambda each: (each.step or 0, each.time, each.path), reverse=True)
 
 
+def in_series(group: Iterable[Artifact]) -> list[list[Artifact]]:
+    """What is ranked by progress, each for itself: two networks that are trained together, the
+    ranks of one, the folds of a validation. What is no checkpoint is all of one series."""
+    found: dict[str, list[Artifact]] = {}
+    for each in group:
+        found.setdefault(each.series, []).append(each)
+    return [*found.values()]
+
+
+def moment(artifact: Artifact) -> tuple[str, int | None]:
+    """What is alike in it was written at one step of one training, and is one state of it."""
+    if artifact.step is None or not artifact.series:
+        return artifact.path, None
+    return artifact.series.rpartition("/")[0], artifact.step
+
+
 def _last(group: list[Artifact], policy: Policy) -> Iterator[_Rule]:
     n = policy.keep_last
     if n is not None:
         newest = {
-            each.path for order in (newest_first, furthest_first) for each in order(group)[:n]
+            each.path
+            for series in in_series(group)
+            for order in (newest_first, furthest_first)
+            for each in order(series)[:n]
         }
         some = "the newest" if n == 1 else f"in the {n} newest"
         yield _Rule(dict.fromkeys(newest, some), f"not {some}")
@@ -158,34 +178,51 @@ def _periods(group: list[Artifact], policy: Policy, local: LocalTime) -> Iterato
     for name, unit, period_of in PERIODS:
         n: int | None = getattr(policy, name)
         if n is not None:
-            newest: dict[str, Artifact] = {}
-            for each in newest_first(group):
-                newest.setdefault(period_of(local(each.time // 10**9)), each)
-            keeps = {each.path: f"newest of {label}" for label, each in list(newest.items())[:n]}
+            keeps: dict[str, str] = {}
+            for series in in_series(group):
+                newest: dict[str, Artifact] = {}
+                for each in newest_first(series):
+                    newest.setdefault(period_of(local(each.time // 10**9)), each)
+                last = islice(newest.items(), n)
+                keeps |= {each.path: f"newest of {label}" for label, each in last}
             yield _Rule(keeps, f"not the newest of one of the last {n} {unit}s with runs")
 
 
 def _best(group: list[Artifact], policy: Policy) -> Iterator[_Rule]:
     """By value alone: equals stay or go together, however many they are.
 
-    A damaged checkpoint takes no place from a whole one.
+    The files of one moment have one place, and those without a value stay with the best of
+    them. A damaged checkpoint takes no place from a whole one.
     """
     best = policy.keep_best
     if best is None:
         return
     values = {each.path: value for each in group if (value := _value(each, best)) is not None}
     towards = -1 if best.direction == "max" else 1
-    whole = (each.path for each in group if each.valid is not False)
-    rivals = sorted(towards * values[path] for path in whole if path in values)
+    rivals = sorted(_places(group, {path: towards * value for path, value in values.items()}))
     some = "the best" if best.n == 1 else f"in the {best.n} best"
     number = _written(values.values())
     said = {path: f"{best.metric} {number[value]} is" for path, value in values.items()}
     won = (path for path in values if bisect_left(rivals, towards * values[path]) < best.n)
     keeps = {path: f"{said[path]} {some}" for path in won}
+    moments = {moment(each): keeps[each.path] for each in group if each.path in keeps}
+    beside = (each for each in group if each.path not in values and moment(each) in moments)
+    keeps |= {each.path: f"of the same step: {moments[moment(each)]}" for each in beside}
     none = f"no {best.metric} found"
     if best.missing == "keep":
-        keeps |= {each.path: none for each in group if each.path not in values}
+        keeps = {each.path: none for each in group if each.path not in values} | keeps
     yield _Rule(keeps, none, {path: f"{what} not {some}" for path, what in said.items()})
+
+
+def _places(group: list[Artifact], values: Mapping[str, float]) -> Iterable[float]:
+    """The best of each moment of which no file is damaged; less is better."""
+    damaged = {moment(each) for each in group if each.valid is False}
+    first: dict[tuple[str, int | None], float] = {}
+    for each in group:
+        at = moment(each)
+        if each.path in values and at not in damaged:
+            first[at] = min(values[each.path], first.get(at, values[each.path]))
+    return first.values()
 
 
 def _value(artifact: Artifact, best: Best) -> float | None:
