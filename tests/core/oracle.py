@@ -91,23 +91,26 @@ def _keeping(unit: Artifact, rivals: list[Artifact], policy: Policy, now: int) -
 
 
 def _among_the_best(unit: Artifact, rivals: list[Artifact], best: Best) -> bool:
-    """Fewer than n whole states are better; a unit without a number is none of them, and goes
-    with the others of its state."""
-    mine = _number(unit, best.metric)
-    if mine is None:
-        beside = [each for each in rivals if _belong_together(each, unit)]
-        numbered = [each for each in beside if _number(each, best.metric) is not None]
-        won = any(_among_the_best(each, rivals, best) for each in numbered)
-        return best.missing == "keep" or won
+    """Fewer than n whole states are better than the best number of its own."""
+    turn = 1 if best.direction == "max" else -1
+    numbers = {each.path: _number(each, best.metric) for each in rivals}
+
+    def worth(state: list[Artifact]) -> list[float]:
+        return [turn * number for each in state if (number := numbers[each.path]) is not None]
+
+    def state_of(one: Artifact) -> list[Artifact]:
+        return [each for each in rivals if _is_of(each, one)]
+
+    mine = worth(state_of(unit))
+    if not mine:
+        return best.missing == "keep"
     better: list[Artifact] = []
     for each in rivals:
-        number = _number(each, best.metric)
-        damaged = any(_is_of(other, each) and other.valid is False for other in rivals)
-        if number is None or damaged or any(_belong_together(each, other) for other in better):
-            continue
-        if number > mine if best.direction == "max" else number < mine:
-            better.append(each)
-    return len(better) < best.n
+        state = state_of(each)
+        if worth(state) and max(worth(state)) > max(mine) and each is state[0]:
+            better += [each] if all(other.valid is not False for other in state) else []
+    by_itself = numbers[unit.path] is None and best.missing == "keep"
+    return by_itself or len(better) < best.n
 
 
 def _is_of(one: Artifact, other: Artifact) -> bool:

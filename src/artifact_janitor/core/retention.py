@@ -146,7 +146,10 @@ def in_series(group: Iterable[Artifact]) -> list[list[Artifact]]:
     return [*found.values()]
 
 
-def moment(artifact: Artifact) -> tuple[str, int | None]:
+Moment = tuple[str, int | None]
+
+
+def moment(artifact: Artifact) -> Moment:
     """What is alike in it was written at one step of one training, and is one state of it."""
     if artifact.step is None or not artifact.series:
         return artifact.path, None
@@ -191,38 +194,35 @@ def _periods(group: list[Artifact], policy: Policy, local: LocalTime) -> Iterato
 def _best(group: list[Artifact], policy: Policy) -> Iterator[_Rule]:
     """By value alone: equals stay or go together, however many they are.
 
-    The files of one moment have one place, and those without a value stay with the best of
-    them. A damaged checkpoint takes no place from a whole one.
+    The files of one moment have one place, by the best of their values, and stay with it. A
+    damaged checkpoint takes no place from a whole one.
     """
     best = policy.keep_best
     if best is None:
         return
     values = {each.path: value for each in group if (value := _value(each, best)) is not None}
     towards = -1 if best.direction == "max" else 1
-    rivals = sorted(_places(group, {path: towards * value for path, value in values.items()}))
+    first: dict[Moment, float] = {}
+    for each in group:
+        if each.path in values:
+            value, at = towards * values[each.path], moment(each)
+            first[at] = min(value, first.get(at, value))
+    damaged = {moment(each) for each in group if each.valid is False}
+    rivals = sorted(value for at, value in first.items() if at not in damaged)
     some = "the best" if best.n == 1 else f"in the {best.n} best"
     number = _written(values.values())
     said = {path: f"{best.metric} {number[value]} is" for path, value in values.items()}
-    won = (path for path in values if bisect_left(rivals, towards * values[path]) < best.n)
-    keeps = {path: f"{said[path]} {some}" for path in won}
-    moments = {moment(each): keeps[each.path] for each in group if each.path in keeps}
-    beside = (each for each in group if each.path not in values and moment(each) in moments)
-    keeps |= {each.path: f"of the same step: {moments[moment(each)]}" for each in beside}
+    won = {at: value for at, value in first.items() if bisect_left(rivals, value) < best.n}
     none = f"no {best.metric} found"
-    if best.missing == "keep":
-        keeps = {each.path: none for each in group if each.path not in values} | keeps
-    yield _Rule(keeps, none, {path: f"{what} not {some}" for path, what in said.items()})
-
-
-def _places(group: list[Artifact], values: Mapping[str, float]) -> Iterable[float]:
-    """The best of each moment of which no file is damaged; less is better."""
-    damaged = {moment(each) for each in group if each.valid is False}
-    first: dict[tuple[str, int | None], float] = {}
+    keeps = {}
     for each in group:
         at = moment(each)
-        if each.path in values and at not in damaged:
-            first[at] = min(values[each.path], first.get(at, values[each.path]))
-    return first.values()
+        if at in won:
+            is_it = each.path in values and towards * values[each.path] == won[at]
+            keeps[each.path] = f"{said[each.path] if is_it else 'its step is'} {some}"
+        elif best.missing == "keep" and each.path not in values:
+            keeps[each.path] = none
+    yield _Rule(keeps, none, {path: f"{what} not {some}" for path, what in said.items()})
 
 
 def _value(artifact: Artifact, best: Best) -> float | None:
