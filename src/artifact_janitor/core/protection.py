@@ -142,13 +142,13 @@ def _stays(checkpoints: list[Artifact]) -> Iterable[tuple[Artifact, str]]:
         yield from _stays_of_series(series)
     for known in ((True,), (True, None)):
         candidates = [each for each in checkpoints if each.valid in known and not each.role]
-        for order in (newest_first, furthest_first):
-            for each in _newest_together(candidates, order):
+        for by in (newest_first, furthest_first):
+            for each in _newest_together(candidates, by):
                 yield each, "of the newest step of its run of which all files are whole"
 
 
 def _newest_together(
-    checkpoints: list[Artifact], order: Callable[[Iterable[Artifact]], list[Artifact]]
+    checkpoints: list[Artifact], by: Callable[[Iterable[Artifact]], list[Artifact]]
 ) -> Iterable[Artifact]:
     """Of each folder the newest moment of which as many files are there as of any: the newest
     files of several series don't belong together where one of them is missing or damaged."""
@@ -162,7 +162,7 @@ def _newest_together(
     for moments in folders.values():
         most = max(len(files) for files in moments.values())
         full = [files for files in moments.values() if len(files) == most]
-        first = order(each for files in full for each in files.values())[0]
+        first = by(each for files in full for each in files.values())[0]
         yield from moments[moment(first)[1] or 0].values()
 
 

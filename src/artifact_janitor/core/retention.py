@@ -202,27 +202,32 @@ def _best(group: list[Artifact], policy: Policy) -> Iterator[_Rule]:
         return
     values = {each.path: value for each in group if (value := _value(each, best)) is not None}
     towards = -1 if best.direction == "max" else 1
-    first: dict[Moment, float] = {}
-    for each in group:
-        if each.path in values:
-            value, at = towards * values[each.path], moment(each)
-            first[at] = min(value, first.get(at, value))
-    damaged = {moment(each) for each in group if each.valid is False}
-    rivals = sorted(value for at, value in first.items() if at not in damaged)
+    won = _won(group, {path: towards * value for path, value in values.items()}, best.n)
     some = "the best" if best.n == 1 else f"in the {best.n} best"
     number = _written(values.values())
     said = {path: f"{best.metric} {number[value]} is" for path, value in values.items()}
-    won = {at: value for at, value in first.items() if bisect_left(rivals, value) < best.n}
     none = f"no {best.metric} found"
     keeps = {}
     for each in group:
-        at = moment(each)
+        path, at = each.path, moment(each)
         if at in won:
-            is_it = each.path in values and towards * values[each.path] == won[at]
-            keeps[each.path] = f"{said[each.path] if is_it else 'its step is'} {some}"
-        elif best.missing == "keep" and each.path not in values:
-            keeps[each.path] = none
+            is_it = path in values and towards * values[path] == won[at]
+            keeps[path] = f"{said[path] if is_it else 'its step is'} {some}"
+        elif best.missing == "keep" and path not in values:
+            keeps[path] = none
     yield _Rule(keeps, none, {path: f"{what} not {some}" for path, what in said.items()})
+
+
+def _won(group: list[Artifact], values: Mapping[str, float], n: int) -> dict[Moment, float]:
+    """The moments that are among the `n` best by the best of their values; less is better."""
+    first: dict[Moment, float] = {}
+    for each in group:
+        if each.path in values:
+            value, at = values[each.path], moment(each)
+            first[at] = min(value, first.get(at, value))
+    damaged = {moment(each) for each in group if each.valid is False}
+    rivals = sorted(value for at, value in first.items() if at not in damaged)
+    return {at: value for at, value in first.items() if bisect_left(rivals, value) < n}
 
 
 def _value(artifact: Artifact, best: Best) -> float | None:
