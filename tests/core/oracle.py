@@ -64,7 +64,11 @@ def keeping_rules(
         for each in units
         if governing(each, policies) == position and each.time <= now and each.within == unit.within
     ]
-    return set(_keeping(unit, rivals, policies[position], now))
+    rules = set(_keeping(unit, rivals, policies[position], now))
+    held = [each for each in rivals if below(each.path, unit.path) and each is not unit]
+    if not rules and any(set(_keeping(each, rivals, policies[position], now)) for each in held):
+        return {"holds"}
+    return rules
 
 
 def _keeping(unit: Artifact, rivals: list[Artifact], policy: Policy, now: int) -> Iterable[str]:

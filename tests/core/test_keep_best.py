@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from artifact_janitor.core.model import Artifact, Catalogue
 from artifact_janitor.core.policy import Best, Policy
 from artifact_janitor.core.retention import judge
-from artifact_janitor.units import DAY
+from artifact_janitor.units import DAY, HOUR
 from tests.core import oracle
 from tests.core.history import NOW, local
 from tests.core.planning import decided, gone, planned
@@ -112,6 +112,22 @@ def test_a_damaged_checkpoint_takes_no_place_from_a_whole_one() -> None:
     runs += [run("c", 0.7, valid=None, within="r"), run("d", 0.6, within="r")]
     told = verdict(Best("val_f1", "max", 2), *runs)
     assert {path for path, (stays, _) in told.items() if stays} == {"a", "b", "c"}
+
+
+def test_a_run_stays_that_holds_the_best_run() -> None:
+    inner = replace(run("a/b/c", 0.9), parent="a/b")
+    between = Artifact("a/b", "training-run", NOW - DAY, parent="a")
+    told = verdict(Best("val_f1", "max", 1), run("a", 0.1), between, inner, run("d", 0.8))
+    assert told["a"] == (True, "holds a/b/c: val_f1 0.9 is the best")
+    assert told["d"] == (False, "val_f1 0.8 is not the best")
+    assert told["a/b"] == (True, "no policy for training-run here")
+
+
+def test_what_another_policy_keeps_leaves_with_the_run_around_it() -> None:
+    outer, inner = run("a", None), Artifact("a/b", "wandb-run", NOW, parent="a")
+    rules = [Policy("hydra-run", keep_within=HOUR), Policy("wandb-run", keep_last=1)]
+    told = judge([outer, inner], rules, NOW, local)
+    assert (told["a"].kept, told["a/b"].kept) == (False, True)
 
 
 def rank(name: str, value: float | None, valid: bool = True) -> Artifact:

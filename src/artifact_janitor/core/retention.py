@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from math import isfinite
@@ -67,7 +67,20 @@ def judge(
             groups[policy, artifact.within].append(artifact)
     for (policy, _), group in groups.items():
         verdicts |= {verdict.artifact.path: verdict for verdict in _rank(group, policy, now, local)}
-    return verdicts
+    return verdicts | dict(_holders(verdicts))
+
+
+def _holders(verdicts: Mapping[str, Verdict]) -> Iterator[tuple[str, Verdict]]:
+    """What holds a unit that the same policy keeps, and would take it along: a run in a run may
+    be the best of all, and its place is not to be spent on what goes."""
+    for path in sorted(path for path, each in verdicts.items() if each.policy and each.kept):
+        kept = verdicts[path]
+        above = verdicts.get(kept.artifact.parent or "")
+        while above is not None:
+            if above.policy is kept.policy and not above.kept:
+                reasons = (f"holds {path}: {', '.join(kept.reasons)}",)
+                yield above.artifact.path, replace(above, kept=True, reasons=reasons)
+            above = verdicts.get(above.artifact.parent or "")
 
 
 def governing(artifact: Artifact, policies: Sequence[Policy]) -> Policy | None:

@@ -154,6 +154,13 @@ S6 = (
         ("core/test_retention_edges.py",),
     ),
     Break(
+        "the best run goes with the run around it",
+        "core/retention.py",
+        "    return verdicts | dict(_holders(verdicts))",
+        "    return verdicts",
+        ("core/test_keep_best.py::test_a_run_stays_that_holds_the_best_run",),
+    ),
+    Break(
         "what belongs to the best checkpoint goes",
         "core/retention.py",
         "        if at in won:",
