@@ -73,8 +73,12 @@ def judge(
 def _holders(verdicts: Mapping[str, Verdict]) -> Iterator[tuple[str, Verdict]]:
     """What holds a unit that the same policy keeps, and would take it along: a run in a run may
     be the best of all, and its place is not to be spent on what goes."""
-    for path in sorted(path for path, each in verdicts.items() if each.policy and each.kept):
-        kept = verdicts[path]
+    inside = (each for each in verdicts.values() if each.artifact.parent)
+    for kept in sorted(
+        (each for each in inside if each.policy and each.kept),
+        key=lambda each: each.artifact.path,
+    ):
+        path = kept.artifact.path
         above = verdicts.get(kept.artifact.parent or "")
         while above is not None:
             if above.policy is kept.policy and not above.kept:

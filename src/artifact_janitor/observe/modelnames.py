@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 from artifact_janitor.core.model import Role
@@ -103,6 +104,7 @@ def step(name: str) -> int | None:
     return None
 
 
+@lru_cache(maxsize=4096)  # runs call their checkpoints alike
 def series(path: str) -> str:
     """The path without the numbers that grow while one thing is trained: ``fold0_epoch3.pt``
     and ``fold0_epoch9.pt`` are of one series, ``fold1_epoch3.pt`` is of another.

@@ -239,6 +239,7 @@ def _artifact(unit: Unit, models: dict[str, Entry], base: Path) -> Artifact:
     size = size_of(unit.content, unit.beside.values())
     found, run = unit.found, unit.around
     mark = _MARKS.get(unit.kind)
+    within = run.path if found and run else ""
     return Artifact(
         path=unit.path,
         kind=unit.kind,
@@ -247,12 +248,12 @@ def _artifact(unit: Unit, models: dict[str, Entry], base: Path) -> Artifact:
         frees=size.frees,
         files=size.files,
         parent=unit.parent,
-        within=run.path if found and run else "",
+        within=within,
         protections=(*obstacles(unit.content), *_standing(unit, base)),
         evidence=(Evidence("origin", mark),) if mark else (),
         role=found.role if found else "",
         step=found.step if found else None,
-        series=modelnames.series(unit.path) if found else "",
+        series=modelnames.series(unit.path.removeprefix(f"{within}/")) if found else "",
         valid=found.valid if found else True,
         models=tuple(ModelFile(path, entry.size) for path, entry in models.items()),
         links=companions(unit),
