@@ -68,6 +68,35 @@ def test_what_no_trainer_would_call_a_checkpoint_is_none(name: str) -> None:
     assert not modelnames.is_checkpoint(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "series"),
+    [
+        ("netG_epoch_3.pth", "netG_epoch_#.pth"),
+        ("NetEpoch12.pt", "NetEpoch#.pt"),
+        ("ckpt_step_20_rank3.pt", "ckpt_step_#_rank3.pt"),
+        ("ep1-ba100-rank0.pt", "ep#-ba#-rank0.pt"),
+        ("fold0_epoch9.pt", "fold0_epoch#.pt"),
+        ("fold0.ckpt", "fold0.ckpt"),
+        ("0.123.ckpt", "#.ckpt"),
+        ("mnist-07.ckpt", "mnist-#.ckpt"),
+        ("model_step30-00001-of-00002.pt", "model_step#-00001-of-00002.pt"),
+        ("epoch=3-step=400-v1.ckpt", "epoch=#-step=#.ckpt"),
+        ("epoch=3-val_f1=0.61.ckpt", "epoch=#-val_f#.ckpt"),
+        ("model_epoch_10_acc_91.pt", "model_epoch_#_acc_#.pt"),
+        ("resnet50_epoch_7.pth", "resnet50_epoch_#.pth"),
+        ("checkpoint_1_1000.pt", "checkpoint_#.pt"),
+        ("recovery-2-100.pth.tar", "recovery-#.pth.tar"),
+        ("ckpt_20260801_epoch3.pt", "ckpt_#_epoch#.pt"),
+        ("2026-08-01/epoch_3.pt", "#/epoch_#.pt"),
+        ("epoch_3/fold1/step_7.pt", "epoch_#/fold1/step_#.pt"),
+        ("checkpoint-500", "checkpoint-#"),
+        ("epoch=0-val/f1=0.61.ckpt", "epoch=#-val/f#.ckpt"),
+    ],
+)
+def test_a_series_is_a_name_without_its_progress(name: str, series: str) -> None:
+    assert modelnames.series(name) == series
+
+
 def folder_of(tmp_path: Path, *names: str) -> Folder:
     for name in names:
         (tmp_path / "some" / name).parent.mkdir(parents=True, exist_ok=True)

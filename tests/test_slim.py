@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,20 @@ EPOCHS = [f"model_epoch_{n}.pt" for n in (1, 2, 9, 10)]
 PLAIN, LIGHTNING, LINKED = "training/runs/plain", "training/runs/li", "training/runs/linked"
 TRAINER, TIMM = "training/runs/trainer", "training/runs/timm"
 SWEEP = "multirun/2026-08-01/10-00-00"
+SEVERAL = "training/runs/several"
+IN_SEVERAL = (
+    *(f"gan/net{which}_epoch_{n}.pth" for which in "GD" for n in (1, 2, 3)),
+    *(f"fsdp/ckpt_step_{n}_rank{rank}.pt" for n in (10, 20) for rank in (0, 1)),
+    *(f"cut/ckpt_step_{n}_rank{rank}.pt" for n in (10, 20, 30) for rank in (0, 1)),
+    *("kf/fold0_epoch1.pt", "kf/fold0_epoch2.pt", "kf/fold1_epoch1.pt", "kf/fold1_epoch2.pt"),
+    "kf/fold1_epoch3.pt",
+    *(f"shards/model_step{n}-0000{part}-of-00002.pt" for n in (10, 20) for part in (1, 2)),
+    *(f"ema/{which}_epoch_{n}.pt" for which in ("model", "ema") for n in (1, 2)),
+)
+"""Of the newest state of each there is more than one file."""
 MADE: dict[str, tuple[str, dict[str, object]]] = {
     PLAIN: ("torch", {"names": [*EPOCHS, "best_model.pt", "final_model_mlp.pth"]}),
+    SEVERAL: ("torch", {"names": [*IN_SEVERAL]}),
     LIGHTNING: ("lightning", {"save_last": True, "monitors": ["x", None]}),
     LINKED: ("lightning", {"save_last": "link", "monitors": ["x"]}),
     TRAINER: ("hf", {"save_model": True, "save_total_limit": None}),
@@ -134,6 +147,27 @@ def test_lightning_keeps_the_best_and_the_last(bring: Bring) -> None:
     version = f"{LIGHTNING}/version_0"
     assert work.there(f"{version}/hparams.yaml", f"{version}/metrics.csv")
     assert list((work.root / version).glob("events.out.tfevents.*"))
+
+
+def test_checkpoints_of_several_files_stay_whole(bring: Bring) -> None:
+    """Two networks, the ranks of one, folds that ended at different epochs, a model in shards;
+    and of such a state one file is cut short."""
+    work = bring(SEVERAL)
+    cut = work.root / SEVERAL / "cut/ckpt_step_30_rank1.pt"
+    os.truncate(cut, cut.stat().st_size // 2)
+    copied = time.time() - 60 * 86_400
+    for path in (work.root / SEVERAL).rglob("*.pt*"):
+        os.utime(path, (copied, copied))
+    report = work.janitor("run", "--yes")
+    assert report.code == 0, report
+    assert left_of(work, SEVERAL) == {
+        *("gan/netG_epoch_3.pth", "gan/netD_epoch_3.pth"),
+        *("fsdp/ckpt_step_20_rank0.pt", "fsdp/ckpt_step_20_rank1.pt"),
+        *("cut/ckpt_step_20_rank0.pt", "cut/ckpt_step_20_rank1.pt", "cut/ckpt_step_30_rank0.pt"),
+        *("kf/fold0_epoch2.pt", "kf/fold1_epoch2.pt", "kf/fold1_epoch3.pt"),
+        *("shards/model_step20-00001-of-00002.pt", "shards/model_step20-00002-of-00002.pt"),
+        *("ema/model_epoch_2.pt", "ema/ema_epoch_2.pt"),
+    }
 
 
 def test_the_target_of_a_link_stays(bring: Bring) -> None:

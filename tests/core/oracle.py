@@ -64,12 +64,17 @@ def keeping_rules(
         for each in units
         if governing(each, policies) == position and each.time <= now and each.within == unit.within
     ]
-    return set(_keeping(unit, rivals, policies[position], now))
+    rules = set(_keeping(unit, rivals, policies[position], now))
+    held = [each for each in rivals if below(each.path, unit.path) and each is not unit]
+    if not rules and any(set(_keeping(each, rivals, policies[position], now)) for each in held):
+        return {"holds"}
+    return rules
 
 
 def _keeping(unit: Artifact, rivals: list[Artifact], policy: Policy, now: int) -> Iterable[str]:
-    newer = [each for each in rivals if _newer(each, unit)]
-    further = [each for each in rivals if _further(each, unit)]
+    alike = [each for each in rivals if each.series == unit.series]
+    newer = [each for each in alike if _newer(each, unit)]
+    further = [each for each in alike if _further(each, unit)]
     if policy.keep_last is not None:
         by_step = unit.step is not None and len(further) < policy.keep_last
         if len(newer) < policy.keep_last or by_step:
@@ -90,14 +95,37 @@ def _keeping(unit: Artifact, rivals: list[Artifact], policy: Policy, now: int) -
 
 
 def _among_the_best(unit: Artifact, rivals: list[Artifact], best: Best) -> bool:
-    """Fewer than n whole units are better; a unit without a number is none of them."""
-    mine = _number(unit, best.metric)
-    if mine is None:
+    """Fewer than n whole states are better than the best number of its own."""
+    turn = 1 if best.direction == "max" else -1
+    numbers = {each.path: _number(each, best.metric) for each in rivals}
+
+    def worth(state: list[Artifact]) -> list[float]:
+        return [turn * number for each in state if (number := numbers[each.path]) is not None]
+
+    def state_of(one: Artifact) -> list[Artifact]:
+        return [each for each in rivals if _is_of(each, one)]
+
+    mine = worth(state_of(unit))
+    if not mine:
         return best.missing == "keep"
-    whole = [_number(each, best.metric) for each in rivals if each.valid is not False]
-    numbers = [each for each in whole if each is not None]
-    better = [each for each in numbers if (each > mine if best.direction == "max" else each < mine)]
-    return len(better) < best.n
+    better: list[Artifact] = []
+    for each in rivals:
+        state = state_of(each)
+        if worth(state) and max(worth(state)) > max(mine) and each is state[0]:
+            better += [each] if all(other.valid is not False for other in state) else []
+    by_itself = numbers[unit.path] is None and best.missing == "keep"
+    return by_itself or len(better) < best.n
+
+
+def _is_of(one: Artifact, other: Artifact) -> bool:
+    return one is other or _belong_together(one, other)
+
+
+def _belong_together(one: Artifact, other: Artifact) -> bool:
+    """Files of one folder that were written at one step."""
+    if one.step is None or one.step != other.step or not one.series or not other.series:
+        return False
+    return one.series.split("/")[0] == other.series.split("/")[0]
 
 
 def _number(unit: Artifact, metric: str) -> float | None:
@@ -178,18 +206,44 @@ def _stays_when_thinned(unit: Artifact, catalogue: Catalogue) -> bool:
         for each in catalogue.artifacts
         if each.kind == "checkpoint" and each.within == unit.within
     ]
-    proven = [each for each in beside if each.valid is True]
-    perhaps = [each for each in beside if each.valid is not False]
-    if not perhaps:
+    alike = [each for each in beside if each.series == unit.series]
+    if all(each.valid is False for each in alike):
         return True  # it may well be that we can't read them
-    return any(
-        unit in candidates
-        and (
-            not any(_newer(each, unit) for each in candidates)
-            or (unit.step is not None and not any(_further(each, unit) for each in candidates))
+    for known in ((True,), (True, None)):
+        candidates = [each for each in alike if each.valid in known]
+        if unit in candidates and _is_newest(unit, candidates):
+            return True
+        if _is_of_newest_state(unit, [each for each in beside if each.valid in known]):
+            return True
+    return False
+
+
+def _is_newest(unit: Artifact, candidates: list[Artifact]) -> bool:
+    by_step = unit.step is not None and not any(_further(each, unit) for each in candidates)
+    return by_step or not any(_newer(each, unit) for each in candidates)
+
+
+def _is_of_newest_state(unit: Artifact, candidates: list[Artifact]) -> bool:
+    """A state is what lies in one folder with one step: of each series the newest file. As
+    whole as any is one that has as many files."""
+    folder = [
+        each
+        for each in candidates
+        if not each.role and each.series and each.step is not None
+        if each.series.split("/")[0] == unit.series.split("/")[0]
+    ]
+    latest = [
+        each
+        for each in folder
+        if not any(
+            other.series == each.series and other.step == each.step and _newer(other, each)
+            for other in folder
         )
-        for candidates in (proven, perhaps)
-    )
+    ]
+    sizes = [sum(other.step == each.step for other in latest) for each in latest]
+    full = [each for each, size in zip(latest, sizes, strict=True) if size == max(sizes)]
+    newest = {each.step for each in full if _is_newest(each, full)}
+    return unit in latest and unit.step in newest
 
 
 def only_copies(going: Iterable[Artifact], catalogue: Catalogue) -> set[str]:

@@ -150,6 +150,7 @@ class Builder:
             within=unit.path.rpartition("/")[0],
             role=self.draw(roles),
             step=self.draw(st.none() | st.integers(0, 12)),
+            series=self.draw(st.sampled_from(("", "", "r/G#", "r/D#", "s/G#"))),
             valid=self.draw(st.sampled_from((True, True, False, None))),
             models=(),
         )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from artifact_janitor.core.model import Artifact, Catalogue
 from artifact_janitor.core.policy import Best, Policy
 from artifact_janitor.core.retention import judge
-from artifact_janitor.units import DAY
+from artifact_janitor.units import DAY, HOUR
 from tests.core import oracle
 from tests.core.history import NOW, local
 from tests.core.planning import decided, gone, planned
@@ -114,6 +114,47 @@ def test_a_damaged_checkpoint_takes_no_place_from_a_whole_one() -> None:
     assert {path for path, (stays, _) in told.items() if stays} == {"a", "b", "c"}
 
 
+def test_a_run_stays_that_holds_the_best_run() -> None:
+    inner = replace(run("a/b/c", 0.9), parent="a/b")
+    between = Artifact("a/b", "training-run", NOW - DAY, parent="a")
+    told = verdict(Best("val_f1", "max", 1), run("a", 0.1), between, inner, run("d", 0.8))
+    assert told["a"] == (True, "holds a/b/c: val_f1 0.9 is the best")
+    assert told["d"] == (False, "val_f1 0.8 is not the best")
+    assert told["a/b"] == (True, "no policy for training-run here")
+
+
+def test_what_another_policy_keeps_leaves_with_the_run_around_it() -> None:
+    outer, inner = run("a", None), Artifact("a/b", "wandb-run", NOW, parent="a")
+    rules = [Policy("hydra-run", keep_within=HOUR), Policy("wandb-run", keep_last=1)]
+    told = judge([outer, inner], rules, NOW, local)
+    assert (told["a"].kept, told["a/b"].kept) == (False, True)
+
+
+def rank(name: str, value: float | None, valid: bool = True) -> Artifact:
+    """``A2``: what rank A wrote at step 2."""
+    found = run(name, value, valid, within="r")
+    return replace(found, series=f"r/{name[0]}#", step=int(name[1]))
+
+
+def test_the_files_of_one_step_have_one_place_and_stay_together() -> None:
+    runs = [rank(f"{of}{n}", n / 10) for of in "AB" for n in (1, 2, 3)]
+    told = verdict(Best("val_f1", "max", 2), *runs)
+    assert {path for path, (stays, _) in told.items() if stays} == {"A2", "B2", "A3", "B3"}
+
+
+def test_a_file_without_a_value_stays_with_the_best_of_its_step() -> None:
+    runs = [rank("A1", 0.9), rank("B1", None), rank("A2", 0.8), rank("B2", None)]
+    told = verdict(Best("val_f1", "max", 1, "ignore"), *runs)
+    assert told["B1"] == (True, "its step is the best")
+    assert {path for path, (stays, _) in told.items() if stays} == {"A1", "B1"}
+
+
+def test_a_damaged_file_takes_the_place_of_its_step() -> None:
+    runs = [rank("A1", 0.9), rank("B1", 0.9, valid=False), rank("A2", 0.8), rank("B2", 0.8)]
+    told = verdict(Best("val_f1", "max", 1), *runs)
+    assert all(stays for stays, _ in told.values())
+
+
 def test_checkpoints_are_ranked_within_their_run() -> None:
     runs = [run(f"{job}/{n}", n + 10 * (job == "b"), within=job) for job in "ab" for n in range(3)]
     told = verdict(Best("val_f1", "max", 1), *runs)
@@ -210,6 +251,8 @@ def test_it_keeps_n_and_their_equals_and_what_is_missing(catalogue: Catalogue, b
         if each.kind in kinds and each.time <= NOW:
             groups[each.kind, each.within].append(each)
     for group in groups.values():
+        if any(each.series for each in group):
+            continue  # the files of one step have one place
         numbers = {each.path: dict(each.metrics).get(best.metric, NAN) for each in group}
         ranked = [each for each in group if math.isfinite(numbers[each.path])]
         whole = [each for each in ranked if each.valid is not False]

@@ -172,6 +172,47 @@ def test_broken_checkpoints_alone_all_stay() -> None:
     assert thinned(*broken, checkpoint("c", 3)) == {"c"}
 
 
+def state(name: str, step: int, age: int = 9, **more: object) -> Artifact:
+    """A checkpoint of the series that its name begins with."""
+    series = f"training/runs/a/{name.rpartition('-')[0]}-#"
+    return replace(checkpoint(name, age, step, **more), series=series)
+
+
+def states(*steps: int, of: str, **more: object) -> list[Artifact]:
+    return [state(f"{series}-{step}", step, **more) for series in of for step in steps]
+
+
+def test_each_series_keeps_its_newest() -> None:
+    """Two networks of one step; of a validation, folds that ended at different epochs."""
+    assert thinned(*states(1, 2, 3, of="GD")) == {"G-3", "D-3"}
+    folds = [*states(4, 5, of="a"), *states(4, 5, 8, 9, of="b")]
+    assert thinned(*folds) == {"a-5", "b-5", "b-9"}
+    assert thinned(*states(1, 2, 3, of="G"), state("D-2", 2, 1)) == {"G-3", "G-2", "D-2"}
+
+
+@pytest.mark.parametrize("lost", [[], [state("2-30", 30, valid=False)]])
+def test_of_a_damaged_state_the_one_before_stays_as_well(lost: list[Artifact]) -> None:
+    """Three ranks; one of the newest files is missing, or cut short."""
+    ranks = [*states(10, 20, of="012"), *states(30, of="01"), *lost]
+    whole = {f"{rank}-20" for rank in "012"}
+    assert thinned(*ranks) == {"0-30", "1-30", *whole}
+
+
+def test_a_state_of_which_nobody_can_tell_stays_beside_the_newest_whole_one() -> None:
+    ranks = [*states(10, 20, of="01"), *states(30, of="01", valid=None)]
+    assert thinned(*ranks) == {f"{rank}-{step}" for rank in "01" for step in (20, 30)}
+
+
+def test_best_files_make_no_state_more_complete() -> None:
+    best = replace(state("best-1", 1), role="best")
+    assert thinned(*states(1, 2, 3, of="G"), best) == {"G-3", "best-1"}
+
+
+def test_a_series_that_looks_damaged_stays() -> None:
+    found = thinned(*states(1, 2, of="G", valid=False), *states(1, 2, of="D"))
+    assert found == {"G-1", "G-2", "D-2"}
+
+
 def test_every_job_of_a_sweep_is_a_run_of_its_own() -> None:
     sweep = unit("multirun/a", "hydra-sweep")
     checkpoints = [

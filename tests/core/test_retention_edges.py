@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -129,6 +130,19 @@ def test_steps_are_numbers() -> None:
 def test_checkpoints_are_counted_within_their_run() -> None:
     runs = [run(f"{job}{n}", NOW - n, within=job) for job in "ab" for n in range(3)]
     assert kept(runs, Policy("hydra-run", keep_last=1)) == {"a0", "b0"}
+
+
+@pytest.mark.parametrize("rule", ["keep_last", "keep_daily"])
+def test_each_series_of_a_run_is_counted_for_itself(rule: str) -> None:
+    """The ranks of a sharded state; of folds, one has ended earlier."""
+    steps = {"a": (1, 2), "b": (1, 2, 3)}
+    runs = [
+        replace(run(f"{of}{step}", NOW - (9 - step) * DAY, step, within="r"), series=f"{of}#")
+        for of, all_of_it in steps.items()
+        for step in all_of_it
+    ]
+    assert kept(runs, Policy("hydra-run", **{rule: 1})) == {"a2", "b3"}
+    assert kept(runs, Policy("hydra-run", **{rule: 2})) == {"a1", "a2", "b2", "b3"}
 
 
 def test_policies_that_differ_in_anything_rank_apart() -> None:

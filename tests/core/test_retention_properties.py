@@ -134,13 +134,16 @@ def test_what_is_kept_stays_kept_when_others_vanish(
     assert {path for path, each in after.items() if each.kept} == kept
 
 
-def groups(catalogue: Catalogue, rules: Sequence[Policy]) -> dict[tuple[int, str], list[Artifact]]:
-    """Units that are ranked against each other: by policy, checkpoints by run."""
-    found: defaultdict[tuple[int, str], list[Artifact]] = defaultdict(list)
+Ranked = tuple[int, str, str]
+
+
+def groups(catalogue: Catalogue, rules: Sequence[Policy]) -> dict[Ranked, list[Artifact]]:
+    """Units that are ranked against each other: by policy, checkpoints by run and series."""
+    found: defaultdict[Ranked, list[Artifact]] = defaultdict(list)
     for unit in catalogue.artifacts:
         position = oracle.governing(unit, rules)
         if position is not None and unit.time <= NOW:
-            found[position, unit.within].append(unit)
+            found[position, unit.within, unit.series].append(unit)
     return found
 
 
@@ -173,7 +176,7 @@ def test_no_rule_keeps_more_than_it_says(
 def test_the_newest_of_every_group_stays(catalogue: Catalogue, rules: list[Policy]) -> None:
     """By every rule but an age."""
     verdicts = judge(catalogue.artifacts, rules, NOW, local)
-    for (position, _), group in groups(catalogue, rules).items():
+    for (position, *_), group in groups(catalogue, rules).items():
         if any(getattr(rules[position], rule) for rule in RULES if rule != "keep_within"):
             newest = max(group, key=lambda each: (each.time, each.step or 0, each.path))
             assert verdicts[newest.path].kept

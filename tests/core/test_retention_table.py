@@ -197,6 +197,7 @@ WORDS = {
     "keep_weekly": "-W",
     "keep_monthly": "newest of 20",
     "keep_best": "best",
+    "holds": "holds",
     "future": "in the future",
     "none": "no ",
 }

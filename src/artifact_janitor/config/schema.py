@@ -125,7 +125,10 @@ class PolicyTable(Table):
         "outputs/**",
     )
     keep_last: Count = setting(
-        None, "The newest so many. For checkpoints, here and below, within each run.", 20
+        None,
+        "The newest so many. For checkpoints, here and below, within each run, and of each series:"
+        " networks, ranks and folds that are saved apart count apart.",
+        20,
     )
     keep_within: Annotated[int | None, PlainValidator(values.keep_within)] = setting(
         None,

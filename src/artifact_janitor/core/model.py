@@ -94,6 +94,9 @@ class Artifact:
     """What a checkpoint's run says of it."""
     step: int | None = None
     """A checkpoint's training step or epoch, as far as its name or state tells."""
+    series: str = ""
+    """A checkpoint's path in its run, without what counts its progress: what is alike in it are
+    states of one thing, and in one folder the others of the same step belong to it."""
     valid: bool | None = True
     """Whether a checkpoint can be read to its end; None where its format can't tell."""
     models: tuple[ModelFile, ...] = ()

@@ -6,7 +6,7 @@ Each function answers with the protections that it adds, by path of the unit.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -24,7 +24,9 @@ from artifact_janitor.core.retention import (
     LocalTime,
     furthest_first,
     governing,
+    in_series,
     misdated,
+    moment,
     newest_first,
 )
 
@@ -136,6 +138,35 @@ def _roles(artifacts: Iterable[Artifact]) -> Iterable[tuple[str, Evidence]]:
 
 
 def _stays(checkpoints: list[Artifact]) -> Iterable[tuple[Artifact, str]]:
+    for series in in_series(checkpoints):
+        yield from _stays_of_series(series)
+    for known in ((True,), (True, None)):
+        candidates = [each for each in checkpoints if each.valid in known and not each.role]
+        for by in (newest_first, furthest_first):
+            for each in _newest_together(candidates, by):
+                yield each, "of the newest step of its run of which all files are whole"
+
+
+def _newest_together(
+    checkpoints: list[Artifact], by: Callable[[Iterable[Artifact]], list[Artifact]]
+) -> Iterable[Artifact]:
+    """Of each folder the newest moment of which as many files are there as of any: the newest
+    files of several series don't belong together where one of them is missing or damaged."""
+    folders: defaultdict[str, defaultdict[int, dict[str, Artifact]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
+    for each in reversed(newest_first(checkpoints)):
+        folder, step = moment(each)
+        if step is not None:
+            folders[folder][step][each.series] = each
+    for moments in folders.values():
+        most = max(len(files) for files in moments.values())
+        full = [files for files in moments.values() if len(files) == most]
+        first = by(each for files in full for each in files.values())[0]
+        yield from moments[moment(first)[1] or 0].values()
+
+
+def _stays_of_series(checkpoints: list[Artifact]) -> Iterable[tuple[Artifact, str]]:
     """Where all look damaged, it may well be that we can't read them (S7)."""
     if all(each.valid is False for each in checkpoints):
         yield from ((each, "no checkpoint of its run is known to be whole") for each in checkpoints)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 from math import isfinite
 
 from artifact_janitor.core.model import Artifact
@@ -66,7 +67,24 @@ def judge(
             groups[policy, artifact.within].append(artifact)
     for (policy, _), group in groups.items():
         verdicts |= {verdict.artifact.path: verdict for verdict in _rank(group, policy, now, local)}
-    return verdicts
+    return verdicts | dict(_holders(verdicts))
+
+
+def _holders(verdicts: Mapping[str, Verdict]) -> Iterator[tuple[str, Verdict]]:
+    """What holds a unit that the same policy keeps, and would take it along: a run in a run may
+    be the best of all, and its place is not to be spent on what goes."""
+    inside = (each for each in verdicts.values() if each.artifact.parent)
+    for kept in sorted(
+        (each for each in inside if each.policy and each.kept),
+        key=lambda each: each.artifact.path,
+    ):
+        path = kept.artifact.path
+        above = verdicts.get(kept.artifact.parent or "")
+        while above is not None:
+            if above.policy is kept.policy and not above.kept:
+                reasons = (f"holds {path}: {', '.join(kept.reasons)}",)
+                yield above.artifact.path, replace(above, kept=True, reasons=reasons)
+            above = verdicts.get(above.artifact.parent or "")
 
 
 def governing(artifact: Artifact, policies: Sequence[Policy]) -> Policy | None:
@@ -136,11 +154,33 @@ def furthest_first(group: Iterable[Artifact]) -> list[Artifact]:
     return sorted(stepped, key=lambda each: (each.step or 0, each.time, each.path), reverse=True)
 
 
+def in_series(group: Iterable[Artifact]) -> list[list[Artifact]]:
+    """What is ranked by progress, each for itself: two networks that are trained together, the
+    ranks of one, the folds of a validation. What is no checkpoint is all of one series."""
+    found: dict[str, list[Artifact]] = {}
+    for each in group:
+        found.setdefault(each.series, []).append(each)
+    return [*found.values()]
+
+
+Moment = tuple[str, int | None]
+
+
+def moment(artifact: Artifact) -> Moment:
+    """What is alike in it was written at one step of one training, and is one state of it."""
+    if artifact.step is None or not artifact.series:
+        return artifact.path, None
+    return artifact.series.rpartition("/")[0], artifact.step
+
+
 def _last(group: list[Artifact], policy: Policy) -> Iterator[_Rule]:
     n = policy.keep_last
     if n is not None:
         newest = {
-            each.path for order in (newest_first, furthest_first) for each in order(group)[:n]
+            each.path
+            for series in in_series(group)
+            for order in (newest_first, furthest_first)
+            for each in order(series)[:n]
         }
         some = "the newest" if n == 1 else f"in the {n} newest"
         yield _Rule(dict.fromkeys(newest, some), f"not {some}")
@@ -158,34 +198,53 @@ def _periods(group: list[Artifact], policy: Policy, local: LocalTime) -> Iterato
     for name, unit, period_of in PERIODS:
         n: int | None = getattr(policy, name)
         if n is not None:
-            newest: dict[str, Artifact] = {}
-            for each in newest_first(group):
-                newest.setdefault(period_of(local(each.time // 10**9)), each)
-            keeps = {each.path: f"newest of {label}" for label, each in list(newest.items())[:n]}
+            keeps: dict[str, str] = {}
+            for series in in_series(group):
+                newest: dict[str, Artifact] = {}
+                for each in newest_first(series):
+                    newest.setdefault(period_of(local(each.time // 10**9)), each)
+                last = islice(newest.items(), n)
+                keeps |= {each.path: f"newest of {label}" for label, each in last}
             yield _Rule(keeps, f"not the newest of one of the last {n} {unit}s with runs")
 
 
 def _best(group: list[Artifact], policy: Policy) -> Iterator[_Rule]:
     """By value alone: equals stay or go together, however many they are.
 
-    A damaged checkpoint takes no place from a whole one.
+    The files of one moment have one place, by the best of their values, and stay with it. A
+    damaged checkpoint takes no place from a whole one.
     """
     best = policy.keep_best
     if best is None:
         return
     values = {each.path: value for each in group if (value := _value(each, best)) is not None}
     towards = -1 if best.direction == "max" else 1
-    whole = (each.path for each in group if each.valid is not False)
-    rivals = sorted(towards * values[path] for path in whole if path in values)
+    won = _won(group, {path: towards * value for path, value in values.items()}, best.n)
     some = "the best" if best.n == 1 else f"in the {best.n} best"
     number = _written(values.values())
     said = {path: f"{best.metric} {number[value]} is" for path, value in values.items()}
-    won = (path for path in values if bisect_left(rivals, towards * values[path]) < best.n)
-    keeps = {path: f"{said[path]} {some}" for path in won}
     none = f"no {best.metric} found"
-    if best.missing == "keep":
-        keeps |= {each.path: none for each in group if each.path not in values}
+    keeps = {}
+    for each in group:
+        path, at = each.path, moment(each)
+        if at in won:
+            is_it = path in values and towards * values[path] == won[at]
+            keeps[path] = f"{said[path] if is_it else 'its step is'} {some}"
+        elif best.missing == "keep" and path not in values:
+            keeps[path] = none
     yield _Rule(keeps, none, {path: f"{what} not {some}" for path, what in said.items()})
+
+
+def _won(group: list[Artifact], values: Mapping[str, float], n: int) -> dict[Moment, float]:
+    """The moments that are among the `n` best by the best of their values; less is better."""
+    first: dict[Moment, float] = {}
+    for each in group:
+        if each.path in values:
+            value, at = values[each.path], moment(each)
+            first[at] = min(value, first.get(at, value))
+    damaged = {moment(each) for each in group if each.valid is False}
+    rivals = sorted(value for at, value in first.items() if at not in damaged)
+    return {at: value for at, value in first.items() if bisect_left(rivals, value) < n}
 
 
 def _value(artifact: Artifact, best: Best) -> float | None:

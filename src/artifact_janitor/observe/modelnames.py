@@ -8,7 +8,8 @@ and plain ``torch.save`` loops give. A name that none of them would give is no c
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 from artifact_janitor.core.model import Role
@@ -27,6 +28,23 @@ _WEIGHTS = re.compile(
 _STEPS = frozenset({"step", "steps", "globalstep", "iter", "iters", "iteration"})
 _EPOCHS = frozenset({"epoch", "epochs", "ep"})
 _COUNTERS = frozenset({"checkpoint", "ckpt", "chkpt", "recovery"})
+_GROWS = """
+    ba batch batches b update updates it its token tokens sample samples image images kimg time
+    loss acc accuracy val valid test train score auc map iou miou dice psnr ssim fid bleu rouge
+    wer cer mse mae rmse ppl perplexity reward return
+"""
+_PROGRESS = _STEPS | _EPOCHS | _COUNTERS | frozenset(_GROWS.split())
+"""A number after one of these is another in each checkpoint; after a word that we don't know
+it says of what it is the checkpoint, if there is a step beside it."""
+_INDEXED = frozenset("fold rank shard part split seed trial member gpu".split())
+"""A number after one of these does so in any case."""
+_LONGEST_INDEX = 5
+"""Digits; a longer number is a time, or counts something."""
+_SHARD = re.compile(r"([0-9]+-of-[0-9]+)")
+_COUNT = re.compile(r"((?:[A-Z]?[a-z]+|[A-Z]+)?)([^A-Za-z0-9/]*)([0-9]+(?:[^A-Za-z0-9/]+[0-9]+)*)")
+"""A word and the numbers after it: ``loss_0.25``, ``rank3``, ``2026-08-01``."""
+_VERSION = re.compile(r"-v[0-9]+$")
+"""Lightning's, where a file of that name was there."""
 _LONGEST_NUMBER = 18
 """Digits; a longer one counts nothing that anyone trained."""
 _PLAIN = _STEPS | _EPOCHS | _COUNTERS | {"model", "net", "network", "weights", "state", "dict", "v"}
@@ -84,6 +102,35 @@ def step(name: str) -> int | None:
             if word in markers and number.isdecimal() and len(number) <= _LONGEST_NUMBER:
                 return int(number)
     return None
+
+
+@lru_cache(maxsize=4096)  # runs call their checkpoints alike
+def series(path: str) -> str:
+    """The path without the numbers that grow while one thing is trained: ``fold0_epoch3.pt``
+    and ``fold0_epoch9.pt`` are of one series, ``fold1_epoch3.pt`` is of another.
+    """
+    folder, slash, name = path.rpartition("/")
+    ending = suffix(name)
+    stem = _VERSION.sub("", name[: len(name) - len(ending)])
+    tells = _tells_what if step(name) is not None else _INDEXED.__contains__
+    return _without_numbers(folder, _tells_what) + slash + _without_numbers(stem, tells) + ending
+
+
+def _tells_what(word: str) -> bool:
+    return word not in _PROGRESS
+
+
+def _without_numbers(text: str, tells: Callable[[str], bool]) -> str:
+    """But for shards (``00001-of-00002``) and what stands alone after a word that `tells`."""
+
+    def shortened(match: re.Match[str]) -> str:
+        word, between, number = match.groups()
+        alone = number.isdecimal() and len(number) <= _LONGEST_INDEX
+        return match[0] if alone and tells(word.lower()) else f"{word}{between}#"
+
+    parts = _SHARD.split(text)
+    parts[::2] = [_COUNT.sub(shortened, part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def counts_steps(name: str) -> bool:

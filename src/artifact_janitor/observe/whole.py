@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from artifact_janitor.core.model import Artifact, Evidence, Kind, ModelFile
 from artifact_janitor.core.policy import Policy
-from artifact_janitor.observe import caches, checkpoints, logs, wandb
+from artifact_janitor.observe import caches, checkpoints, logs, modelnames, wandb
 from artifact_janitor.observe import models as published
 from artifact_janitor.observe.kinds import Unit, proven_inside
 from artifact_janitor.observe.measure import Shared, obstacles, shared, size_of
@@ -239,6 +239,7 @@ def _artifact(unit: Unit, models: dict[str, Entry], base: Path) -> Artifact:
     size = size_of(unit.content, unit.beside.values())
     found, run = unit.found, unit.around
     mark = _MARKS.get(unit.kind)
+    within = run.path if found and run else ""
     return Artifact(
         path=unit.path,
         kind=unit.kind,
@@ -247,11 +248,12 @@ def _artifact(unit: Unit, models: dict[str, Entry], base: Path) -> Artifact:
         frees=size.frees,
         files=size.files,
         parent=unit.parent,
-        within=run.path if found and run else "",
+        within=within,
         protections=(*obstacles(unit.content), *_standing(unit, base)),
         evidence=(Evidence("origin", mark),) if mark else (),
         role=found.role if found else "",
         step=found.step if found else None,
+        series=modelnames.series(unit.path.removeprefix(f"{within}/")) if found else "",
         valid=found.valid if found else True,
         models=tuple(ModelFile(path, entry.size) for path, entry in models.items()),
         links=companions(unit),
