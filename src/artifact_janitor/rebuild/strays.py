@@ -82,7 +82,15 @@ def _unit(ground: Ground, sweep: str, source: str, target: str) -> Unit:
     with suppress(OSError):
         text = os.readlink(ground.workspace / target)
         names = os.path.normpath(f"{source.rpartition('/')[0]}/{text}")
-    return Unit(sweep.partition(".")[0] or sweep, source, target, names)
+    return Unit(sweep.partition(".")[0] or sweep, _place(ground, source), target, names)
+
+
+def _place(ground: Ground, source: str) -> str:
+    """Where what lies in the trash belongs: of a root that is named by its absolute path, a store
+    on another disk, say, the mirror holds that."""
+    absolute = (root for root in ground.roots if root.startswith("/"))
+    mirrored = any(is_within(f"/{source}", root) for root in absolute)
+    return f"/{source}" if mirrored else source
 
 
 def _correct(found: Salvaged, ground: Ground) -> None:
@@ -140,7 +148,7 @@ def _is_way(ground: Ground, source: str, target: str) -> bool:
 
 
 def _is_there(ground: Ground, source: str) -> bool:
-    return os.path.lexists(ground.workspace / source)
+    return os.path.lexists(ground.workspace / _place(ground, source))
 
 
 def _joined(units: list[Unit]) -> list[Unit]:
