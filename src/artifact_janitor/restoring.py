@@ -72,8 +72,7 @@ class Kept:
 
 
 def archives(settings: Settings, journal: Journal | None) -> list[Kept]:
-    """All archives of this workspace: those of the index, and what else lies in the store. Oldest
-    first."""
+    """All of this workspace: those of the index, and what else lies in the store. Oldest first."""
     return [each for each in with_others(settings, journal) if not each.is_others]
 
 
@@ -86,8 +85,8 @@ def with_others(settings: Settings, journal: Journal | None) -> list[Kept]:
     for name in here.names():
         if (here.place, name) not in known:
             kept = _kept(here, name, None)
-            is_ours = whose.is_ours(here, kept.head, settings.workspace)
-            found.append(replace(kept, is_others=not is_ours))
+            others = not whose.is_ours(here, kept.head, settings.workspace)
+            found.append(replace(kept, is_others=others))
     return sorted(found, key=lambda each: (each.made, each.name))
 
 
@@ -144,8 +143,8 @@ def _ours(found: list[Kept]) -> list[Kept]:
 def _newest(of_unit: list[Kept], text: str) -> Kept:
     newest = _ours(of_unit)[-1]
     if newest.is_others:
-        by = newest.head.workspace if newest.head else ""
-        what = f"{text!r} was archived only {f'by {by}' if by else 'by nobody knows whom'}"
+        by = (newest.head and newest.head.workspace) or "nobody knows whom"
+        what = f"{text!r} was archived only by {by}"
         raise UsageError(what, f"if it is the one you mean: janitor restore {newest.name}")
     return newest
 

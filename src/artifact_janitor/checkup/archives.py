@@ -42,9 +42,7 @@ def store(place: Place) -> Iterator[Found]:
         size = format_size(sum(each.bytes for each in every))
         yield ok(f"{some(len(every), 'archive')}, {size}, in {where}")
     if others := len(there) - len(every):
-        yield ok(
-            f"{some(others, 'archive')} beside, not known to be from here: janitor leaves them"
-        )
+        yield ok(f"{some(others, 'archive')} beside, not known to be from here: nothing takes them")
 
 
 def _of_store(place: Place, here: Store, every: Sequence[Kept]) -> Iterator[Found]:
