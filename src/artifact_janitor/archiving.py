@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from artifact_janitor import clock
-from artifact_janitor.apply.archive import store
+from artifact_janitor.apply.archive import store, whose
 from artifact_janitor.apply.archive.manifest import Head
 from artifact_janitor.apply.archive.store import Made, Order
 from artifact_janitor.core.plan import Plan, Step
@@ -123,6 +123,7 @@ class Archiving:
             step.reasons,
             tuple(_known(step)),
             tuple(file.path for unit in units for file in unit.models),
+            *whose.mark(self.place.settings.workspace),
         )
         paths = [step.path, *artifact.links]
         most = artifact.bytes + (artifact.bytes >> 8) + (artifact.files + 64) * A_MEMBER

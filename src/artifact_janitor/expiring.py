@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
+from artifact_janitor.apply.archive import whose
 from artifact_janitor.apply.archive.contents import Contents, contents
 from artifact_janitor.apply.archive.store import ARCHIVE, MANIFEST, SUMS
 from artifact_janitor.config import Settings
@@ -69,13 +70,16 @@ def _read(settings: Settings, archived: Archived, stored: Stored) -> Stored:
         why = f"{archived.store} is no longer [archive] store"
         return _protected(stored, Evidence("elsewhere", why, "name it in config.toml again"))
     try:
-        found = contents(store_of(settings, archived.store), archived.name, archived.digest)
+        store = store_of(settings, archived.store)
+        found = contents(store, archived.name, archived.digest)
         if (found.head.unit, found.head.kind) != (archived.path, archived.kind):
             raise ArchiveError("it is of another unit than the journal says")
     except (ArchiveError, StepFailed) as error:
         hint = f"janitor verify {archived.name}"
         return _protected(stored, Evidence("unreadable", error.message, hint))
     told = _told(stored, found)
+    if why := whose.objection(store, found.head, settings.workspace):
+        told = _protected(told, Evidence("elsewhere", why))
     if found.head.models is None:
         told = _protected(
             told, Evidence("unproven", "its manifest doesn't say which models it holds")
@@ -108,15 +112,16 @@ def _told(stored: Stored, found: Contents) -> Stored:
 
 
 def objection(settings: Settings, stored: Stored) -> str:
-    """Why an archive may not expire after all, or "": it is not what was seen (S11)."""
+    """Why an archive may not expire after all, or "": it is not what was seen (S11), or, since,
+    another workspace's."""
     try:
         entry = entry_of(os.lstat(settings.workspace / stored.path))
         if fingerprint_of(entry) != stored.archive.fingerprint:
             return "changed since the plan was made"
         store, _, name = stored.path.removesuffix(ARCHIVE).rpartition("/")
-        contents(store_of(settings, store), name, stored.digest)
+        place = store_of(settings, store)
+        return whose.objection(place, contents(place, name, stored.digest).head, settings.workspace)
     except OSError as error:
         return f"gone or out of reach since the plan was made ({error.strerror})"
     except (ArchiveError, StepFailed) as error:
         return f"changed since the plan was made: {error.message}"
-    return ""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from artifact_janitor import clock
 from artifact_janitor.apply import trash
-from artifact_janitor.apply.archive import extract
+from artifact_janitor.apply.archive import extract, whose
 from artifact_janitor.apply.archive.check import Files, check
 from artifact_janitor.apply.archive.extract import Selection
 from artifact_janitor.apply.archive.manifest import Head, Manifest
@@ -50,6 +50,10 @@ class Kept:
     index: Archived | None = None
     head: Head | None = None
     trouble: str = ""
+    is_away: bool = False
+    """Whether it is the store that is out of reach: nothing is known against the archive."""
+    is_others: bool = False
+    """Whether it is in no index, and not for sure this workspace's."""
 
     @property
     def content(self) -> int:
@@ -68,14 +72,21 @@ class Kept:
 
 
 def archives(settings: Settings, journal: Journal | None) -> list[Kept]:
-    """All archives: those of the index, and what else lies in the store. Oldest first."""
+    """All of this workspace: those of the index, and what else lies in the store. Oldest first."""
+    return [each for each in with_others(settings, journal) if not each.is_others]
+
+
+def with_others(settings: Settings, journal: Journal | None) -> list[Kept]:
+    """The same, and what others have in a store outside the workspace."""
     indexed = [each for each in journal.archives.all() if each.digest] if journal else []
     found = [_kept(store_of(settings, each.store), each.name, each) for each in indexed]
     known = {(each.store.place, each.name) for each in found}
     here = store_of(settings)
     for name in here.names():
         if (here.place, name) not in known:
-            found.append(_kept(here, name, None))
+            kept = _kept(here, name, None)
+            others = not whose.is_ours(here, kept.head, settings.workspace)
+            found.append(replace(kept, is_others=others))
     return sorted(found, key=lambda each: (each.made, each.name))
 
 
@@ -85,7 +96,8 @@ def _kept(store: Store, name: str, index: Archived | None) -> Kept:
         with store.opened(name) as files:
             return Kept(name, store, size, index, Manifest(files.manifest).head)
     except (ArchiveError, StepFailed) as error:
-        return Kept(name, store, size, index, trouble=error.message)
+        is_away = isinstance(error, StepFailed)
+        return Kept(name, store, size, index, trouble=error.message, is_away=is_away)
 
 
 def read_longest_ago(every: Iterable[Kept]) -> list[Kept]:
@@ -107,20 +119,34 @@ def trouble_of(settings: Settings, kept: Kept, tick: Tick) -> str:
 
 def named(settings: Settings, journal: Journal | None, text: str) -> Kept:
     """The archive that a person means: its file, its name or the end of that, or the unit's
-    path, of which the newest archive counts. Raises UsageError."""
-    every = archives(settings, journal)
+    path, of which the newest archive of this workspace counts. Raises UsageError."""
+    every = with_others(settings, journal)
     if text.endswith(ARCHIVE) and os.path.exists(text):
         return _by_file(every, Path(text).absolute())
     if of_unit := [each for each in every if each.unit == text.rstrip("/")]:
-        return of_unit[-1]
+        return _newest(of_unit, text)
     exact = [each for each in every if each.name == text]
-    close = exact or [each for each in every if text and _mark(each.name).startswith(text)]
+    close = exact or _ours([each for each in every if text and _mark(each.name).startswith(text)])
     if len(close) == 1:
         return close[0]
     if close:
         many = ", ".join(each.name for each in close[:5])
         raise UsageError(f"{text!r} means several archives: {many}", "write one of them in full")
     raise UsageError(f"there is no archive {text!r}", "janitor archives lists them")
+
+
+def _ours(found: list[Kept]) -> list[Kept]:
+    """What others have counts only where there is nothing else."""
+    return [each for each in found if not each.is_others] or found
+
+
+def _newest(of_unit: list[Kept], text: str) -> Kept:
+    newest = _ours(of_unit)[-1]
+    if newest.is_others:
+        by = (newest.head and newest.head.workspace) or "nobody knows whom"
+        what = f"{text!r} was archived only by {by}"
+        raise UsageError(what, f"if it is the one you mean: janitor restore {newest.name}")
+    return newest
 
 
 def _by_file(every: Iterable[Kept], file: Path) -> Kept:

@@ -24,7 +24,7 @@ from artifact_janitor.outcome import Outcome
 from artifact_janitor.recovery import recover
 from artifact_janitor.state import STATE, State
 from artifact_janitor.studying import remember
-from artifact_janitor.workplace import Workplace, workplace
+from artifact_janitor.workplace import Workplace, is_lost, workplace
 
 LONG = (ARCHIVE, COMPRESS)
 """Steps that read and write all there is of a unit."""
@@ -45,7 +45,7 @@ class Report:
 
 def mend(settings: Settings) -> list[str]:
     """Finish or roll back what a killed janitor left; says what it found (S12)."""
-    if not os.path.exists(State(settings.workspace).folder):
+    if not os.path.exists(State(settings.workspace).folder) and not is_lost(settings):
         return []  # one that may not be looked at is told by the look that follows
     began = clock.read().wall
     with workplace(settings) as place:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from artifact_janitor.apply import compress, trash
-from artifact_janitor.apply.archive import store
+from artifact_janitor.apply.archive import store, whose
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.compressed import is_home, withdrawn
 from artifact_janitor.core.compressing import COMPRESS
@@ -83,8 +83,11 @@ def _is_ours(place: Workplace, step: Step, part: str) -> bool:
 
 
 def disown(place: Workplace, found: Archived) -> None:
-    """Remove an archive that is of no use; where that can't be, the next start tries again."""
-    if store.discard(store_of(place.settings, found.store), found.name):
+    """Remove an archive that is of no use, unless another workspace made it, of which this one is
+    a copy; where that can't be, the next start tries again."""
+    here = store_of(place.settings, found.store)
+    is_anothers = whose.is_made_elsewhere(here, found.name, place.settings.workspace)
+    if is_anothers or store.discard(here, found.name):
         place.journal.archives.unindex(found.step)
 
 

@@ -58,6 +58,12 @@ def to_read(settings: Settings) -> Journal | None:
     return rebuild.to_read(_site(settings, state, Reserve(state)))
 
 
+def is_lost(settings: Settings) -> bool:
+    """Whether there is no journal, and something that only one can have told of."""
+    state = State(settings.workspace)
+    return rebuild.is_gone(_site(settings, state, Reserve(state)))
+
+
 _KINDS: dict[str, Kind] = {
     "outputs": "hydra-run",
     "multirun": "hydra-sweep",

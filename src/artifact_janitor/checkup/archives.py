@@ -12,7 +12,7 @@ from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.errors import StepFailed
 from artifact_janitor.mounts import mount_of
 from artifact_janitor.observe import git
-from artifact_janitor.restoring import Kept, archives
+from artifact_janitor.restoring import Kept, with_others
 from artifact_janitor.units import DAY, format_duration, format_size
 from artifact_janitor.workplace import store_of
 
@@ -26,7 +26,8 @@ def store(place: Place) -> Iterator[Found]:
         yield warning("without the journal nobody can tell what is missing", "mend it first")
         return
     here = store_of(place.settings)
-    every = archives(place.settings, place.journal)
+    there = with_others(place.settings, place.journal)
+    every = [each for each in there if not each.is_others]
     doubts = [
         *_of_store(place, here, every),
         *_of_archives(place, every),
@@ -40,6 +41,8 @@ def store(place: Place) -> Iterator[Found]:
         where = f"{here.place}, on {mount.type} ({mount.point})" if mount else f"{here.place}"
         size = format_size(sum(each.bytes for each in every))
         yield ok(f"{some(len(every), 'archive')}, {size}, in {where}")
+    if others := len(there) - len(every):
+        yield ok(f"{some(others, 'archive')} beside, not known to be from here: nothing takes them")
 
 
 def _of_store(place: Place, here: Store, every: Sequence[Kept]) -> Iterator[Found]:

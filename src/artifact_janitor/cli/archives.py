@@ -12,6 +12,7 @@ import typer
 
 from artifact_janitor import clock
 from artifact_janitor.apply.archive.manifest import Manifest
+from artifact_janitor.apply.archive.store import NOT_MOUNTED
 from artifact_janitor.archiving import Archiving
 from artifact_janitor.cli.asking import in_workspace
 from artifact_janitor.cli.options import Asked
@@ -20,14 +21,22 @@ from artifact_janitor.cli.sweeping import ends_after_a_step
 from artifact_janitor.core.model import Artifact, is_within
 from artifact_janitor.core.plan import Step
 from artifact_janitor.core.policy import ARCHIVE, NEVER_ARCHIVED
-from artifact_janitor.errors import ArchiveError, Refused, UsageError
+from artifact_janitor.errors import ArchiveError, Refused, StepFailed, UsageError
 from artifact_janitor.execution import Options
 from artifact_janitor.looking import Look, look, reading
 from artifact_janitor.modesty import stand_back
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.render import archives as render
 from artifact_janitor.render import facts
-from artifact_janitor.restoring import Kept, archives, named, read_longest_ago, restore, trouble_of
+from artifact_janitor.restoring import (
+    Kept,
+    archives,
+    named,
+    read_longest_ago,
+    restore,
+    trouble_of,
+    with_others,
+)
 from artifact_janitor.sweep import mend
 from artifact_janitor.workplace import Workplace, workplace
 
@@ -155,19 +164,26 @@ def archives_command(
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Show every archive.")] = False,
 ) -> int:
-    """What was archived, when and why, how big it is and from where."""
+    """What was archived, when and why, how big it is and from where.
+
+    In a store outside the project that others use too, theirs are counted; --all lists them.
+    """
     session = Session("archives", asked)
     with reading(session.settings) as journal:
         if name is not None:
             return _one(session, named(session.settings, journal, name))
-        found = archives(session.settings, journal)
-    view = session.view(all_steps=every)
-    lines = render.archives_lines(found, clock.read().wall, view)
-    session.answer({"archives": [render.of_kept(each) for each in found]}, lines)
+        found = with_others(session.settings, journal)
+    listed = [each for each in found if every or not each.is_others]
+    view, others = session.view(all_steps=every), len(found) - len(listed)
+    lines = render.archives_lines(listed, others, clock.read().wall, view)
+    told = {"archives": [render.of_kept(each) for each in listed], "others": others}
+    session.answer(told, lines)
     return 0
 
 
 def _one(session: Session, kept: Kept) -> int:
+    if kept.is_away:
+        raise StepFailed(kept.trouble, NOT_MOUNTED, kept.name)
     if kept.trouble:
         raise ArchiveError(kept.trouble, "janitor verify", kept.name)
     with kept.store.opened(kept.name) as files:
@@ -219,7 +235,10 @@ def verify_command(
             (each, trouble_of(session.settings, each, tick)) for each in read_longest_ago(every)
         ]
     bad = [(kept, why) for kept, why in found if why]
-    errors = [facts.error("archive", f"{kept.name}: {why}") for kept, why in bad]
+    errors = [
+        facts.error("archive", f"{kept.name}: {why}", NOT_MOUNTED if kept.is_away else "")
+        for kept, why in bad
+    ]
     rows = [render.of_kept(kept) | {"trouble": why} for kept, why in found]
     session.answer({"archives": rows}, render.verified_lines(found), errors)
     return 3 if bad else 0

@@ -20,6 +20,7 @@ from time import monotonic
 from typing import Any
 
 from artifact_janitor import clock, gitignoring, handing_over, looking, sweep
+from artifact_janitor.apply.archive.store import NOT_MOUNTED
 from artifact_janitor.config import Settings, Text, settings_of
 from artifact_janitor.core.model import Refusal
 from artifact_janitor.errors import JanitorError, hinted
@@ -142,8 +143,12 @@ def _verify(settings: Settings, tick: Tick, stop: Callable[[], bool]) -> Told:
     while left and not stop():
         each = left.pop(0)
         if why := trouble_of(settings, each, tick):
-            held.append(f"{shown(each.name)}: {why} → janitor verify")
-    return {"held": held, "left": len(left)}
+            held.append(
+                f"{shown(why)}: {NOT_MOUNTED}"
+                if each.is_away
+                else f"{shown(each.name)}: {why} → janitor verify"
+            )
+    return {"held": [*dict.fromkeys(held)], "left": len(left)}
 
 
 def _gitignore(settings: Settings, _tick: Tick, _stop: Callable[[], bool]) -> Told:

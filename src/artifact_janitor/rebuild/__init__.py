@@ -14,8 +14,10 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from artifact_janitor import clock
+from artifact_janitor.apply.archive import whose
 from artifact_janitor.apply.archive.store import Store
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.errors import JournalDamaged, Locked, StepFailed
@@ -140,11 +142,20 @@ def is_gone(site: Site) -> bool:
 
 def _left_anything(site: Site) -> bool:
     base = site.ground.workspace
-    folders = (*strays.trashes(site.ground), f"{STATE}/sweeps")
-    if any(_has_any(base / each) for each in folders) or jobs.any_begun(base):
+    shared = [each for each in site.stores.values() if whose.is_outside(each.place, base)]
+    trashes = {base / each for each in strays.trashes(site.ground)}
+    apart = {each.place / STATE / "trash" for each in shared}
+    if any(_has_any(each) for each in (*(trashes - apart), base / STATE / "sweeps")):
         return True
+    if jobs.any_begun(base) or any(_has_archives(each, base) for each in site.stores.values()):
+        return True
+    return any(whose.any_made_here(each, base) for each in apart)
+
+
+def _has_archives(store: Store, workspace: Path) -> bool:
+    """Of this workspace: the first one tells."""
     with suppress(StepFailed):
-        return any(each.names() for each in site.stores.values())
+        return any(whose.is_made_here(store, each, workspace) for each in store.names())
     return False
 
 

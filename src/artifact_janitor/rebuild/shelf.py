@@ -1,4 +1,5 @@
-"""Archives that no row explains: each whole one comes back into the index, by its manifest.
+"""Archives that no row explains: each whole one comes back into the index, by its manifest; in a
+store outside the workspace those alone that this workspace made.
 
 Whether its bytes are right is for ``janitor verify`` to say: here only its manifest is read.
 """
@@ -12,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import get_args
 
+from artifact_janitor.apply.archive import whose
 from artifact_janitor.apply.archive.manifest import Head, Manifest
 from artifact_janitor.apply.archive.store import ARCHIVE, Store
 from artifact_janitor.core.expiry import EXPIRE
@@ -40,7 +42,9 @@ def add(found: Salvaged, stores: Mapping[str, Store], workspace: Path) -> list[s
             found.partial.add("archive")
             continue
         for name in there:
-            if (place, name) not in known and (read := _read(store, name)):
+            if (place, name) in known or not whose.is_made_here(store, name, workspace):
+                continue
+            if read := _read(store, name):
                 _note(found, place, name, read)
                 names.append(name)
     _expired(found, workspace, known)

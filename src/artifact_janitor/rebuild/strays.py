@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from artifact_janitor.apply.archive.store import ARCHIVE, MANIFEST, SUMS
+from artifact_janitor.apply.archive import whose
+from artifact_janitor.apply.archive.store import ARCHIVE, MANIFEST, SUMS, Store
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.core.expiry import EXPIRE
 from artifact_janitor.core.model import CACHES, ancestors, is_within
@@ -58,7 +59,21 @@ def add(found: Salvaged, ground: Ground, kinds: Kinds, now: int) -> list[str]:
         for sweep in _names(ground, trash):
             here = _units(ground, f"{trash}/{sweep}", "", known, around)
             units += _joined([_unit(ground, sweep, *each) for each in here])
-    return [each.source for each in units if _noted(found, ground, kinds, each, now)]
+    return [
+        each.source
+        for each in units
+        if _is_ours(ground, kinds, each) and _noted(found, ground, kinds, each, now)
+    ]
+
+
+def _is_ours(ground: Ground, kinds: Kinds, unit: Unit) -> bool:
+    """What expired in a store outside the workspace may be another's, as the archives there."""
+    folder = ground.workspace / os.path.dirname(unit.source)
+    is_of_a_root = any(is_within(unit.source, root) for root in kinds)
+    if is_of_a_root or not whose.is_outside(folder, ground.workspace):
+        return True
+    lies, _, name = unit.target.removesuffix(ARCHIVE).rpartition("/")
+    return whose.is_made_here(Store(ground.workspace / lies, own=False), name, ground.workspace)
 
 
 def _unit(ground: Ground, sweep: str, source: str, target: str) -> Unit:
@@ -67,7 +82,15 @@ def _unit(ground: Ground, sweep: str, source: str, target: str) -> Unit:
     with suppress(OSError):
         text = os.readlink(ground.workspace / target)
         names = os.path.normpath(f"{source.rpartition('/')[0]}/{text}")
-    return Unit(sweep.partition(".")[0] or sweep, source, target, names)
+    return Unit(sweep.partition(".")[0] or sweep, _place(ground, source), target, names)
+
+
+def _place(ground: Ground, source: str) -> str:
+    """Where what lies in the trash belongs: of a root that is named by its absolute path, a store
+    on another disk, say, the mirror holds that."""
+    absolute = (root for root in ground.roots if root.startswith("/"))
+    mirrored = any(is_within(f"/{source}", root) for root in absolute)
+    return f"/{source}" if mirrored else source
 
 
 def _correct(found: Salvaged, ground: Ground) -> None:
@@ -125,7 +148,7 @@ def _is_way(ground: Ground, source: str, target: str) -> bool:
 
 
 def _is_there(ground: Ground, source: str) -> bool:
-    return os.path.lexists(ground.workspace / source)
+    return os.path.lexists(ground.workspace / _place(ground, source))
 
 
 def _joined(units: list[Unit]) -> list[Unit]:

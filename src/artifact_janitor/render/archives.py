@@ -8,6 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from artifact_janitor.apply.archive.manifest import Member
+from artifact_janitor.apply.archive.store import NOT_MOUNTED
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.render.lines import line
 from artifact_janitor.render.text import FIRST, View, outcome_lines
@@ -31,13 +32,26 @@ def of_kept(kept: Kept) -> dict[str, Any]:
         "evidence": [{"fact": fact, "why": why} for fact, why in head.evidence] if head else [],
         "checked": moment(kept.index.checked) if kept.index else None,
         "trouble": kept.trouble,
+        "workspace": head.workspace if head else "",
     }
 
 
-def archives_lines(every: Sequence[Kept], now: int, view: View) -> Iterator[Text]:
-    if not every:
+def archives_lines(every: Sequence[Kept], others: int, now: int, view: View) -> Iterator[Text]:
+    """`others`: how many more are in the store, of other workspaces as far as is known."""
+    if every:
+        yield from _listed(every, now, view)
+    else:
         yield Text("There are no archives yet.")
-        return
+    if others:
+        more = f"{plural(others, 'archive')} in the store not known to be from here: "
+        yield line((more, "dim"), ("janitor archives --all", "bold"))
+    yield from _away(every)
+    if sound := [each for each in every if not each.trouble and not each.is_others]:
+        example = shown(sound[-1].name.rpartition("-")[2])
+        yield line("\nBring one back: ", (f"janitor restore {example}", "bold"))
+
+
+def _listed(every: Sequence[Kept], now: int, view: View) -> Iterator[Text]:
     total = format_size(sum(each.bytes for each in every))
     yield line((plural(len(every), "archive"), "bold"), f" · {total}")
     newest = [*reversed(every)]
@@ -48,16 +62,27 @@ def archives_lines(every: Sequence[Kept], now: int, view: View) -> Iterator[Text
             f"  {shown(each.unit):<{width}}  {_sizes(each):>18}  ",
             f"{_ago(each, now):>14}  ",
             (shown(each.name.rpartition("-")[2] if each.head else each.name), "bold"),
-            (
-                f"   {shown(each.trouble or '; '.join(each.head.reasons if each.head else ()))}",
-                "bold red" if each.trouble else "dim",
-            ),
+            _said(each),
         )
     if len(newest) > len(seen):
         more = f"… and {len(newest) - len(seen)} more ("
         yield line(more, ("janitor archives --all", "bold"), ")")
-    example = shown(seen[0].name.rpartition("-")[2])
-    yield line("\nBring one back: ", (f"janitor restore {example}", "bold"))
+
+
+def _said(kept: Kept) -> tuple[str, str]:
+    if kept.is_away:
+        return "   out of reach", "yellow"
+    if kept.trouble or kept.head is None:
+        return f"   {shown(kept.trouble)}", "bold red"
+    if kept.is_others:
+        return f"   from {shown(kept.head.workspace) or 'nobody knows where'}", "dim"
+    return f"   {shown('; '.join(kept.head.reasons))}", "dim"
+
+
+def _away(every: Iterable[Kept]) -> Iterator[Text]:
+    """Each store that is out of reach, once."""
+    for what in dict.fromkeys(each.trouble for each in every if each.is_away):
+        yield line((f"{shown(what)}: {NOT_MOUNTED}", "yellow"))
 
 
 def _sizes(kept: Kept) -> str:
@@ -140,7 +165,14 @@ def verified_lines(found: Sequence[tuple[Kept, str]]) -> Iterator[Text]:
     if not found:
         yield Text("There are no archives yet.")
         return
-    size = format_size(sum(kept.bytes for kept, _ in found))
-    yield line((f"{plural(len(found) - len(bad), 'archive')} sound", "bold"), f" · {size} read")
+    away = [kept for kept, _ in bad if kept.is_away]
+    size = format_size(sum(kept.bytes for kept, _ in found if not kept.is_away))
+    if len(away) < len(found):
+        yield line((f"{plural(len(found) - len(bad), 'archive')} sound", "bold"), f" · {size} read")
+    if away:
+        yield line((f"{plural(len(away), 'archive')} not read", "bold yellow"))
+        yield from _away(away)
     for kept, why in bad:
+        if kept.is_away:
+            continue
         yield line(("  damaged  ", "bold red"), shown(kept.name), (f"   {shown(why)}", "dim"))

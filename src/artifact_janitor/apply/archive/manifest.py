@@ -77,6 +77,10 @@ class Head:
     the units in it."""
     models: tuple[str, ...] | None = None
     """The best and final models among the members; None where nobody said."""
+    workspace: str = ""
+    """The real path of the workspace that made it, and the inode of that folder; "" and 0 where
+    nobody said."""
+    inode: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +215,8 @@ def _head(values: dict[str, Any]) -> Head:
             tuple(check.text(each) for each in values["reasons"]),
             tuple((check.text(fact), check.text(why)) for fact, why in values["evidence"]),
             check.paths(values.get("models")),
+            check.absolute(values.get("workspace", "")),
+            check.number(values.get("inode", 0), 0, 2**64 - 1),
         )
 
 
@@ -309,6 +315,14 @@ class _Checked:
             raise ValueError("is no path below the workspace")
         if len(os.fsencode(path)) > 4095 * 16 or any(len(os.fsencode(n)) > 255 for n in names):
             raise ValueError("is longer than a path can be")
+        return path
+
+    def absolute(self, value: object) -> str:
+        """A path of this machine's, or ""."""
+        path = self.text(value)
+        os.fsencode(path)
+        if "\0" in path or not (path.startswith("/") or not path):
+            raise ValueError(f"{path!r:.80} is no absolute path")
         return path
 
     def paths(self, value: object) -> tuple[str, ...] | None:

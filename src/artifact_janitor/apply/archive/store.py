@@ -28,6 +28,7 @@ from artifact_janitor.units import format_size
 NOTE = "RESTORE.txt"
 """What every store holds from its first archive on."""
 ARCHIVE, MANIFEST, SUMS = ".tar.zst", ".manifest.jsonl", ".sha256"
+NOT_MOUNTED = "is its disk mounted? See [archive] store in config.toml"
 IN_ORDER = (SUMS, MANIFEST, ARCHIVE)
 PART = ".part"
 """What a file's name ends with as long as it is being written."""
@@ -93,16 +94,21 @@ class Store:
                 self._prepare()
             fd = os.open(self.place, _FOLDER)
         except OSError as error:
-            raise self._away(error) from error
+            raise self._away(str(error.strerror)) from error
         try:
             yield fd
         finally:
             os.close(fd)
 
-    def _away(self, error: OSError) -> StepFailed:
-        hint = "is its disk mounted? See [archive] store in config.toml"
-        what = f"the archives' folder {self.place} is out of reach: {error.strerror}"
-        return StepFailed(what, hint)
+    def _away(self, why: str) -> StepFailed:
+        what = f"the archives' folder {self.place} is out of reach: {why}"
+        return StepFailed(what, NOT_MOUNTED)
+
+    def _must_be_there(self) -> None:
+        """For a store that an archive is missing in. Raises StepFailed where nothing of it is
+        there: so a disk that is not mounted looks."""
+        if not self._own and not os.path.lexists(self.place / NOTE) and not self.names():
+            raise self._away(f"no archive is in it, and no {NOTE}")
 
     def must_be_known(self) -> None:
         """For a store that archives were written to before. Raises StepFailed where it is
@@ -155,7 +161,7 @@ class Store:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise self._away(error) from error
+            raise self._away(str(error.strerror)) from error
         return sorted(each.removesuffix(ARCHIVE) for each in found if each.endswith(ARCHIVE))
 
     def free_name(self, unit: str, made: int) -> str:
@@ -182,10 +188,16 @@ class Store:
 
     @contextmanager
     def opened(self, name: str) -> Iterator[Files]:
-        """An archive, to be read. Raises ArchiveError where a part of it is missing."""
+        """An archive, to be read. Raises ArchiveError where a part of it is missing, StepFailed
+        where all of the store is."""
         with ExitStack() as opened, self.folder() as fd:
             parts = (name + each for each in (ARCHIVE, MANIFEST, SUMS))
-            yield Files(*(opened.enter_context(_reading(fd, each)) for each in parts))
+            try:
+                files = Files(*(opened.enter_context(_reading(fd, each)) for each in parts))
+            except ArchiveError:
+                self._must_be_there()
+                raise
+            yield files
 
 
 def _is_empty(text: Path) -> bool:
