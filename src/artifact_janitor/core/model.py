@@ -127,6 +127,10 @@ class Trashed:
     frees: int
     at: int
     fingerprint: str
+    made: tuple[int, ...] = ()
+    """The steps that made of it what is to stand for it: an archive, or a compressed file."""
+    held: Evidence | None = None
+    """Why it can't be purged, as far as the plan can know."""
 
 
 @dataclass(frozen=True, slots=True)

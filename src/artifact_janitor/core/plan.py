@@ -146,6 +146,13 @@ class Kept:
     """The kept unit that counts its bytes, where that isn't itself."""
     stored: Stored | None = None
     """Where it is an archive."""
+    trashed: Trashed | None = None
+    """Where it lies in the trash, and can't be purged."""
+
+    @property
+    def is_unit(self) -> bool:
+        """Whether it is in its place, and not in a store or in the trash."""
+        return self.stored is None and self.trashed is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +209,7 @@ def plan(
     # what is purged makes room for the journal of all that follows
     steps = (*_purges(catalogue, safety, now, there), *retention, *expiries)
     stay = (_kept_archive(each) for each in archived if not each.expires)
-    kept = (*_kept(catalogue, decision, unneeded, retention), *stay)
+    kept = (*_kept(catalogue, decision, unneeded, retention), *stay, *_held(catalogue, safety, now))
     overdrawn = _overdrawn(catalogue, [*retention, *expiries], safety.max_share)
     refused = (*catalogue.refusals, *overdrawn, *beyond)
     reserve = tuple(_reserve(decision, policies))
@@ -295,19 +302,35 @@ def _proof(artifact: Artifact, inside: Iterable[Artifact]) -> tuple[str, ...]:
 def _purges(
     catalogue: Catalogue, safety: Safety, now: int, there: Iterable[Room]
 ) -> Iterator[Step]:
-    in_order = sorted(catalogue.trash, key=lambda trashed: trashed.step)
+    may_go = (each for each in catalogue.trash if not each.held)
+    in_order = sorted(may_go, key=lambda trashed: trashed.step)
     due = [each for each in in_order if now - each.at >= safety.trash_keep]
     age = duration_literal(safety.trash_keep)
     for each in due:
         yield _purge(each, f"in the trash for longer than {age}")
     for room in there:
-        for each in early(catalogue.trash, due, room, now):
+        for each in early(in_order, due, room, now):
             yield _purge(each, f"purged early: {room.said}")
 
 
 def _purge(trashed: Trashed, why: str) -> Step:
-    gone = Artifact(trashed.trash, trashed.kind, trashed.at, trashed.bytes, trashed.frees)
-    return Step("purge", gone, (f"{why}: was {trashed.path}",), trashed=trashed)
+    return Step("purge", _gone(trashed), (f"{why}: was {trashed.path}",), trashed=trashed)
+
+
+def _gone(trashed: Trashed) -> Artifact:
+    return Artifact(trashed.trash, trashed.kind, trashed.at, trashed.bytes, trashed.frees)
+
+
+def _held(catalogue: Catalogue, safety: Safety, now: int) -> Iterator[Kept]:
+    """What stays in the trash, however long it lies there; told before it is due, as long as a
+    person can do something about it."""
+    for each in sorted(catalogue.trash, key=lambda trashed: trashed.step):
+        if each.held:
+            is_due = now - each.at >= safety.trash_keep
+            long = f" for longer than {duration_literal(safety.trash_keep)}" if is_due else ""
+            otherwise = (f"in the trash{long}: was {each.path}",)
+            why = each.held
+            yield Kept(_gone(each), each.bytes, (why.why,), (why,), otherwise, trashed=each)
 
 
 def _expiry(each: Judged) -> Step:

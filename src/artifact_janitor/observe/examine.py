@@ -88,9 +88,28 @@ def _against(artifact: Artifact, content: Folder | Entry, moment: Moment) -> Ite
         yield wandb.upload(content, moment.base)
 
 
-def fingerprint_of(content: Folder | Entry) -> str:
+def fingerprint_of(content: Folder | Entry, *, inodes: bool = True) -> str:
     """What was seen of a unit, folder or file (S11)."""
-    return fingerprint(content) if isinstance(content, Folder) else file_fingerprint(content)
+    if isinstance(content, Folder):
+        return fingerprint(content, inodes=inodes)
+    return file_fingerprint(content, inodes=inodes)
+
+
+def in_trash(content: Folder | Entry) -> str:
+    """How a unit must look in the trash to be purged: its fingerprint, and that of a copy of it,
+    by which it is known again where the whole workspace was copied to another disk."""
+    return f"{fingerprint_of(content)} {fingerprint_of(content, inodes=False)}"
+
+
+def is_as_it_went(content: Folder | Entry, looked: str, ino: int) -> bool:
+    """Whether what lies in the trash is what went there, or a faithful copy of all of it; `ino`
+    was the unit's own inode. Steps of earlier versions tell nothing of copies."""
+    mine, _, copied = looked.partition(" ")
+    if fingerprint_of(content) == mine:
+        return True
+    own = content.entry if isinstance(content, Folder) else content
+    is_copy = own.ino != ino and bool(copied)
+    return is_copy and fingerprint_of(content, inodes=False) == copied
 
 
 def _digests(survey: Survey, asked: set[str]) -> dict[str, str]:
