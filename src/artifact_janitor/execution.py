@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
 
@@ -227,13 +227,13 @@ class Execution:
 
     def _looks(self, step: Step) -> str:
         """What its purge will compare with, should that be of a copy of the workspace."""
-        mine = step.artifact.fingerprint
-        seen = self.survey.contents.get(step.path)
-        if seen is None and step.stored:
-            with suppress(OSError):
-                seen = recheck.read(self.place.settings.workspace, step.path)
-        found = in_trash(seen) if seen is not None and step.trashed is None else mine
-        return found if found.startswith(mine) else mine
+        mine, seen = step.artifact.fingerprint, self.survey.contents.get(step.path)
+        if step.trashed:
+            return mine
+        try:
+            return in_trash(seen or recheck.read(self.place.settings.workspace, step.path), mine)
+        except OSError:
+            return mine  # it is gone, which its step will say
 
     def _moves(self, step: Step) -> tuple[Move, ...]:
         """Nothing where what was looked at is gone already: the step will say so."""

@@ -95,10 +95,10 @@ def fingerprint_of(content: Folder | Entry, *, inodes: bool = True) -> str:
     return file_fingerprint(content, inodes=inodes)
 
 
-def in_trash(content: Folder | Entry) -> str:
-    """How a unit must look in the trash to be purged: its fingerprint, and that of a copy of it,
-    by which it is known again where the whole workspace was copied to another disk."""
-    return f"{fingerprint_of(content)} {fingerprint_of(content, inodes=False)}"
+def in_trash(content: Folder | Entry, mine: str = "") -> str:
+    """How a unit must look in the trash to be purged: its fingerprint, `mine` where that is known,
+    and that of a copy of it, for a workspace that was copied to another disk."""
+    return f"{mine or fingerprint_of(content)} {fingerprint_of(content, inodes=False)}"
 
 
 def is_as_it_went(content: Folder | Entry, looked: str, ino: int) -> bool:
