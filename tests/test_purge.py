@@ -195,8 +195,7 @@ def test_a_log_stays_in_the_trash_as_long_as_its_compressed_form_is_not_whole(
     os.replace(shutil.copy2(packed["copied"], work.root / "copy"), packed["copied"])
     os.truncate(packed["short"], 50)
     packed["gone"].unlink()
-    size = packed["other"].stat().st_size
-    packed["other"].write_bytes(packed["other"].read_bytes()[: size - 1] + b"\0")
+    shutil.copyfile(packed["whole"], packed["other"])
     old = time.time() - 90 * 86_400
     os.utime(packed["expired"], (old, old))
     assert done(work.janitor("run", "--yes")) == {"logs/expired.log.zst"}
