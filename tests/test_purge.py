@@ -269,3 +269,21 @@ def test_an_inode_that_was_exchanged_in_the_trash_is_seen(work: Small) -> None:
     (log,) = work.root.glob(".janitor/trash/**/train.log")
     os.replace(shutil.copy2(log, work.root / "copy"), log)
     assert outcomes(purge(work)) == {"a": "skipped"}
+
+
+# ------------------------------------------------------------------ models
+
+
+def test_a_model_whose_copies_are_gone_since_stays_in_the_trash(work: Small) -> None:
+    work.configure(FREE)
+    work.training(30, "training/runs/a")
+    work.training(2, "training/runs/f")
+    assert "training/runs/a" in done(work.janitor("run", "--yes"))
+    kept_elsewhere = shutil.move(work.root / "training/runs/f", work.root.parent / "f")
+    assert kept(work.janitor("plan")) == {}, "nobody asks before it is due"
+    said = "holds the only copy of a best or final model: the others are gone since"
+    assert (kept(purge(work, "plan")), outcomes(purge(work))) == ({"a": said}, {})
+    shutil.move(kept_elsewhere, work.root / "training/runs/f")
+    work.janitor("archive", "training/runs/f")
+    assert kept(purge(work, "plan")) == {}, "an archive holds it, too"
+    assert outcomes(purge(work)) == {"a": "done", "f": "done"}

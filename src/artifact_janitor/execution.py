@@ -231,9 +231,12 @@ class Execution:
         if step.trashed:
             return mine
         try:
-            return in_trash(seen or recheck.read(self.place.settings.workspace, step.path), mine)
+            seen = seen or recheck.read(self.place.settings.workspace, step.path)
         except OSError:
             return mine  # it is gone, which its step will say
+        units = (step.artifact, *step.inside)
+        models = () if step.stored else chain.from_iterable(each.models for each in units)
+        return in_trash(seen, mine, models)
 
     def _moves(self, step: Step) -> tuple[Move, ...]:
         """Nothing where what was looked at is gone already: the step will say so."""

@@ -82,7 +82,8 @@ def look(
     with reading(settings) as journal:
         known = journalled(journal, settings, now)
         if journal:
-            known = replace(known, archives=archives_in(settings, journal, now))
+            asked = any(each.models for each in known.trash)
+            known = replace(known, archives=archives_in(settings, journal, now, every=asked))
         memory = memory_of(settings, journal, now).without(also)
     policies = [*_asked(settings.policies, kinds)]
     decide = partial(
@@ -242,7 +243,7 @@ def journalled(journal: Journal | None, settings: Settings, now: int) -> Catalog
     refusals = (Refusal("clock", f"{why}, so no age can be believed", hint),) if why else ()
     return Catalogue(
         pins=journal.pins(),
-        trash=tuple(with_held(settings, journal, there)) if there else (),
+        trash=tuple(with_held(settings, journal, there, now)) if there else (),
         disks=disks,
         recent=journal.recent(now - DAY),
         futile=journal.compressions.futile(),

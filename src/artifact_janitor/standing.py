@@ -74,10 +74,18 @@ def _marks(file: Path) -> tuple[int, int, int, int]:
     return status.st_ino, size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def with_held(settings: Settings, journal: Journal, trash: Iterable[Trashed]) -> Iterator[Trashed]:
-    """What lies in the trash, each with what keeps it from being purged."""
+def with_held(
+    settings: Settings, journal: Journal, trash: Iterable[Trashed], now: int
+) -> Iterator[Trashed]:
+    """What lies in the trash, each with what keeps it from being purged; and with its models
+    where it may be purged now, and no archive holds them."""
     refused = journal.purges.refused()
     for each in trash:
+        is_due = now - each.at >= settings.safety.trash_keep or settings.disk.purge_early
+        if each.models and (each.made or not is_due):
+            each = replace(each, models=())
+        elif each.models:
+            each = replace(each, name=_name(journal, each))
         why = _held(settings, journal, each, refused.get(each.step))
         hint = f"janitor undo {_name(journal, each)}" if why else ""
         yield replace(each, held=Evidence("held", why, hint)) if why else each

@@ -88,6 +88,26 @@ def test_what_cannot_be_purged_is_told_and_not_promised() -> None:
     assert [step.path for step in free.steps] == [old.trash]
 
 
+@pytest.mark.parametrize(
+    ("copy", "goes"),
+    [
+        (ModelFile("best.pt", 10, "sha"), True),
+        (ModelFile("best.pt", 10, "other"), False),
+        (ModelFile("best.pt", 10), False),  # nobody looked
+        (ModelFile("best.pt", 11, "sha"), False),
+    ],
+)
+def test_the_last_copy_of_a_model_stays_in_the_trash(copy: ModelFile, goes: bool) -> None:
+    """Wherever the others lay when it went there (S6)."""
+    mine = replace(trashed(1, 30 * DAY), models=(ModelFile("", 10, "sha"),))
+    for facts in (
+        Catalogue((Artifact("training/f", "training-run", NOW, models=(copy,)),), trash=(mine,)),
+        Catalogue(published=(copy,), trash=(mine,)),
+    ):
+        seen = plan(facts, [], SAFETY, NOW, local)
+        assert [step.path for step in seen.steps] == [mine.trash] * goes
+
+
 def refused_kinds(seen: Plan) -> list[str]:
     return [each.kind for each in seen.refused if each.code == "max-share"]
 

@@ -30,6 +30,7 @@ from artifact_janitor.core.model import (
 )
 from artifact_janitor.core.policy import ARCHIVE, Disk, Policy, Safety
 from artifact_janitor.core.protection import WORD, trusting
+from artifact_janitor.core.purging import held, reason_of, with_last_copies
 from artifact_janitor.core.retention import LocalTime, judge
 from artifact_janitor.core.room import Room, early, holder, rooms, spare
 from artifact_janitor.core.shares import archives_of, overdrawn
@@ -193,7 +194,7 @@ def plan(
     disk: Disk | None = None,
 ) -> Plan:
     """Facts and policies in, steps with reasons out. `now` in nanoseconds."""
-    catalogue = tried(trusting(catalogue, policies, now, local))
+    catalogue = with_last_copies(tried(trusting(catalogue, policies, now, local)))
     verdicts = settled(judge(catalogue.artifacts, policies, now, local), now)
     kept_back = not_bulk(catalogue, policies, now, local)
     decision, beyond = decide(catalogue, verdicts, policies, kept_back)
@@ -322,15 +323,9 @@ def _gone(trashed: Trashed) -> Artifact:
 
 
 def _held(catalogue: Catalogue, safety: Safety, now: int) -> Iterator[Kept]:
-    """What stays in the trash, however long it lies there; told before it is due, as long as a
-    person can do something about it."""
-    for each in sorted(catalogue.trash, key=lambda trashed: trashed.step):
-        if each.held:
-            is_due = now - each.at >= safety.trash_keep
-            long = f" for longer than {duration_literal(safety.trash_keep)}" if is_due else ""
-            otherwise = (f"in the trash{long}: was {each.path}",)
-            why = each.held
-            yield Kept(_gone(each), each.bytes, (why.why,), (why,), otherwise, trashed=each)
+    for each, why in held(catalogue):
+        otherwise = (reason_of(each, safety, now),)
+        yield Kept(_gone(each), each.bytes, (why.why,), (why,), otherwise, trashed=each)
 
 
 def _expiry(each: Judged) -> Step:

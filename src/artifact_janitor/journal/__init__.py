@@ -33,7 +33,7 @@ from artifact_janitor.journal.formats import (
 )
 from artifact_janitor.journal.jobs import Jobs, Untold
 from artifact_janitor.journal.publications import Publication, Publications, record
-from artifact_janitor.journal.purges import REBUILT, Purges
+from artifact_janitor.journal.purges import REBUILT, Purges, models_in
 from artifact_janitor.journal.rebuilt import Rebuilds, Rebuilt
 from artifact_janitor.journal.records import (
     TO_TRASH,
@@ -233,6 +233,7 @@ class Journal(Remembering):
             step.at,
             step.fingerprint,
             made.get((step.sweep, step.path), ()) + made.get((REBUILT, step.path), ()),
+            models=models_in(step.fingerprint),
         )
 
     def recent(self, since: int) -> dict[str, Tally]:

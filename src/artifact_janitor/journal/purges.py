@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from artifact_janitor.core.compressing import COMPRESS
-from artifact_janitor.core.model import folders_around
+from artifact_janitor.core.model import ModelFile, folders_around
 from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.journal.records import TO_TRASH, Step
 from artifact_janitor.journal.tables import Rows
@@ -19,6 +20,20 @@ CHANGED = "changed in the trash"
 """How the reason begins for which a unit will never be purged."""
 ONLY_COPY = "this is the only whole copy"
 """What is said of a unit in the trash for which nothing stands."""
+
+
+def looks(mine: str, copied: str, models: Iterable[ModelFile]) -> str:
+    """What is journalled of a unit that goes to the trash, in the place of its fingerprint: that,
+    the one of a copy of it, and the models in it, as far as copies of them are known."""
+    named = ",".join(f"{each.bytes}:{each.digest}" for each in models if each.digest)
+    return " ".join(filter(None, (mine, copied, named)))
+
+
+def models_in(looked: str) -> tuple[ModelFile, ...]:
+    """The models that `looks` noted, without their names."""
+    _, _, named = (*looked.split(" "), "", "")[:3]
+    pairs = (each.partition(":") for each in named.split(",") if each)
+    return tuple(ModelFile("", int(size), digest) for size, _, digest in pairs)
 
 
 class Refused(NamedTuple):

@@ -34,7 +34,7 @@ S9 = (
     Break(
         "a plan promises what can't be purged",
         "looking.py",
-        "trash=tuple(with_held(settings, journal, there)) if there else (),",
+        "trash=tuple(with_held(settings, journal, there, now)) if there else (),",
         "trash=tuple(there),",
         (STANDS,),
     ),
