@@ -45,9 +45,13 @@ class _StandIn:
     let_go: Callable[[], bool] = lambda: False
     """Whether a later step took it, as its own policy wanted."""
 
+    @property
     def marks(self) -> Marks:
-        """Raises OSError where a part of it is missing."""
-        return tuple(_marks(each) for each in self.files)
+        """Nothing where a part of it is missing."""
+        try:
+            return tuple(_marks(each) for each in self.files)
+        except OSError:
+            return ()
 
     @property
     def trouble(self) -> str:
@@ -55,7 +59,7 @@ class _StandIn:
         if not self.files:
             return f"{self.said} is not known any more"
         try:
-            size = sum(size for _, size, _, _ in self.marks())
+            size = sum(_marks(each)[1] for each in self.files)
         except FileNotFoundError:
             return f"{self.said} is missing from {self.where}"
         except OSError as error:
@@ -64,8 +68,8 @@ class _StandIn:
 
     @property
     def touched(self) -> int:
-        """When it was last touched in any way, by its disk. Raises OSError."""
-        return max(changed for _, _, _, changed in self.marks())
+        """When it was last touched in any way, by its disk."""
+        return max((changed for _, _, _, changed in self.marks), default=0)
 
 
 def _marks(file: Path) -> tuple[int, int, int, int]:
@@ -123,10 +127,9 @@ def proven(place: Workplace, trashed: Trashed, stop: Callable[[], bool]) -> list
     for long, so that nobody should wait for it. Raises StepSkipped where it isn't."""
     found = []
     for each in _stand_ins(place.settings, place.journal, trashed):
+        found.append(each.marks)
         why = each.trouble or _read(place, each, trashed, stop)
-        if not why:
-            found.append(each.marks())
-        elif not each.let_go():
+        if why and not each.let_go():
             back = f"janitor undo {_name(place.journal, trashed)} brings it back"
             raise StepSkipped(f"{why}: {ONLY_COPY}; {back}")
     return found
@@ -135,7 +138,7 @@ def proven(place: Workplace, trashed: Trashed, stop: Callable[[], bool]) -> list
 def must_be(place: Workplace, trashed: Trashed, before: list[Marks]) -> None:
     """Raises StepSkipped where it isn't what was proven a moment ago."""
     stand_ins = _stand_ins(place.settings, place.journal, trashed)
-    if [each.marks() for each in stand_ins if not each.trouble] != before:
+    if [each.marks for each in stand_ins] != before:
         raise StepSkipped("what stands for it changed just now; the next sweep looks again")
 
 
@@ -144,12 +147,13 @@ def _stand_ins(settings: Settings, journal: Journal, trashed: Trashed) -> Iterat
         made = journal.step(number)
         if made.do == COMPRESS:
             yield _compressed(settings, journal, made)
-        elif not journal.purges.is_expired(number):
-            yield _archive(settings, journal, number)
+            continue
+        archived = journal.archives.of(number)
+        if archived or not journal.purges.is_expired(number):
+            yield _archive(settings, archived)
 
 
-def _archive(settings: Settings, journal: Journal, number: int) -> _StandIn:
-    found = journal.archives.of(number)
+def _archive(settings: Settings, found: Archived | None) -> _StandIn:
     if found is None or not found.digest:
         return _StandIn("its archive", "", (), 0, 0)
     folder = store_of(settings, found.store).place
@@ -164,10 +168,18 @@ def _compressed(settings: Settings, journal: Journal, made: Step) -> _StandIn:
     if not names:
         return _StandIn("what it was compressed to", "", (), 0, 0)
     folder, _, name = names[0].rpartition("/")
-    size = int(made.fingerprint.split(":")[1])
+    _, size, *_ = (*made.fingerprint.split(":"), "")
     files = (settings.workspace / names[0],)
     went = journal.purges.went
-    return _StandIn(name, folder, files, size, made.at, None, lambda: went(names[0], made.id))
+    return _StandIn(
+        name,
+        folder,
+        files,
+        int(size) if size.isdecimal() else -1,
+        made.at,
+        None,
+        lambda: went(names[0], made.id),
+    )
 
 
 def _read(place: Workplace, stand_in: _StandIn, trashed: Trashed, stop: Callable[[], bool]) -> str:

@@ -33,7 +33,7 @@ def models_in(looked: str) -> tuple[ModelFile, ...]:
     """The models that `looks` noted, without their names."""
     _, _, named = (*looked.split(" "), "", "")[:3]
     pairs = (each.partition(":") for each in named.split(",") if each)
-    return tuple(ModelFile("", int(size), digest) for size, _, digest in pairs)
+    return tuple(ModelFile("", int(size), digest) for size, _, digest in pairs if size.isdecimal())
 
 
 class Refused(NamedTuple):
