@@ -26,7 +26,7 @@ from artifact_janitor.core.plainly import plainly
 from artifact_janitor.errors import JanitorError, StepFailed, StepSkipped, UsageError
 from artifact_janitor.journal import Intent, Publication
 from artifact_janitor.observe import liveness, recheck, weights
-from artifact_janitor.observe.examine import fingerprint_of
+from artifact_janitor.observe.examine import in_trash
 from artifact_janitor.observe.opcodes import Flawed
 from artifact_janitor.observe.origins import Origin
 from artifact_janitor.observe.trained import read_model
@@ -239,6 +239,6 @@ def _old(place: Workplace, sweep: str, name: str) -> Intent | None:
     if status is None:
         return None
     size = status.st_blocks * 512
-    mark = fingerprint_of(recheck.read(place.settings.workspace, name))
+    mark = in_trash(recheck.read(place.settings.workspace, name))
     reasons, moves = ("written anew",), leaving(place, sweep, [name])
     return Intent("trash", "milestone", name, size, size, mark, reasons, moves=moves)

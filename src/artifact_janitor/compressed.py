@@ -18,7 +18,7 @@ from artifact_janitor.core.model import is_within
 from artifact_janitor.errors import StepFailed, StepSkipped
 from artifact_janitor.journal import Intent, Step
 from artifact_janitor.observe import recheck
-from artifact_janitor.observe.examine import fingerprint_of
+from artifact_janitor.observe.examine import in_trash
 from artifact_janitor.workplace import Workplace
 
 INTERRUPTED = "finished after an interruption"
@@ -109,7 +109,7 @@ def _to_trash(
         size = ground.stat(path).st_blocks * 512
         moves = trash.moves_for(ground, sweep, [path])
         why = (f"{taken.path} is back",)
-        seen = fingerprint_of(content)
+        seen = in_trash(content)
         intent = Intent("trash", taken.kind, path, size, size, seen, why, moves=moves)
         (number,) = journal.intend(sweep, [intent], now)
     with ground.parent(path) as (folder, _):

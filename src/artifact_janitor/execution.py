@@ -17,7 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
 
-from artifact_janitor import clock, expiring
+from artifact_janitor import clock, expiring, standing
 from artifact_janitor.apply import trash
 from artifact_janitor.apply.mlflow import forget
 from artifact_janitor.config import NEVER_REMOVED
@@ -28,7 +28,7 @@ from artifact_janitor.errors import Locked, StepFailed, StepSkipped
 from artifact_janitor.journal import Intent, Move
 from artifact_janitor.observe import mlflow, recheck, workers
 from artifact_janitor.observe.configs import Read
-from artifact_janitor.observe.examine import fingerprint_of
+from artifact_janitor.observe.examine import in_trash, is_as_it_went
 from artifact_janitor.observe.kept_configs import newest_in, of_leaving
 from artifact_janitor.observe.liveness import Activity, Moment, activity, in_use
 from artifact_janitor.observe.mlflow_files import META
@@ -219,11 +219,24 @@ class Execution:
             step.path,
             artifact.bytes,
             artifact.frees,
-            artifact.fingerprint,
+            self._looks(step),
             step.reasons,
             about.step if (about := step.trashed or step.stored) else None,
             self._moves(step),
         )
+
+    def _looks(self, step: Step) -> str:
+        """What its purge will compare with, should that be of a copy of the workspace."""
+        mine, seen = step.artifact.fingerprint, self.survey.contents.get(step.path)
+        if step.trashed:
+            return mine
+        try:
+            seen = seen or recheck.read(self.place.settings.workspace, step.path)
+        except OSError:
+            return mine  # it is gone, which its step will say
+        units = (step.artifact, *step.inside)
+        models = () if step.stored else chain.from_iterable(each.models for each in units)
+        return in_trash(seen, mine, models)
 
     def _moves(self, step: Step) -> tuple[Move, ...]:
         """Nothing where what was looked at is gone already: the step will say so."""
@@ -253,10 +266,9 @@ class Execution:
 
     def _one(self, step: Step, number: int, moves: tuple[Move, ...], said: Sequence[str]) -> Result:
         try:
+            if step.trashed:
+                return self._purged(step, step.trashed, number), ()
             with self.place.state.step():
-                if step.trashed:
-                    why = "" if self._purge(step.trashed, number) else UNFINISHED
-                    return Outcome(step, "done", why), ()
                 return Outcome(step, "done"), self._trash(step, moves, said)
         except StepSkipped as error:
             outcome = Outcome(step, "skipped", error.message)
@@ -344,18 +356,26 @@ class Execution:
         if self.place.journal.is_pinned(path):
             raise StepSkipped("pinned since the plan was made")
 
+    def _purged(self, step: Step, trashed: Trashed, number: int) -> Outcome:
+        """What stands for it may be read for long, which holds no lock."""
+        proven = standing.proven(self.place, trashed, self._stop)
+        with self.place.state.step():
+            standing.must_be(self.place, trashed, proven)
+            return Outcome(step, "done", "" if self._purge(trashed, number) else UNFINISHED)
+
     def _purge(self, trashed: Trashed, number: int) -> bool:
         """Whether it is removed in full: what is left when the end is asked for goes next time."""
         content = self._in_trash(trashed)
         if why := in_use(content, self._seen_within(TOGETHER)):
             raise StepSkipped(f"live in the trash: {why}")
-        if fingerprint_of(content) != trashed.fingerprint:
-            raise StepSkipped("changed in the trash; look at it, and remove it by hand")
+        moves = self.place.journal.moves(trashed.step)
+        if not is_as_it_went(content, trashed.fingerprint, moves[0].ino if moves else 0):
+            raise StepSkipped(standing.changed(self.place.journal, trashed))
         if trashed.kind == "mlflow-run":
             self._forget(trashed, content)
         gone = trash.purge(self.place.ground, trashed.trash, number)
         self.place.journal.turn(trashed.step, "purged")
-        trash.drop(self.place.ground, self.place.journal.moves(trashed.step)[1:])
+        trash.drop(self.place.ground, moves[1:])
         return trash.remove(self.place.ground, gone, self._stop)
 
     def _forget(self, trashed: Trashed, content: Folder | Entry) -> None:

@@ -29,6 +29,7 @@ from artifact_janitor.observe.survey import Survey, opened, survey
 from artifact_janitor.observe.workers import uncollected
 from artifact_janitor.rebuild.mending import MISSING
 from artifact_janitor.reserve import is_short
+from artifact_janitor.standing import with_held
 from artifact_janitor.state import State
 from artifact_janitor.units import DAY, LONGEST
 from artifact_janitor.workplace import ground_of, to_read
@@ -85,7 +86,8 @@ def look(
     with reading(settings) as journal:
         known = journalled(journal, settings, now)
         if journal:
-            known = replace(known, archives=archives_in(settings, journal, now))
+            asked = any(each.models for each in known.trash)
+            known = replace(known, archives=archives_in(settings, journal, now, every=asked))
         memory = memory_of(settings, journal, now).without(also)
     policies = [*_asked(settings.policies, kinds)]
     decide = partial(
@@ -237,7 +239,7 @@ def journalled(journal: Journal | None, settings: Settings, now: int) -> Catalog
     if journal is None:
         return Catalogue(disks=disks)
     ground = ground_of(settings)
-    there = (each for each in journal.trashed() if _may_be(ground, each.trash))
+    there = [each for each in journal.trashed() if _may_be(ground, each.trash)]
     before = journal.clock()
     read = replace(clock.read(), wall=now)  # ages are told by it, whatever the clock says since
     why = clock.doubtful(clock.Reading(*before), read) if before else ""
@@ -245,7 +247,7 @@ def journalled(journal: Journal | None, settings: Settings, now: int) -> Catalog
     refusals = (Refusal("clock", f"{why}, so no age can be believed", hint),) if why else ()
     return Catalogue(
         pins=journal.pins(),
-        trash=tuple(there),
+        trash=tuple(with_held(settings, journal, there, now)) if there else (),
         disks=disks,
         recent=journal.recent(now - DAY),
         futile=journal.compressions.futile(),

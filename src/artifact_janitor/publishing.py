@@ -29,7 +29,7 @@ from artifact_janitor.core.plan import PUBLISH
 from artifact_janitor.errors import JanitorError, Locked, StepFailed, StepSkipped
 from artifact_janitor.journal import Intent, Move, Publication, Step
 from artifact_janitor.observe import liveness, recheck, weights
-from artifact_janitor.observe.examine import fingerprint_of
+from artifact_janitor.observe.examine import in_trash
 from artifact_janitor.observe.opcodes import Flawed
 from artifact_janitor.observe.trained import FORMAT, KEYS, Result, read_model, read_result
 from artifact_janitor.recovery import BY_UNDO, settle_both, stranded, unpublished
@@ -278,7 +278,7 @@ def _old(place: Workplace, sweep: str, target: str) -> Intent | None:
             if liveness.lease(base, fd) == errno.EAGAIN:
                 raise StepSkipped(f"{name} is open for writing")
     size = sum(each.st_blocks * 512 for each in found.values())
-    mark = fingerprint_of(recheck.read(place.settings.workspace, next(iter(found))))
+    mark = in_trash(recheck.read(place.settings.workspace, next(iter(found))))
     moves = leaving(place, sweep, found)
     reasons = ("another model takes its place",)
     return Intent("trash", "model", next(iter(found)), size, size, mark, reasons, moves=moves)
@@ -348,7 +348,7 @@ def unpublish(place: Workplace, sweep: str, step: Step) -> None:
         going = leaving(place, sweep, names)
         undo = Intent("undo", step.kind, step.path, step.bytes, about=step.id, moves=back)
         size = sum(ground.stat(name).st_blocks * 512 for name in names)
-        mark = fingerprint_of(recheck.read(place.settings.workspace, names[0]))
+        mark = in_trash(recheck.read(place.settings.workspace, names[0]))
         reasons = (f"undone: {step.do}",)
         gone = Intent("trash", step.kind, names[0], size, size, mark, reasons, moves=going)
         about = Publication(0, None, step.path, "", "", "", "passed")

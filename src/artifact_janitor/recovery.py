@@ -53,7 +53,8 @@ def recover(place: Workplace, now: int) -> list[str]:
     with state.step():
         if not state.held():  # a living janitor is about to use an empty folder
             tidy(place)
-        return [*found, *trash.finish_purges(ground, ground.states)]
+        trash.finish_purges(ground, ground.states)
+        return found
 
 
 def _settled(place: Workplace, sweep: str, now: int) -> Iterator[str]:

@@ -109,12 +109,20 @@ def trouble_of(settings: Settings, kept: Kept, tick: Tick) -> str:
     """Read an archive in full: "" where it is sound, which is written down."""
     try:
         verify(kept, tick)
-    except (ArchiveError, StepFailed) as error:
+    except ArchiveError as error:
+        _note(settings, kept, 0)
         return error.message
+    except StepFailed as error:
+        return error.message
+    _note(settings, kept, clock.read().wall)
+    return ""
+
+
+def _note(settings: Settings, kept: Kept, checked: int) -> None:
+    """When it was last read and sound; 0 where it isn't, so that nothing relies on it unread."""
     if kept.index:
         with workplace(settings) as place:
-            place.journal.archives.checked(kept.index.step, clock.read().wall)
-    return ""
+            place.journal.archives.checked(kept.index.step, checked)
 
 
 def named(settings: Settings, journal: Journal | None, text: str) -> Kept:

@@ -9,6 +9,7 @@ from itertools import chain
 
 from artifact_janitor import clock, gitignoring, handing_over, manual_runs, trainings
 from artifact_janitor.afresh import Afresh
+from artifact_janitor.apply import trash
 from artifact_janitor.archiving import Archiving
 from artifact_janitor.compressing import Compressing
 from artifact_janitor.config import Settings
@@ -81,9 +82,10 @@ def run(
         if options.by_person:
             place.journal.rebuilds.confirm()
         remember(settings, seen.sight.studies)
+        left = trash.said_of_unremoved(place.ground)
         if not seen.plan.steps:
             handing = HandingOver(place, seen.sight, "", tells=options.tells)
-            notes = (*seen.notes, *handing.settle_alone())
+            notes = (*seen.notes, *left, *handing.settle_alone())
             ended, found = clock.read().wall, tuple(recovered)
             return Report("", seen.plan, (), started.wall, ended, found, notes)
         name = place.journal.begin(
@@ -102,7 +104,7 @@ def run(
                     tick("carrying out", len(outcomes), len(seen.plan.steps))
             place.finish(name)
     ended, found = clock.read().wall, tuple(recovered)
-    notes = (*seen.notes, *handing.notes)
+    notes = (*seen.notes, *left, *handing.notes)
     return Report(name, seen.plan, tuple(outcomes), started.wall, ended, found, notes)
 
 

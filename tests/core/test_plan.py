@@ -68,6 +68,46 @@ def trashed(step: int, age: int, kind: Kind = "hydra-run", size: int = 10) -> Tr
     return Trashed(step, f"was-{step}", f".janitor/trash/{step}", kind, size, size, NOW - age, "f")
 
 
+def test_what_cannot_be_purged_is_told_and_not_promised() -> None:
+    """By its age, and early: it is no room to come."""
+    old, young = trashed(1, 30 * DAY), trashed(2, DAY)
+    why = Evidence("held", "this is the only whole copy", "janitor undo 1.1")
+    held = (replace(old, held=why), replace(young, held=why))
+    disk = Filesystem(("outputs",), 5, (".janitor/trash",))
+    facts = Catalogue(trash=held, disks=(disk,))
+    for purge_early in (False, True):
+        seen = plan(facts, [], SAFETY, NOW, local, Disk(20, purge_early))
+        assert seen.steps == ()
+        assert [room.trash for room in seen.disk] == [0]
+        assert [each.reasons for each in seen.kept] == [(why.why,), (why.why,)]
+        assert [each.otherwise for each in seen.kept] == [
+            ("in the trash for longer than 7d: was was-1",),
+            ("in the trash: was was-2",),
+        ]
+    free = plan(replace(facts, trash=(old, held[1])), [], SAFETY, NOW, local, Disk(20, True))
+    assert [step.path for step in free.steps] == [old.trash]
+
+
+@pytest.mark.parametrize(
+    ("copy", "goes"),
+    [
+        (ModelFile("best.pt", 10, "sha"), True),
+        (ModelFile("best.pt", 10, "other"), False),
+        (ModelFile("best.pt", 10), False),  # nobody looked
+        (ModelFile("best.pt", 11, "sha"), False),
+    ],
+)
+def test_the_last_copy_of_a_model_stays_in_the_trash(copy: ModelFile, goes: bool) -> None:
+    """Wherever the others lay when it went there (S6)."""
+    mine = replace(trashed(1, 30 * DAY), models=(ModelFile("", 10, "sha"),))
+    for facts in (
+        Catalogue((Artifact("training/f", "training-run", NOW, models=(copy,)),), trash=(mine,)),
+        Catalogue(published=(copy,), trash=(mine,)),
+    ):
+        seen = plan(facts, [], SAFETY, NOW, local)
+        assert [step.path for step in seen.steps] == [mine.trash] * goes
+
+
 def refused_kinds(seen: Plan) -> list[str]:
     return [each.kind for each in seen.refused if each.code == "max-share"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from artifact_janitor.apply.ground import Ground, mount_of, rename
@@ -217,18 +217,27 @@ def purge(ground: Ground, target: str, step: int) -> str:
     return gone
 
 
-def finish_purges(ground: Ground, trashes: Iterable[str]) -> Iterator[str]:
-    """Remove what killed purges left behind, in each of the state folders; says what stays."""
-    for folder in trashes:
-        try:
-            left = _names(ground, f"{folder}/{LEAVING}")
-        except StepSkipped:
-            continue  # a later start removes it
-        for name in left:
-            try:
-                remove(ground, f"{folder}/{LEAVING}/{name}")
-            except StepFailed as error:
-                yield error.message
+def finish_purges(ground: Ground, trashes: Iterable[str]) -> None:
+    """Remove what killed purges left behind, in each of the state folders."""
+    for path in unremoved(ground, trashes):
+        with suppress(StepFailed):  # `unremoved` tells of it, and the next start tries again
+            remove(ground, path)
+
+
+def unremoved(ground: Ground, trashes: Iterable[str]) -> list[str]:
+    """What was purged, and lies there still."""
+    folders = (f"{each}/{LEAVING}" for each in trashes)
+    return [f"{each}/{name}" for each in folders for name in sorted(names_in(ground, each))]
+
+
+def said_of_unremoved(ground: Ground) -> list[str]:
+    """For a person: it can't be brought back, and takes room."""
+    left = unremoved(ground, ground.states)
+    if not left:
+        return []
+    more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+    what = f"purged, but not removed yet: {left[0]}{more}"
+    return [f"{what}; what janitor run leaves there remove by hand (lsattr shows why it stays)"]
 
 
 def names_in(ground: Ground, path: str) -> list[str]:

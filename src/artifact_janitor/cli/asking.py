@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from artifact_janitor import clock, daemon_file
+from artifact_janitor.apply import trash
 from artifact_janitor.apply.archive.store import ARCHIVE
 from artifact_janitor.cli.options import Asked
 from artifact_janitor.cli.session import Session
@@ -22,6 +23,7 @@ from artifact_janitor.render import present
 from artifact_janitor.render.present import Status
 from artifact_janitor.state import State
 from artifact_janitor.studying import study_all
+from artifact_janitor.workplace import ground_of
 
 
 def why_command(
@@ -126,6 +128,6 @@ def status_command(asked: Asked) -> int:
         told,
         unread,
     )
-    notes = session.notes()
+    notes = [*session.notes(), *trash.said_of_unremoved(ground_of(settings))]
     session.answer(present.of_status(found, notes), present.status_lines(found, notes))
     return 0

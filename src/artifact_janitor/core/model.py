@@ -130,6 +130,14 @@ class Trashed:
     frees: int
     at: int
     fingerprint: str
+    made: tuple[int, ...] = ()
+    """The steps that made of it what is to stand for it: an archive, or a compressed file."""
+    name: str = ""
+    """How a person names its step for ``janitor undo``, where that is asked."""
+    models: tuple[ModelFile, ...] = ()
+    """The best and final models in it of which copies lay elsewhere when it went."""
+    held: Evidence | None = None
+    """Why it can't be purged, as far as the plan can know."""
 
 
 @dataclass(frozen=True, slots=True)

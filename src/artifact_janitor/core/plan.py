@@ -30,6 +30,7 @@ from artifact_janitor.core.model import (
 )
 from artifact_janitor.core.policy import ARCHIVE, Disk, Policy, Safety
 from artifact_janitor.core.protection import WORD, trusting
+from artifact_janitor.core.purging import held, reason_of, with_last_copies
 from artifact_janitor.core.retention import LocalTime, judge
 from artifact_janitor.core.room import Room, early, holder, rooms, spare
 from artifact_janitor.core.shares import archives_of, overdrawn
@@ -146,6 +147,13 @@ class Kept:
     """The kept unit that counts its bytes, where that isn't itself."""
     stored: Stored | None = None
     """Where it is an archive."""
+    trashed: Trashed | None = None
+    """Where it lies in the trash, and can't be purged."""
+
+    @property
+    def is_unit(self) -> bool:
+        """Whether it is in its place, and not in a store or in the trash."""
+        return self.stored is None and self.trashed is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +194,7 @@ def plan(
     disk: Disk | None = None,
 ) -> Plan:
     """Facts and policies in, steps with reasons out. `now` in nanoseconds."""
-    catalogue = tried(trusting(catalogue, policies, now, local))
+    catalogue = with_last_copies(tried(trusting(catalogue, policies, now, local)))
     verdicts = settled(judge(catalogue.artifacts, policies, now, local), now)
     kept_back = not_bulk(catalogue, policies, now, local)
     decision, beyond = decide(catalogue, verdicts, policies, kept_back)
@@ -202,7 +210,7 @@ def plan(
     # what is purged makes room for the journal of all that follows
     steps = (*_purges(catalogue, safety, now, there), *retention, *expiries)
     stay = (_kept_archive(each) for each in archived if not each.expires)
-    kept = (*_kept(catalogue, decision, unneeded, retention), *stay)
+    kept = (*_kept(catalogue, decision, unneeded, retention), *stay, *_held(catalogue, safety, now))
     overdrawn = _overdrawn(catalogue, [*retention, *expiries], safety.max_share)
     refused = (*catalogue.refusals, *overdrawn, *beyond)
     reserve = tuple(_reserve(decision, policies))
@@ -295,19 +303,29 @@ def _proof(artifact: Artifact, inside: Iterable[Artifact]) -> tuple[str, ...]:
 def _purges(
     catalogue: Catalogue, safety: Safety, now: int, there: Iterable[Room]
 ) -> Iterator[Step]:
-    in_order = sorted(catalogue.trash, key=lambda trashed: trashed.step)
+    may_go = (each for each in catalogue.trash if not each.held)
+    in_order = sorted(may_go, key=lambda trashed: trashed.step)
     due = [each for each in in_order if now - each.at >= safety.trash_keep]
     age = duration_literal(safety.trash_keep)
     for each in due:
         yield _purge(each, f"in the trash for longer than {age}")
     for room in there:
-        for each in early(catalogue.trash, due, room, now):
+        for each in early(in_order, due, room, now):
             yield _purge(each, f"purged early: {room.said}")
 
 
 def _purge(trashed: Trashed, why: str) -> Step:
-    gone = Artifact(trashed.trash, trashed.kind, trashed.at, trashed.bytes, trashed.frees)
-    return Step("purge", gone, (f"{why}: was {trashed.path}",), trashed=trashed)
+    return Step("purge", _gone(trashed), (f"{why}: was {trashed.path}",), trashed=trashed)
+
+
+def _gone(trashed: Trashed) -> Artifact:
+    return Artifact(trashed.trash, trashed.kind, trashed.at, trashed.bytes, trashed.frees)
+
+
+def _held(catalogue: Catalogue, safety: Safety, now: int) -> Iterator[Kept]:
+    for each, why in held(catalogue):
+        otherwise = (reason_of(each, safety, now),)
+        yield Kept(_gone(each), each.bytes, (why.why,), (why,), otherwise, trashed=each)
 
 
 def _expiry(each: Judged) -> Step:

@@ -23,7 +23,7 @@ class Room:
     disk: Filesystem
     keep_free: int
     trash: int = 0
-    """What the trash on it gives back when it is purged."""
+    """What the trash on it gives back when it is purged; not what can't be purged."""
     purged_from: int | None = None
     """When the first of that is purged, in nanoseconds."""
     purge_early: bool = False
@@ -52,7 +52,8 @@ def rooms(catalogue: Catalogue, safety: Safety, disk: Disk) -> tuple[Room, ...]:
         return ()
     found = []
     for filesystem in catalogue.disks:
-        trash = [each for each in catalogue.trash if lies_on(each, filesystem)]
+        here = [each for each in catalogue.trash if lies_on(each, filesystem)]
+        trash = [each for each in here if not each.held]
         first = min((each.at for each in trash), default=None)
         found.append(
             Room(

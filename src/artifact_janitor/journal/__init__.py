@@ -33,6 +33,7 @@ from artifact_janitor.journal.formats import (
 )
 from artifact_janitor.journal.jobs import Jobs, Untold
 from artifact_janitor.journal.publications import Publication, Publications, record
+from artifact_janitor.journal.purges import REBUILT, Purges, models_in
 from artifact_janitor.journal.rebuilt import Rebuilds, Rebuilt
 from artifact_janitor.journal.records import (
     TO_TRASH,
@@ -204,7 +205,9 @@ class Journal(Remembering):
     def trashed(self) -> list[Trashed]:
         """What lies in the trash."""
         query = f"SELECT {COLUMNS} FROM step WHERE state = 'done' AND {_TOOK}"
-        return [self._trashed(step) for step in self._rows(query, make=step_of)]
+        steps = self._rows(query, make=step_of)
+        made = self.purges.made() if steps else {}
+        return [self._trashed(step, made) for step in steps]
 
     def trashed_around(self, path: str) -> list[Step]:
         """The steps by which folders around a path lie in the trash."""
@@ -218,10 +221,19 @@ class Journal(Remembering):
         query += "WHERE state IN ('intended', 'done')"
         return self._rows(query, make=lambda row: os.fsdecode(row[0]))
 
-    def _trashed(self, step: Step) -> Trashed:
+    def _trashed(self, step: Step, made: Mapping[tuple[str, str], tuple[int, ...]]) -> Trashed:
         target = next((move.target for move in self.moves(step.id)), "")
         return Trashed(
-            step.id, step.path, target, step.kind, step.bytes, step.frees, step.at, step.fingerprint
+            step.id,
+            step.path,
+            target,
+            step.kind,
+            step.bytes,
+            step.frees,
+            step.at,
+            step.fingerprint,
+            made.get((step.sweep, step.path), ()) + made.get((REBUILT, step.path), ()),
+            models=models_in(step.fingerprint),
         )
 
     def recent(self, since: int) -> dict[str, Tally]:
@@ -312,6 +324,11 @@ class Journal(Remembering):
     def compressions(self) -> Compressions:
         """What was compressed."""
         return Compressions(self._rows, self._writing)
+
+    @property
+    def purges(self) -> Purges:
+        """What concerns the purge of what lies in the trash."""
+        return Purges(self._rows)
 
     @property
     def configs(self) -> Configs:

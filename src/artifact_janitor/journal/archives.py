@@ -40,7 +40,7 @@ class Archives:
 
     def of(self, step: int) -> Archived | None:
         """The one that a step made, or is making."""
-        return next((each for each in self.all() if each.step == step), None)
+        return next(iter(self._found("AND step = ?", step)), None)
 
     def in_vain(self) -> list[Archived]:
         """Those whose step came to nothing, and that could not be removed then."""
@@ -52,13 +52,17 @@ class Archives:
     def all(self) -> list[Archived]:
         """All in the index, oldest first, and those that are being written. What expired is in
         none: the step that moved it says so, and undo makes that another."""
+        return self._found()
+
+    def _found(self, which: str = "", *values: int) -> list[Archived]:
         if not self._is_there:
             return []
         return self._rows(
             "SELECT step, path, kind, store, name, ino, archive.bytes, members, digest, checked, "
             "at FROM archive JOIN step ON step.id = archive.step WHERE step NOT IN (SELECT about "
             """FROM step WHERE "do" = 'expire' AND state IN ('done', 'purged') """
-            "AND about NOT NULL) ORDER BY step",
+            f"AND about NOT NULL) {which} ORDER BY step",
+            *values,
             make=_archived,
         )
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from artifact_janitor.core.model import Artifact, Evidence, ModelFile
+from artifact_janitor.journal.purges import looks
 from artifact_janitor.observe import liveness, wandb
 from artifact_janitor.observe.liveness import Moment
 from artifact_janitor.observe.survey import Survey
@@ -49,9 +50,11 @@ def examine(
 
 
 def compared(survey: Survey) -> Survey:
-    """The survey with the digests of all models that may equal one in an archive."""
-    archives = survey.catalogue.archives
+    """The survey with the digests of all models that may equal one in an archive, or in a unit
+    in the trash."""
+    archives, trash = survey.catalogue.archives, survey.catalogue.trash
     sizes = {file.bytes for each in archives for file in each.archive.models}
+    sizes |= {file.bytes for each in trash for file in each.models}
     if not sizes:
         return survey
     hashed = _Hashes(survey.base)
@@ -88,9 +91,28 @@ def _against(artifact: Artifact, content: Folder | Entry, moment: Moment) -> Ite
         yield wandb.upload(content, moment.base)
 
 
-def fingerprint_of(content: Folder | Entry) -> str:
+def fingerprint_of(content: Folder | Entry, *, inodes: bool = True) -> str:
     """What was seen of a unit, folder or file (S11)."""
-    return fingerprint(content) if isinstance(content, Folder) else file_fingerprint(content)
+    if isinstance(content, Folder):
+        return fingerprint(content, inodes=inodes)
+    return file_fingerprint(content, inodes=inodes)
+
+
+def in_trash(content: Folder | Entry, mine: str = "", models: Iterable[ModelFile] = ()) -> str:
+    """How a unit must look in the trash to be purged: its fingerprint, `mine` where that is known,
+    and that of a copy of it, for a workspace that was copied to another disk; and its models."""
+    return looks(mine or fingerprint_of(content), fingerprint_of(content, inodes=False), models)
+
+
+def is_as_it_went(content: Folder | Entry, looked: str, ino: int) -> bool:
+    """Whether what lies in the trash is what went there, or a faithful copy of all of it; `ino`
+    was the unit's own inode. Steps of earlier versions tell nothing of copies."""
+    mine, copied = (*looked.split(" "), "")[:2]
+    if fingerprint_of(content) == mine:
+        return True
+    own = content.entry if isinstance(content, Folder) else content
+    is_copy = own.ino != ino and bool(copied)
+    return is_copy and fingerprint_of(content, inodes=False) == copied
 
 
 def _digests(survey: Survey, asked: set[str]) -> dict[str, str]:

@@ -256,8 +256,9 @@ def _enter(child: Folder, parent_fd: int) -> int | None:
         return None
 
 
-def fingerprint(folder: Folder) -> str:
-    """What was seen, in 16 bytes of hex: names, types, sizes, mtimes, inodes (S11).
+def fingerprint(folder: Folder, *, inodes: bool = True) -> str:
+    """What was seen, in 16 bytes of hex: names, types, sizes, mtimes, inodes (S11). Without
+    `inodes` it is the same for a faithful copy.
 
     A folder's own mtime and size are left out: its entries say all that matters. So is the
     device: its number may change when the machine starts anew.
@@ -265,13 +266,13 @@ def fingerprint(folder: Folder) -> str:
     seen = blake2b(digest_size=16)
     for inner in sorted(folder.walk(), key=lambda each: each.path):
         path = inner.path[len(folder.path) :]
-        _note(seen, path, stat.S_IFMT(inner.entry.mode), inner.entry.ino)
-        for marks in _marks(inner):
+        _note(seen, path, stat.S_IFMT(inner.entry.mode), inner.entry.ino * inodes)
+        for marks in _marks(inner, inodes):
             _note(seen, marks)
     return seen.hexdigest()
 
 
-def _marks(folder: Folder) -> Iterator[list[tuple[str, int, int, int, int]]]:
+def _marks(folder: Folder, inodes: bool) -> Iterator[list[tuple[str, int, int, int, int]]]:
     """What is in a folder, but for folders: in few lists, since each is written out at one go, and
     in short ones, since there may be a million names."""
     for entries in (folder.files, folder.link_entries, folder.others):
@@ -279,17 +280,18 @@ def _marks(folder: Folder) -> Iterator[list[tuple[str, int, int, int, int]]]:
         for at in range(0, len(names), _MANY):
             some = ((name, entries[name]) for name in names[at : at + _MANY])
             yield [
-                (name, each.mode & _TYPE, each.ino, each.size, each.mtime) for name, each in some
+                (name, each.mode & _TYPE, each.ino * inodes, each.size, each.mtime)
+                for name, each in some
             ]
 
 
 _MANY = 4096
 
 
-def file_fingerprint(entry: Entry) -> str:
+def file_fingerprint(entry: Entry, *, inodes: bool = True) -> str:
     """The same for a unit that is a single file."""
     seen = blake2b(digest_size=16)
-    _note(seen, stat.S_IFMT(entry.mode), entry.ino, entry.size, entry.mtime)
+    _note(seen, stat.S_IFMT(entry.mode), entry.ino * inodes, entry.size, entry.mtime)
     return seen.hexdigest()
 
 

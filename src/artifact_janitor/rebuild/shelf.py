@@ -20,13 +20,12 @@ from artifact_janitor.core.expiry import EXPIRE
 from artifact_janitor.core.model import Kind
 from artifact_janitor.core.policy import ARCHIVE as DO
 from artifact_janitor.errors import ArchiveError, StepFailed
+from artifact_janitor.journal.purges import REBUILT
 from artifact_janitor.journal.salvage import Salvaged
 from artifact_janitor.journal.values import ArchiveRow, StepRow
 from artifact_janitor.rebuild.mending import next_step
 
 WHY = "found in the store when the journal was rebuilt"
-SWEEP = "rebuilt"
-"""The sweep that archives are said to be of whose own is not known."""
 Read = tuple[Head, int, int, str]
 """The first line of a manifest, bytes of the archive, its members, and the manifest's digest."""
 
@@ -74,7 +73,7 @@ def _note(found: Salvaged, place: str, name: str, read: Read) -> int:
     number = next(mine, 0)
     if not number:
         number = next_step(found)
-        row = (number, SWEEP, DO, head.kind, os.fsencode(head.unit), head.bytes, 0, "")
+        row = (number, REBUILT, DO, head.kind, os.fsencode(head.unit), head.bytes, 0, "")
         found.rows["step"].append(StepRow(*row, f'["{WHY}"]', None, "done", "", head.made))
     index = ArchiveRow(number, os.fsencode(place), name, 0, size, members, digest, 0)
     found.rows["archive"].append(index)

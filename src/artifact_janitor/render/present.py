@@ -267,4 +267,6 @@ def _trash(status: Status) -> str:
         return "empty"
     first = min(each.at for each in trash) + status.settings.safety.trash_keep
     size = format_size(sum(each.frees for each in trash))
-    return f"{size} (purged from {format_when(first, status.now)})"
+    held = sum(each.held is not None for each in trash)
+    stay = f"; {held} can't be: janitor plan" if held else ""
+    return f"{size} (purged from {format_when(first, status.now)}{stay})"

@@ -55,7 +55,7 @@ def space_of(
     steps = [step for step in plan.steps if step.do not in ("purge", EXPIRE)]
     going = [(step.artifact, step.artifact.bytes, True) for step in steps]
     inside = [(each, 0, False) for step in steps for each in step.inside]
-    staying = [(kept.artifact, kept.bytes, False) for kept in plan.kept if not kept.stored]
+    staying = [(kept.artifact, kept.bytes, False) for kept in plan.kept if kept.is_unit]
     for artifact, size, goes in (*going, *inside, *staying):
         before = shares.get(artifact.kind, Share(artifact.kind, 0, 0, 0))
         frees = before.frees + (artifact.frees if goes else 0)

@@ -61,7 +61,7 @@ def plan_lines(plan: Plan, view: View, notes: Iterable[str] = ()) -> Iterator[Te
 
 
 def headline(plan: Plan) -> Text:
-    units = [each for each in plan.kept if each.artifact.kind != "unknown" and not each.stored]
+    units = [each for each in plan.kept if each.artifact.kind != "unknown" and each.is_unit]
     going = [step for step in plan.steps if step.do not in ("purge", EXPIRE) and not step.stays]
     slimmed = sum(step.do == SLIM for step in going)
     packed = sum(step.do == COMPRESS for step in going)

@@ -6,7 +6,108 @@ from tests.proof.mutants.breaks.table import Break
 
 MEANWHILE = "test_archive_damage.py::test_a_source_that_changes_gets_no_archive"
 
+STANDS = "test_purge.py::test_a_source_stays_in_the_trash_as_long_as_its_archive_is_not_whole"
+LOGS = "test_purge.py::test_a_log_stays_in_the_trash_as_long_as_its_compressed_form_is_not_whole"
+
 S9 = (
+    Break(
+        "a source is purged whatever its archive is like",
+        "standing.py",
+        "why = each.trouble or _read(place, each, trashed, stop)",
+        'why = ""',
+        (STANDS,),
+    ),
+    Break(
+        "what was touched since it was read is not read before a purge",
+        "standing.py",
+        "if stand_in.touched <= stand_in.checked:",
+        "if True:",
+        (STANDS,),
+    ),
+    Break(
+        "an archive of another size stands for its source",
+        "standing.py",
+        "if size == self.bytes else",
+        "if True else",
+        (STANDS,),
+    ),
+    Break(
+        "a plan promises what can't be purged",
+        "looking.py",
+        "trash=tuple(with_held(settings, journal, there, now)) if there else (),",
+        "trash=tuple(there),",
+        (STANDS,),
+    ),
+    Break(
+        "an archive that is hit after it was read stands for its source",
+        "standing.py",
+        "    if [each.marks for each in stand_ins] != before:",
+        "    if False:",
+        ("test_purge.py::test_an_archive_that_is_hit_in_mid_purge_counts",),
+    ),
+    Break(
+        "what verify found is forgotten when the trash is purged",
+        "restoring.py",
+        "        _note(settings, kept, 0)\n",
+        "",
+        ("test_purge.py::test_what_verify_found_is_known_whatever_the_dates_say",),
+    ),
+    Break(
+        "an archive that was mended keeps its source all the same",
+        "standing.py",
+        "return max(stand_in.touched, stand_in.checked) <= refused.at",
+        "return True",
+        ("test_purge.py::test_an_archive_that_was_mended_lets_its_source_go",),
+    ),
+    Break(
+        "an archive that expired keeps its source",
+        "standing.py",
+        "if archived or not journal.purges.is_expired(number):",
+        "if True:",
+        ("test_purge.py::test_an_archive_that_expired_keeps_nothing",),
+    ),
+    Break(
+        "any log stands for one that was compressed",
+        "standing.py",
+        "    if both[0] != both[1]:",
+        "    if False:",
+        (LOGS,),
+    ),
+    Break(
+        "a compressed log that expired keeps its log",
+        "standing.py",
+        "lambda: went(names[0], made.id)",
+        "lambda: False",
+        (LOGS,),
+    ),
+    Break(
+        "what can't be purged is room to come",
+        "core/room.py",
+        "trash = [each for each in here if not each.held]",
+        "trash = here",
+        ("core/test_plan.py::test_what_cannot_be_purged_is_told_and_not_promised",),
+    ),
+    Break(
+        "what can't be purged is purged",
+        "core/plan.py",
+        "may_go = (each for each in catalogue.trash if not each.held)",
+        "may_go = (each for each in catalogue.trash)",
+        ("core/test_plan.py::test_what_cannot_be_purged_is_told_and_not_promised",),
+    ),
+    Break(
+        "a file that was exchanged in the trash is a copy",
+        "observe/examine.py",
+        "is_copy = own.ino != ino and bool(copied)",
+        "is_copy = bool(copied)",
+        ("test_purge.py::test_an_inode_that_was_exchanged_in_the_trash_is_seen",),
+    ),
+    Break(
+        "of a copy in the trash nothing is compared",
+        "observe/examine.py",
+        "return is_copy and fingerprint_of(content, inodes=False) == copied",
+        "return is_copy",
+        ("test_purge.py::test_a_workspace_on_another_disk_purges_its_trash",),
+    ),
     Break(
         "an archive is not read back",
         "apply/archive/store.py",

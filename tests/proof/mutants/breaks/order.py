@@ -222,11 +222,11 @@ ORDER = (
         "a unit is removed before the journal says that it is purged",
         "execution.py",
         '        self.place.journal.turn(trashed.step, "purged")\n'
-        "        trash.drop(self.place.ground, self.place.journal.moves(trashed.step)[1:])\n"
+        "        trash.drop(self.place.ground, moves[1:])\n"
         "        return trash.remove(self.place.ground, gone, self._stop)\n",
         "        done = trash.remove(self.place.ground, gone, self._stop)\n"
         '        self.place.journal.turn(trashed.step, "purged")\n'
-        "        trash.drop(self.place.ground, self.place.journal.moves(trashed.step)[1:])\n"
+        "        trash.drop(self.place.ground, moves[1:])\n"
         "        return done\n",
         (f"{ALSO}[purge of expired]",),
     ),

@@ -120,6 +120,20 @@ RISES = ("core/test_protection.py",)
 
 S6 = (
     Break(
+        "the last copy of a model leaves the trash",
+        "core/purging.py",
+        "if each.held or copies.issuperset((file.bytes, file.digest) for file in each.models)",
+        "if True",
+        ("test_purge.py::test_a_model_whose_copies_are_gone_since_stays_in_the_trash",),
+    ),
+    Break(
+        "models in the trash are forgotten",
+        "observe/examine.py",
+        "    sizes |= {file.bytes for each in trash for file in each.models}\n",
+        "",
+        ("test_purge.py::test_a_model_whose_copies_are_gone_since_stays_in_the_trash",),
+    ),
+    Break(
         "the best checkpoint of a run goes",
         "core/protection.py",
         'if each.role in ("best", "final"):',

@@ -17,21 +17,21 @@ S11 = (
     Break(
         "a file that was replaced is the same",
         "observe/tree.py",
-        "(name, each.mode & _TYPE, each.ino, each.size, each.mtime) for name",
-        "(name, each.mode & _TYPE, 0, each.size, each.mtime) for name",
+        "(name, each.mode & _TYPE, each.ino * inodes, each.size, each.mtime)",
+        "(name, each.mode & _TYPE, 0, each.size, each.mtime)",
         ("test_tree.py::test_a_fingerprint_tells_each_change",),
     ),
     Break(
         "a file that was written to is the same",
         "observe/tree.py",
-        "(name, each.mode & _TYPE, each.ino, each.size, each.mtime) for name",
-        "(name, each.mode & _TYPE, each.ino, each.size, 0) for name",
+        "(name, each.mode & _TYPE, each.ino * inodes, each.size, each.mtime)",
+        "(name, each.mode & _TYPE, each.ino * inodes, each.size, 0)",
         ("test_tree.py::test_a_fingerprint_tells_each_change",),
     ),
     Break(
         "new folders without files are no change",
         "observe/tree.py",
-        "        _note(seen, path, stat.S_IFMT(inner.entry.mode), inner.entry.ino)\n",
+        "        _note(seen, path, stat.S_IFMT(inner.entry.mode), inner.entry.ino * inodes)\n",
         "        _note(seen, path) if inner.files else None\n",
         ("test_tree.py::test_a_fingerprint_tells_each_change",),
     ),
@@ -104,7 +104,7 @@ S11 = (
     Break(
         "what changed in the trash is purged",
         "execution.py",
-        "if fingerprint_of(content) != trashed.fingerprint:",
+        "if not is_as_it_went(content, trashed.fingerprint, moves[0].ino if moves else 0):",
         "if False:",
         ("test_undo.py::test_what_was_changed_in_the_trash_is_not_purged",),
     ),
@@ -172,8 +172,8 @@ S12 = (
     Break(
         "what a killed purge took out of the trash stays for good",
         "recovery.py",
-        "return [*found, *trash.finish_purges(ground, ground.states)]",
-        "return found",
+        "        trash.finish_purges(ground, ground.states)\n",
+        "",
         (f"{KILLED}[purge]",),
     ),
     Break(
@@ -245,8 +245,8 @@ S13 = (
     Break(
         "renames need no lock",
         "execution.py",
-        "            with self.place.state.step():\n                if step.trashed:",
-        "            if True:\n                if step.trashed:",
+        "            with self.place.state.step():\n                return Outcome",
+        "            if True:\n                return Outcome",
         ("test_locks.py::test_a_lock_taken_in_mid_sweep_ends_the_sweep_with_5",),
     ),
     Break(
