@@ -157,6 +157,13 @@ S6 = (
         RISES,
     ),
     Break(
+        "a text that says what to resume from is not read",
+        "observe/checkpoints.py",
+        "for pointer in (each for each in _POINTERS if each in folder.files):",
+        "for pointer in ():",
+        ("test_checkpoints.py::test_a_text_beside_them_says_what_to_resume_from",),
+    ),
+    Break(
         "the newest checkpoint of a run goes",
         "core/protection.py",
         "        for order in (newest_first, furthest_first):\n",
