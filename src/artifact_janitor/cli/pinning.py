@@ -75,7 +75,7 @@ def _must_be_kept(session: Session, place: str) -> None:
     inner = place[len(own) + 1 :].split("/")
     hint = "pin what it is about: a run, a folder of runs, an archive"
     if inner[0] == "trash":
-        hint = f"janitor undo {'/'.join(inner[1:2]) or 'ID'} brings it back, pinned"
+        hint = f"janitor undo {next(iter(inner[1:]), 'ID')} brings it back, pinned"
     raise UsageError(f"a pin protects nothing in the janitor's own folder: {place}", hint, place)
 
 

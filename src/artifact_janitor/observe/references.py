@@ -133,15 +133,17 @@ def is_config(path: str) -> bool:
 
 def _other_names(base: Path, root: str) -> Iterator[str]:
     """Where a root leads to that is a link, or lies behind one, at each step of the way: in
-    full, as ``Path.resolve()`` writes it, and as seen from the workspace."""
+    full, as ``Path.resolve()`` writes it, and as seen from the workspace. A folder around that
+    is no such step, though a link may pass it: it would name everything."""
     place = str(base / root)
     found = [os.path.realpath(place)]
     while os.path.islink(place) and len(found) < _HOPS:
         place = os.path.normpath(os.path.join(os.path.dirname(place), os.readlink(place)))
         found.append(place)
     for each in found if found[0] != str(base / root) else ():
-        yield each
-        yield os.path.relpath(each, base)
+        if os.path.commonpath((each, base)) != each:
+            yield each
+            yield os.path.relpath(each, base)
 
 
 def _starting(names: Iterable[str], before: str = "") -> re.Pattern[str]:
@@ -169,7 +171,8 @@ class Index:
         self.caches = {each.path for each in self.artifacts if each.kind == "cache"}
         named = (each for each in self.caches if not each.endswith("__pycache__"))
         self._known = {*self.roots, *named}
-        self._elsewhere = {name: root for root in self.roots for name in _other_names(base, root)}
+        others = ((name, root) for root in self.roots for name in _other_names(base, root))
+        self._elsewhere = {name: root for name, root in others if name not in self._known}
         """The roots by where they lead to."""
         self._mention = _starting({*self._known, *self._elsewhere})
 
