@@ -315,6 +315,24 @@ def test_a_link_called_best_says_what_is_best(copy: Callable[[str], Path]) -> No
     assert roles(run) == {"final_model_mlp.pth": "final", "model_epoch_9.pt": "best"}
 
 
+@pytest.mark.parametrize("pointer", ["last_checkpoint", "latest"])
+@pytest.mark.parametrize("said", ["{name}", "{name}\n", "/moved/run/{name}", "C:\\run\\{name}"])
+def test_a_text_beside_them_says_what_to_resume_from(
+    copy: Callable[[str], Path], pointer: str, said: str
+) -> None:
+    """As detectron2 writes it, and MMEngine, with the whole path. These can't be run here."""
+    run = copy("torch")
+    (run / pointer).write_text(said.format(name="model_epoch_2.pt"))
+    assert roles(run)["model_epoch_2.pt"] == "last"
+    (run / pointer).write_bytes(b"best_model.pt\0\xff" * 999)
+    assert "last" not in roles(run).values()
+    (run / pointer).write_text("best_model.pt")
+    assert roles(run)["best_model.pt"] == "best"
+    (run / pointer).unlink()
+    os.mkfifo(run / pointer)
+    assert "last" not in roles(run).values()
+
+
 def test_names_need_not_be_utf8(copy: Callable[[str], Path]) -> None:
     run = copy("torch")
     for name in (b"caf\xe9_epoch_7.pt", b"best_\xff.pt"):

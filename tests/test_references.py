@@ -116,6 +116,44 @@ def test_a_config_that_names_something_else_keeps_nothing(work: Small, text: str
     assert RUN in {row["path"] for row in work.janitor("plan").rows("steps")}
 
 
+@pytest.mark.parametrize("name", [".env", ".env.local", "config/EVAL.YAML", "job.Sh"])
+def test_a_config_by_any_name_that_it_may_have(work: Small, name: str) -> None:
+    tracked(work, name, f"RESUME={RUN}/model.pt\n")
+    assert f"{name}, which Git tracks, names it" in kept(work)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32", "utf-32-be"])
+def test_a_config_that_windows_wrote(work: Small, encoding: str) -> None:
+    """By its mark; what Python calls utf-16 has one, and utf-16-be has none unless it is given."""
+    mark = "\ufeff" if encoding.endswith("-be") else ""
+    text = f"{mark}# modèle\r\nckpt: {RUN}\r\n"
+    work.write("eval.yaml", text.encode(encoding))
+    git(work, "add", "eval.yaml")
+    assert "eval.yaml, which Git tracks, names it" in kept(work)
+
+
+def test_a_config_in_a_submodule(work: Small, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nor is a program run that the submodule's repository names."""
+    shared = Small(tmp_path_factory.mktemp("shared"))
+    git(shared, "init", "--quiet")
+    tracked(shared, "deep/eval.yaml", f"ckpt: {RUN}\n")
+    git(shared, "commit", "--quiet", "--message", "one")
+    add = ("-c", "protocol.file.allow=always", "submodule", "--quiet", "add")
+    git(work, *add, str(shared.root), "conf")
+    git(work, *add, str(shared.root), "none")
+    trap = work.write("trap", f"#!/bin/sh\ntouch {work.root}/sprung\n")
+    trap.chmod(0o755)
+    git(work, "-C", "conf", "config", "core.fsmonitor", str(trap))
+    git(work, "submodule", "--quiet", "deinit", "--force", "none")
+    assert "conf/deep/eval.yaml, which Git tracks, names it" in kept(work)
+    assert not (work.root / "sprung").exists()
+    (work.root / ".git/modules/conf/index").write_bytes(b"DIRC" + b"\0" * 40)
+    found = work.janitor("run", "--yes")
+    (error,) = found.said["errors"]
+    assert "nobody can tell what Git tracks" in error["message"]
+    assert work.there(RUN)
+
+
 def test_a_config_that_git_does_not_track_keeps_nothing(work: Small) -> None:
     work.write("scratch.yaml", f"run: {RUN}\n")
     assert RUN in {row["path"] for row in work.janitor("plan").rows("steps")}
@@ -153,6 +191,54 @@ def test_a_link_through_a_root_that_is_a_link_itself(
     (work.root / "outputs").symlink_to(real)
     (work.root / "best").symlink_to(real / "2026-01-01" / "10-00-00")
     assert "points to it" in kept(work)
+
+
+NAMES_OF_ITS_PLACE = {
+    "resolved": "{real}",
+    "its link": "{hop}",
+    "relative": "{relative}",
+    "from a folder below": "../{relative}",
+    "by the workspace": "{root}/outputs",
+    "by another way to the workspace": "{link}/outputs",
+}
+
+
+@pytest.mark.parametrize("kind", ["tracked", "sidecar"])
+@pytest.mark.parametrize("name", NAMES_OF_ITS_PLACE.values(), ids=NAMES_OF_ITS_PLACE)
+def test_a_root_that_is_a_link_is_known_by_where_it_leads(
+    work: Small, tmp_path_factory: pytest.TempPathFactory, name: str, kind: str
+) -> None:
+    """On another disk, say, which is mounted behind a link, too; and a workspace likewise."""
+    disk = tmp_path_factory.mktemp("disk")
+    (work.root / "outputs").rename(disk / "runs")
+    (disk.parent / f"{disk.name}-hop").symlink_to(disk)
+    hop = disk.parent / f"{disk.name}-hop" / "runs"
+    (work.root / "outputs").symlink_to(hop)
+    (disk / "project").symlink_to(work.root)
+    relative = os.path.relpath(disk / "runs", work.root)
+    where = name.format(
+        real=disk / "runs", hop=hop, relative=relative, root=work.root, link=disk / "project"
+    )
+    run = f"{where}/{RUN.removeprefix('outputs/')}"
+    if kind == "tracked":
+        tracked(work, "conf/eval.yaml", f"ckpt: {run}/model.pt\n")
+    else:
+        work.write("best_models/x_meta.json", json.dumps({"from": f"{run}/model.pt"}))
+    assert "names it" in kept(work)
+
+
+def test_what_a_run_says_of_itself_keeps_nothing_where_its_root_is_a_link(work: Small) -> None:
+    """Not by the folder that its root leads to either: there it is no other file."""
+    (work.root / "disk").mkdir()
+    (work.root / "outputs").rename(work.root / "disk/runs")
+    (work.root / "outputs").symlink_to("disk/runs")
+    inside = RUN.removeprefix("outputs/")
+    real = f"{work.root}/disk/runs/{inside}"
+    work.write(f"{RUN}/model_meta.json", json.dumps({"path": real}), days=30)
+    (work.root / RUN / "me").symlink_to(real)
+    assert RUN in {row["path"] for row in work.janitor("plan").rows("steps")}
+    work.write("best_models/x_meta.json", json.dumps({"path": real}))
+    assert "x_meta.json names it" in kept(work)
 
 
 SIDECARS = ["best_models/champion_meta.json", "models/a/final.json", "notes/x_meta.json"]
@@ -272,3 +358,61 @@ def test_a_workspace_below_the_top_of_its_repository(
     git(Small(tmp_path), "init", "--quiet")
     git(work, "add", "--force", f"{run}/train.log")
     assert "Git tracks train.log" in why(work.janitor("plan"), run)
+
+
+# ------------------------------------------------------------ a repository around the workspace
+
+
+@pytest.fixture
+def inner(tmp_path: Path) -> Small:
+    """A workspace in a folder of a repository, whose settings say how a search looks."""
+    (tmp_path / "group" / "w9").mkdir(parents=True)
+    found = small(tmp_path / "group" / "w9")
+    found.hydra(30, RUN)
+    found.hydra(31, "outputs/2026-01-02/10-00-00")
+    top = Small(tmp_path)
+    git(top, "init", "--quiet")
+    for setting in ("color.ui=always", "grep.fullName=true", "grep.patternType=perl"):
+        git(top, "config", *setting.split("="))
+    return found
+
+
+FROM_OUTSIDE = {
+    "from the top": ("eval.yaml", f"ckpt: group/w9/{RUN}/model.pt"),
+    "from its folder": ("group/other/a.yaml", f"ckpt: ../w9/{RUN}"),
+    "from the folder around": ("group/.env", f"RUN=w9/{RUN}"),
+    "in full": ("conf/B.JSON", '{{"ckpt": "{root}/' + RUN + '"}}'),
+    "with a variable": ("conf/deep/a.toml", f"ckpt = '${{HOME}}/w9/./{RUN}'\n# w9/outputs\n"),
+    "a name that starts with a dash": ("-e.cfg", f"ckpt=group/w9/{RUN}"),
+}
+
+
+@pytest.mark.parametrize(("path", "text"), FROM_OUTSIDE.values(), ids=FROM_OUTSIDE)
+def test_a_config_of_the_repository_around_the_workspace(
+    inner: Small, path: str, text: str
+) -> None:
+    top = Small(inner.root.parent.parent)
+    top.write(path, text.replace("{root}", str(inner.root)).replace("{{", "{").replace("}}", "}"))
+    git(top, "add", "--force", "--", path)
+    shown = os.path.relpath(top.root / path, inner.root)
+    assert f"{shown}, which Git tracks, names it" in kept(inner)
+
+
+def test_a_config_around_the_workspace_names_where_a_root_leads(
+    inner: Small, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    real = tmp_path_factory.mktemp("real") / "runs"
+    (inner.root / "outputs").rename(real)
+    (inner.root / "outputs").symlink_to(real)
+    top = Small(inner.root.parent.parent)
+    tracked(top, "a.yaml", f"ckpt: {real}/{RUN.removeprefix('outputs/')}/model.pt")
+    assert "a.yaml, which Git tracks, names it" in kept(inner)
+
+
+def test_a_config_around_the_workspace_that_names_another_keeps_nothing(inner: Small) -> None:
+    """Runs of the same name in two workspaces, as a project with several of them has."""
+    top = Small(inner.root.parent.parent)
+    tracked(top, "a.yaml", f"ckpt: group/w8/{RUN}\ndir: group/w9/outputs\n")
+    tracked(top, "group/b.yaml", f"ckpt: {RUN}\n")
+    top.write("scratch.yaml", f"ckpt: group/w9/{RUN}\n")
+    assert RUN in {row["path"] for row in inner.janitor("plan").rows("steps")}

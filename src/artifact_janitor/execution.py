@@ -135,7 +135,7 @@ class Execution:
     def check(self, step: Step) -> None:
         """What stands in the way of a step at this moment, long before it is tried. Raises
         StepSkipped."""
-        self._check_pins(step.path)
+        self._check_pins(step.path, *step.artifact.links)
         _check_configs(step.path, self._configs([step], clock.read().wall).unread)
         if why := self._objection(step):
             raise StepSkipped(why)
@@ -289,7 +289,7 @@ class Execution:
         return replace(outcome, outcome="failed", why=f"{why}: {outcome.why}"), moves
 
     def _trash(self, step: Step, moves: tuple[Move, ...], said: Sequence[str]) -> tuple[Move, ...]:
-        self._check_pins(step.path)
+        self._check_pins(step.path, *step.artifact.links)
         if step.stored:
             self._check_pins(step.stored.unit)
         _check_configs(step.path, self._unread)
@@ -351,9 +351,9 @@ class Execution:
             except StepFailed as error:
                 yield self._stranded(Outcome(part.step, "failed", error.message), part.moves)
 
-    def _check_pins(self, path: str) -> None:
+    def _check_pins(self, *paths: str) -> None:
         """A pin that was made in mid-sweep counts for the steps to come (S13)."""
-        if self.place.journal.is_pinned(path):
+        if any(map(self.place.journal.is_pinned, paths)):
             raise StepSkipped("pinned since the plan was made")
 
     def _purged(self, step: Step, trashed: Trashed, number: int) -> Outcome:

@@ -33,13 +33,17 @@ def why_command(
     """Why this is kept or would go, with the evidence."""
     session = Session("why", asked)
     place = _place(session, path)
+    named = leads_to(session, place)
+    around = dict.fromkeys([*_around(place), *(_around(named) if named else ())])
     with session.progress() as tick:
-        seen = look(session.settings, clock.read().wall, also=_around(place), tick=tick)
+        seen = look(session.settings, clock.read().wall, also=[*around], tick=tick)
     units = _units(seen, place)
+    linked = "" if units or named == place else named
+    units = units or (_units(seen, linked) if linked else [])
     past = _past(session, place)
     if not units and not past and not os.path.lexists(session.settings.workspace / place):
         raise UsageError(f"there is no {place}", "give a path in the workspace", place)
-    answer = present.Why(place, units, seen, past, _is_ours(session, place))
+    answer = present.Why(place, units, seen, past, _is_ours(session, place), linked)
     session.answer(present.of_why(answer), present.why_lines(answer, session.view()))
     return 0
 
@@ -68,6 +72,19 @@ def in_workspace(session: Session, path: Path) -> str:
     if not is_within(str(real), str(base)):
         raise UsageError(f"{path} lies outside the workspace {base}", "", str(path))
     return str(real)[len(str(base)) + 1 :] or "."
+
+
+def leads_to(session: Session, place: str) -> str:
+    """Where a link leads, as a path in the workspace; "" where that is outside, or all of it.
+    What is no link leads to itself."""
+    whole = session.settings.workspace / place
+    if not whole.is_symlink():
+        return place
+    try:
+        found = in_workspace(session, Path(os.path.realpath(whole)))
+    except UsageError:
+        return ""
+    return found if found != "." else ""
 
 
 def _around(place: str) -> list[str]:

@@ -126,7 +126,8 @@ def _against(
         yield Evidence("unreadable", "nobody looked at what is in it")
     yield from stored.archive.protections
     for pin in catalogue.pins:
-        at = next((each for each in (stored.path, stored.unit) if _meet(each, pin.path)), "")
+        places = (stored.path, stored.unit, *stored.archive.links)
+        at = next((each for each in places if _meet(each, pin.path)), "")
         if at:
             note = f" ({pin.note})" if pin.note else ""
             what = "pinned" if at == stored.path else f"{pin.path} is pinned"

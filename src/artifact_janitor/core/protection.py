@@ -106,12 +106,17 @@ def protections(catalogue: Catalogue) -> Protections:
 
 
 def _pinned(catalogue: Catalogue) -> Iterable[tuple[str, Evidence]]:
-    """A pin covers all below it; a pinned path inside a unit holds the unit too (S4)."""
+    """A pin covers all below it; a pinned path inside a unit holds the unit too (S4), and so
+    does a pinned link that would go with it."""
     pins = {pin.path: pin for pin in catalogue.pins}
     for artifact in catalogue.artifacts if pins else ():
         for path in upward(artifact.path):
             if pin := pins.get(path):
                 yield artifact.path, Evidence("pinned", _noted("pinned", pin), _way_out(pin))
+        for link in artifact.links:
+            if pin := pins.get(link):
+                why = _noted(f"{link} is pinned, which names it", pin)
+                yield artifact.path, Evidence("pinned", why, _way_out(pin))
     for pin in catalogue.pins:
         for path in upward(pin.path):
             if path in catalogue.by_path and path != pin.path:

@@ -8,6 +8,7 @@ Hugging Face Trainer ``checkpoint-N/`` with ``trainer_state.json``; Accelerate
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,9 +17,15 @@ from pathlib import Path
 
 from artifact_janitor.core.model import Role
 from artifact_janitor.observe import checkpoint_folders, modelfile, modelnames
+from artifact_janitor.observe.reading import head
 from artifact_janitor.observe.tensorboard import is_events
 from artifact_janitor.observe.tree import Entry, Folder
 
+_POINTERS = ("last_checkpoint", "latest")
+"""Text files that name the checkpoint beside them to resume from: detectron2's and MMEngine's, and
+DeepSpeed's."""
+_NAME = 4 << 10
+"""Bytes of such a file: a path."""
 _HEAD = 8 << 10
 """Bytes of a Lightning checkpoint's pickle that hold its version and step."""
 
@@ -213,7 +220,7 @@ def _stronger(one: Role, other: Role) -> Role:
 def _told_roles(
     run: Folder, base: Path, found: Sequence[Found], skip: Container[str]
 ) -> dict[str, Role]:
-    """What the run's states and links call best or final, by path.
+    """What the run's states, links and pointers call best, final or last, by path.
 
     A recorded path may be relative to some other working directory, or name a place from
     where the run was moved: only its last part counts, beside its witness if there is one
@@ -237,6 +244,9 @@ def _testimony(
         for link, target in folder.links.items():
             if (role := modelnames.role(link)) in ("best", "final"):
                 yield from ((folder.path, name, role) for name in _last_parts(target))
+        for pointer in (each for each in _POINTERS if each in folder.files):
+            said = os.fsdecode(head(base / folder.path / pointer, _NAME)).strip()
+            yield from ((folder.path, name, "last") for name in _last_parts(said))
     for parent in {one.parent for one in found}:
         beside = [one for one in found if one.parent == parent and one.valid]
         for one in _newest([one for one in beside if one.folder is not None]):

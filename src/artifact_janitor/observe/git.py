@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 _SETTINGS = ("-c", "safe.directory=*", "-c", "core.fsmonitor=false")
 """Root may ask in a user's repository, and no program named by that repository is run."""
 
+
+_MISUSED = 129
+"""What Git exits with where it doesn't know an option."""
 
 PATIENCE = 300.0
 """Seconds that an answer may take: Git waits for ever where its index is a pipe."""
@@ -19,15 +23,41 @@ class GitUnknown(Exception):
 
 
 def tracked(workspace: Path) -> list[str]:
-    """Paths below the workspace that Git tracks; none where there is no repository.
+    """Paths below the workspace that Git tracks, in submodules as well; none where there is no
+    repository.
 
     Raises GitUnknown where there is a repository and Git fails or is missing.
     """
     if not in_repository(workspace):
         return []
-    done = _asked(*_SETTINGS, "-C", os.fspath(workspace), "ls-files", "-z")
+    ask = (*_SETTINGS, "-C", os.fspath(workspace), "ls-files", "-z")
+    done = _asked(*ask, "--recurse-submodules")
+    if done.returncode == _MISUSED:  # before Git 2.11
+        done = _asked(*ask)
     if done.returncode:
         raise GitUnknown(_said(done))
+    return _names(done)
+
+
+def naming(workspace: Path, texts: Iterable[str], suffixes: Iterable[str]) -> list[str]:
+    """The files of the repository around the workspace that Git tracks, and that hold one of the
+    texts: as paths from the workspace (``../conf/a.yaml``), by these endings of their names.
+
+    Git itself reads through them: there may be very many. Raises GitUnknown.
+    """
+    if os.path.lexists(workspace / ".git") or not in_repository(workspace):
+        return []
+    asked = [word for text in texts for word in ("-e", text)]
+    places = [f":(top,icase)*{each}" for each in sorted(suffixes)]
+    how = (*_SETTINGS, "-c", "grep.fullName=false", "-C", os.fspath(workspace))
+    search = ("grep", "-z", "-l", "--no-color", "--text", "--fixed-strings")
+    done = _asked(*how, *search, *asked, "--", *places, ":(top,icase)*.env.*", ":(exclude).")
+    if done.returncode not in (0, 1):
+        raise GitUnknown(_said(done))
+    return _names(done)
+
+
+def _names(done: subprocess.CompletedProcess[bytes]) -> list[str]:
     return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
 
 

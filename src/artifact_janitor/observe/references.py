@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import re
@@ -9,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from artifact_janitor.core.model import CACHES, Artifact, Evidence, ancestors, is_within
@@ -20,7 +22,7 @@ from artifact_janitor.state import STATE
 References = dict[str, list[Evidence]]
 
 CONFIGS = frozenset(".yaml .yml .json .toml .ini .cfg .conf .env .sh .py .sbatch .slurm".split())
-"""Tracked files that may name a run to resume from or to evaluate."""
+"""Tracked files that may name a run to resume from or to evaluate; ``.env`` is one as a whole."""
 
 _LIMIT = 4 << 20
 """Bytes read of a file that might name something."""
@@ -30,6 +32,17 @@ _ELSEWHERE = frozenset({".git", STATE, ".venv", "venv", "node_modules", "site-pa
 
 _INSTALLED = frozenset({"pyvenv.cfg", "conda-meta"})
 """Marks of a Python environment: what lies in one belongs to its installer."""
+
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""How a text begins that is no UTF-8: what Windows writes. The longer marks come first."""
+
+_HOPS = 40
+"""Links in a row: the kernel follows no more."""
 
 _STRINGS = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)(?:"|\\?\Z)', re.DOTALL)
 """Each text in quotation marks. The last one may be left open, so that nothing is read twice."""
@@ -47,7 +60,7 @@ def elsewhere(
     `others` are known folders that no cache is looked for in. What lies in a cache is left
     to whoever reads it.
     """
-    names, skip = Names(), {*roots}
+    names, skip = Names(), {*roots, *_real_places(base, roots)}
     known = {*roots, *others}
     closed = known.union(_real_places(base, known))
     apart = closed.union(mounts_below(base, "", mount_points())) - {""}
@@ -112,6 +125,33 @@ def is_sidecar(path: str, sidecar_folders: Iterable[str]) -> bool:
     return path.endswith("_meta.json") or any(is_within(path, each) for each in sidecar_folders)
 
 
+def is_config(path: str) -> bool:
+    """Whether a tracked file may name a run, by its name; on Windows nobody minds capitals."""
+    name = path.rpartition("/")[2].lower()
+    return os.path.splitext(name)[1] in CONFIGS or name == ".env" or name.startswith(".env.")
+
+
+def _other_names(base: Path, root: str) -> Iterator[str]:
+    """Where a root leads to that is a link, or lies behind one, at each step of the way: in
+    full, as ``Path.resolve()`` writes it, and as seen from the workspace. A folder around that
+    is no such step, though a link may pass it: it would name everything."""
+    place = str(base / root)
+    found = [os.path.realpath(place)]
+    while os.path.islink(place) and len(found) < _HOPS:
+        place = os.path.normpath(os.path.join(os.path.dirname(place), os.readlink(place)))
+        found.append(place)
+    for each in found if found[0] != str(base / root) else ():
+        if os.path.commonpath((each, base)) != each:
+            yield each
+            yield os.path.relpath(each, base)
+
+
+def _starting(names: Iterable[str], before: str = "") -> re.Pattern[str]:
+    """Finds where a path begins with one of these names."""
+    places = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    return re.compile(f"(?<![\\w-]){before}(?P<root>{places or '(?!)'}){_SLASHES.pattern}")
+
+
 class Index:
     """The units by path and by name, to look up what is said about them."""
 
@@ -130,9 +170,21 @@ class Index:
         self.units = {each.path for each in self.artifacts if each.kind != "unknown"}
         self.caches = {each.path for each in self.artifacts if each.kind == "cache"}
         named = (each for each in self.caches if not each.endswith("__pycache__"))
-        starts = sorted({*self.roots, *named}, key=len, reverse=True)
-        places = "|".join(map(re.escape, starts))
-        self._mention = re.compile(f"(?<![\\w-])(?P<root>{places}){_SLASHES.pattern}")
+        self._known = {*self.roots, *named}
+        others = ((name, root) for root in self.roots for name in _other_names(base, root))
+        self._elsewhere = {name: root for name, root in others if name not in self._known}
+        """The roots by where they lead to."""
+        self._mention = _starting({*self._known, *self._elsewhere})
+
+    @property
+    def from_outside(self) -> list[str]:
+        """How a text outside the workspace begins to name what is in its roots."""
+        return [*(f"{self.base.name}/{root}" for root in self.roots), *self._elsewhere]
+
+    @cached_property
+    def _from_outside(self) -> tuple[re.Pattern[str], ...]:
+        before = re.escape(self.base.name) + _SLASHES.pattern
+        return _starting(self._known, before), _starting(self._elsewhere)
 
     @cached_property
     def names(self) -> dict[str, set[str]]:
@@ -197,23 +249,25 @@ class Index:
         lexical = os.path.normpath(os.path.join(self.base / os.path.dirname(link), target))
         return lexical[len(str(self.base)) + 1 :] if is_within(lexical, str(self.base)) else None
 
-    def mentioned(self, text: str) -> set[str]:
+    def mentioned(self, text: str, *, outside: bool = False) -> set[str]:
         """The units that a text names by path: in whole, by something inside them, or by a
         folder that only holds units (a date, say), if nothing in it is meant.
 
         A cache is named by something inside it: its own path is where a program is told to
-        keep it.
+        keep it. From `outside` the workspace's own name comes first.
         """
         found: set[str] = set()
         seen: set[tuple[str, bool]] = set()
-        for match in self._mention.finditer(text):
-            path, end = self._longest(match["root"], text, match.end())
+        patterns = self._from_outside if outside else (self._mention,)
+        for match in chain.from_iterable(each.finditer(text) for each in patterns):
+            root = self._elsewhere.get(match["root"], match["root"])
+            path, end = self._longest(root, text, match.end())
             goes_on = _PATH_GOES_ON.match(text, end) is not None
             if (path, goes_on) in seen:
                 continue
             seen.add((path, goes_on))
             around = [*self.around(path)] if goes_on or path not in self.caches else []
-            if not around and path != match["root"] and not goes_on:
+            if not around and path != root and not goes_on:
                 around = [unit for unit in self.units if is_within(unit, path)]
             found.update(around)
         return found
@@ -263,8 +317,9 @@ def references(index: Index, names: Names, tracked: Iterable[str]) -> References
         for unit in index.around(path):
             what = path[len(unit) + 1 :] or "it"
             found[unit].append(Evidence("reference", f"Git tracks {what}"))
-        if os.path.splitext(path)[1] in CONFIGS and path not in sidecars:
-            named = index.mentioned(_text(index.base / path))
+        if is_config(path) and path not in sidecars:
+            outside = path.startswith("../")
+            named = index.mentioned(_text(index.base / path), outside=outside)
             say(named, path, f"{path}, which Git tracks, names it")
     return found
 
@@ -272,8 +327,15 @@ def references(index: Index, names: Names, tracked: Iterable[str]) -> References
 def _text(path: Path) -> str:
     """A file's text, and once more its quoted strings where escapes hide what they say:
     Python's ``json`` writes "mod\\u00e8le"."""
-    text = head(path, _LIMIT).decode("utf-8", "surrogateescape")
+    text = _decoded(head(path, _LIMIT))
     return "\n".join([text, *(_plain(each) for each in _STRINGS.findall(text) if "\\" in each)])
+
+
+def _decoded(content: bytes) -> str:
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            return content.decode(encoding, "replace")
+    return content.decode("utf-8", "surrogateescape")
 
 
 def _plain(quoted: str) -> str:

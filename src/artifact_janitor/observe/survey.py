@@ -30,6 +30,7 @@ from artifact_janitor.mounts import mount_points
 from artifact_janitor.observe import git, hydra, mlflow, tree, wandb, workers
 from artifact_janitor.observe.measure import HardLinks, mounted, mounts_below
 from artifact_janitor.observe.references import (
+    CONFIGS,
     Index,
     References,
     elsewhere,
@@ -193,7 +194,7 @@ class _Look:
             for link in artifact.links:
                 names.links.pop(link, None)
         index = Index(self.base, self.roots, artifacts, run_ids)
-        self.tracked = self._tracked(found)
+        self.tracked = self._tracked(found, index)
         return references(index, names, self.tracked)
 
     def archives(self, archives: tuple[Stored, ...]) -> tuple[Stored, ...]:
@@ -206,8 +207,9 @@ class _Look:
         named = references(index, self.names, self.tracked) if read else {}
         return tuple(_named(each, named) for each in archives)
 
-    def _tracked(self, found: Iterable[Whole]) -> list[str]:
-        """What the workspace's repository tracks, and those in folders around units.
+    def _tracked(self, found: Iterable[Whole], index: Index) -> list[str]:
+        """What the workspace's repository tracks, and those in folders around units; of what
+        is outside the workspace the configs that name one of its roots.
 
         Within an outermost unit only one that was seen to hold a repository is looked into.
         """
@@ -221,7 +223,8 @@ class _Look:
             tracked = git.tracked(self.base)
             for folder in nested:
                 tracked += [f"{folder}/{name}" for name in git.tracked(self.base / folder)]
-            return tracked
+            tracked += git.naming(self.base, index.from_outside, CONFIGS)
+            return [*dict.fromkeys(tracked)]
         except git.GitUnknown as error:
             why = f"nobody can tell what Git tracks here: {error}"
             self.refusals.append(Refusal("git", why, "mend Git, then run again"))

@@ -39,6 +39,8 @@ class Why:
     seen: Look
     past: Sequence[Done]
     ours: bool
+    linked: str = ""
+    """Where `place` leads, if it is a link and the units are there."""
 
     @property
     def archives(self) -> tuple[Stored, ...]:
@@ -125,7 +127,9 @@ def _one(why: Why, fate: _Fate) -> Iterator[Text]:
     facts = [kind, format_size(artifact.bytes), f"{age(artifact, now)} old"]
     facts += [] if archive else [plural(artifact.files, "file")]
     yield line((fate.word, style), " · " + " · ".join(facts))
-    if artifact.path != why.place and not archive:
+    if why.linked:
+        yield line(f"  {shown(why.place)} is a link to {shown(why.linked)}")
+    if artifact.path != (why.linked or why.place) and not archive:
         yield line(f"  as part of {shown(artifact.path)}")
     for reason in fate.reasons:
         yield line(f"  {shown(reason)}")

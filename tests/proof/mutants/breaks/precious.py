@@ -57,9 +57,47 @@ S5 = (
     Break(
         "configs that Git tracks protect nothing",
         "observe/references.py",
-        "if os.path.splitext(path)[1] in CONFIGS and path not in sidecars:",
+        "if is_config(path) and path not in sidecars:",
         "if False:",
         ("test_references.py::test_a_tracked_config_that_names_it_keeps_it",),
+    ),
+    Break(
+        "a config counts only by a small suffix",
+        "observe/references.py",
+        'return os.path.splitext(name)[1] in CONFIGS or name == ".env" or name.startswith(".env.")',
+        "return os.path.splitext(path)[1] in CONFIGS",
+        ("test_references.py::test_a_config_by_any_name_that_it_may_have",),
+    ),
+    Break(
+        "a config that Windows wrote is read as UTF-8",
+        "observe/references.py",
+        "        if content.startswith(mark):\n",
+        "        if False:\n",
+        ("test_references.py::test_a_config_that_windows_wrote",),
+    ),
+    Break(
+        "submodules are not asked",
+        "observe/git.py",
+        'done = _asked(*ask, "--recurse-submodules")',
+        "done = _asked(*ask)",
+        ("test_references.py::test_a_config_in_a_submodule",),
+    ),
+    Break(
+        "the repository around the workspace is not asked",
+        "observe/survey.py",
+        "tracked += git.naming(self.base, index.from_outside, CONFIGS)",
+        "pass",
+        ("test_references.py::test_a_config_of_the_repository_around_the_workspace",),
+    ),
+    Break(
+        "a root is only known by its name, not by where it leads",
+        "observe/references.py",
+        "for each in found if found[0] != str(base / root) else ():",
+        "for each in ():",
+        (
+            "test_references.py::test_a_root_that_is_a_link_is_known_by_where_it_leads",
+            "test_references.py::test_a_config_around_the_workspace_names_where_a_root_leads",
+        ),
     ),
     Break(
         "a path counts only in full",
@@ -146,6 +184,13 @@ S6 = (
         'if each.role in ("best", "final"):',
         'if each.role == "best":',
         RISES,
+    ),
+    Break(
+        "a text that says what to resume from is not read",
+        "observe/checkpoints.py",
+        "for pointer in (each for each in _POINTERS if each in folder.files):",
+        "for pointer in ():",
+        ("test_checkpoints.py::test_a_text_beside_them_says_what_to_resume_from",),
     ),
     Break(
         "the newest checkpoint of a run goes",

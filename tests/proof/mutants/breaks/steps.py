@@ -275,9 +275,30 @@ S13 = (
     Break(
         "a pin that is made in mid-sweep doesn't count",
         "execution.py",
-        "if self.place.journal.is_pinned(path):",
+        "if any(map(self.place.journal.is_pinned, paths)):",
         "if False:",
         ("test_apply.py::test_a_pin_made_in_mid_sweep_counts",),
+    ),
+    Break(
+        "a pin of a link that goes with a run, made in mid-sweep, doesn't count",
+        "execution.py",
+        "        self._check_pins(step.path, *step.artifact.links)\n        if step.stored:",
+        "        self._check_pins(step.path)\n        if step.stored:",
+        ("test_pins.py::test_a_pin_of_a_link_made_in_mid_sweep_counts",),
+    ),
+    Break(
+        "a pinned link doesn't keep the run that it goes with",
+        "core/protection.py",
+        "        for link in artifact.links:\n",
+        "        for link in ():\n",
+        ("test_pins.py::test_a_pinned_link_keeps_its_run",),
+    ),
+    Break(
+        "to pin a link pins nothing else",
+        "cli/pinning.py",
+        "for each in dict.fromkeys((named or place, place)):",
+        "for each in (place,):",
+        ("test_pins.py::test_to_pin_a_link_pins_what_it_leads_to",),
     ),
     Break(
         "a pin inside a unit that is made in mid-sweep doesn't count",
