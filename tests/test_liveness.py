@@ -9,13 +9,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from artifact_janitor.observe import liveness
+from artifact_janitor.observe import liveness, threads
 from tests.real.account import ORDINARY
 from tests.real.small import FREE, Small, done, small, why
 
@@ -31,6 +31,24 @@ MAPS = (
 """Python's own mmap keeps a descriptor open."""
 HOLDS = "import os; f = os.open(path, os.O_RDONLY)"
 PIPES = "import os; f = os.open(path + '/pipe', os.O_RDWR)"
+SOCKET = (
+    "import os, socket; f = socket.socket(socket.AF_UNIX); os.chdir(path);"
+    " f.bind('socket'); os.chdir('/')"
+)
+THREAD = """
+import ctypes, os, threading
+libc, ready = ctypes.CDLL(None, use_errno=True), threading.Event()
+def act():
+    {how}
+    ready.set()
+    threading.Event().wait()
+thread = threading.Thread(target=act, daemon=True)
+thread.start()
+ready.wait(20)
+"""
+APART = "assert libc.unshare({what}) == 0, ctypes.get_errno(); "
+OWN_FILES = THREAD.format(how=APART.format(what=0x400) + READS)
+OWN_FOLDER = THREAD.format(how=APART.format(what=0x200) + WORKS)
 
 
 @pytest.fixture
@@ -45,7 +63,7 @@ def work(tmp_path: Path) -> Small:
 def program(code: str, run: Path, before: Sequence[str] = ()) -> Iterator[subprocess.Popen[bytes]]:
     """A Python program that does this with the run at `path`, until the end of the block."""
     ready = "print('ready', flush=True); import sys; sys.stdin.read()"
-    line = [*before, sys.executable, "-c", f"path = {str(run)!r}; {code}; {ready}"]
+    line = [*before, sys.executable, "-c", f"path = {str(run)!r}\n{code}\n{ready}"]
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
@@ -61,8 +79,14 @@ def program(code: str, run: Path, before: Sequence[str] = ()) -> Iterator[subpro
         (MAPS, "has it mapped"),
         (HOLDS, "has it open"),
         (PIPES, "has it open"),
+        (SOCKET, "has it open"),
+        (OWN_FILES, "has it open"),
+        (OWN_FOLDER, "works in it"),
     ],
-    ids=["writer", "reader", "working directory", "mapping", "open folder", "pipe"],
+    ids=[
+        *("writer", "reader", "working directory", "mapping", "open folder", "pipe"),
+        *("socket", "a thread's own file", "a thread's own folder"),
+    ],
 )
 def test_a_program_that_uses_it_keeps_it(work: Small, code: str, said: str) -> None:
     with program(code, work.root / RUN) as process:
@@ -84,10 +108,165 @@ def test_a_program_that_knows_it_by_another_name_keeps_it(
     elif os.geteuid():
         pytest.skip("only root may mount")
     else:  # in a mount namespace of its own, as in a container
-        bind = f'mount --bind {work.root / RUN} {other}; exec "$@"'
+        bind = f'mount --bind {work.root} {other}; exec "$@"'
         before = ["unshare", "--mount", "sh", "-c", bind, "sh"]
+        other /= RUN
     with program(WRITES, other, before):
         assert "has it open" in why(work.janitor("plan"), RUN)
+
+
+OUTLIVES = """
+import ctypes, os, sys, threading
+libc = ctypes.CDLL(None)
+first = threading.get_native_id()
+def act():
+    {how}
+    while not open(f"/proc/{{first}}/stat").read().rpartition(")")[2].startswith(" Z"):
+        pass
+    print("ready", flush=True)
+    sys.stdin.read()
+    os._exit(0)
+threading.Thread(target=act).start()
+libc.syscall({{"x86_64": 60, "aarch64": 93}}[os.uname().machine], 0)
+"""
+"""Its first thread ends, and another one works on."""
+
+
+@pytest.mark.parametrize("compares", [True, False])
+@pytest.mark.parametrize(
+    ("code", "said"), [(READS, "has it open"), (MAPS, "has it mapped"), (WORKS, "works in it")]
+)
+def test_a_program_whose_first_thread_ended_keeps_it(
+    work: Small, code: str, said: str, compares: bool
+) -> None:
+    """Whether or not the kernel compares threads for us."""
+
+    def first() -> None:
+        if not compares:
+            threads._NUMBER.clear()
+
+    with program(OUTLIVES.format(how=code), work.root / RUN) as process:
+        plan = work.start("plan", "--json", first=first).answer()
+        assert plan.rows("steps") == []
+        assert f"pid {process.pid} (python" in why(plan, RUN)
+        assert said in why(plan, RUN)
+
+
+def test_a_thread_with_files_of_its_own_is_seen_where_the_kernel_compares_none(
+    work: Small,
+) -> None:
+    with program(OWN_FILES, work.root / RUN):
+        plan = work.start("plan", "--json", first=threads._NUMBER.clear).answer()
+        assert "has it open" in why(plan, RUN)
+
+
+def test_threads_that_share_all_they_have_are_looked_at_once(work: Small) -> None:
+    with program(THREAD.format(how="pass"), work.root / RUN) as process:
+        proc = f"/proc/{process.pid}"
+        assert len(os.listdir(f"{proc}/task")) == 2
+        assert [*threads.tables(str(process.pid))] == [proc]
+
+
+@pytest.fixture
+def bound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Path]]:
+    """Mounts something, until the end of the test."""
+    if os.geteuid():
+        pytest.skip("only root may mount")
+    places: list[Path] = []
+
+    def mount(*how: str) -> Path:
+        place = tmp_path_factory.mktemp("mounted")
+        if subprocess.run(["mount", *how, str(place)], capture_output=True).returncode:
+            pytest.skip(f"mount {' '.join(how)} is not possible here")
+        places.append(place)
+        return place
+
+    yield mount
+    for place in reversed(places):
+        subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize("what", [RUN, f"{RUN}/.hydra", f"{RUN}/train.log"])
+def test_a_run_that_is_mounted_elsewhere_stays(
+    work: Small, what: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """As a container's volume: in a namespace of its own, where nobody has a file open."""
+    if os.geteuid():
+        pytest.skip("only root may mount")
+    place = tmp_path_factory.mktemp("other")
+    if what.endswith(".log"):
+        place = place / "volume log"
+        place.touch()
+    bind = f"mount --bind {work.root / what} '{place}'; exec \"$@\""
+    with program("pass", place, ["unshare", "--mount", "sh", "-c", bind, "sh"]) as process:
+        plan = work.janitor("plan")
+        assert plan.rows("steps") == []
+        assert f"pid {process.pid} (python" in why(plan, RUN)
+        assert f"has it mounted at {place}" in why(plan, RUN)
+    assert done(work.janitor("run", "--yes")) == {RUN}
+
+
+def test_a_run_that_is_mounted_where_we_see_it_stays(
+    work: Small, bound: Callable[..., Path]
+) -> None:
+    place = bound("--bind", str(work.root / RUN))
+    assert f"it is mounted at {place}" in why(work.janitor("plan"), RUN)
+
+
+@pytest.mark.parametrize("what", [".", "outputs", "outputs/day"])
+def test_what_is_mounted_with_all_around_it_is_not_in_use(
+    work: Small, what: str, bound: Callable[..., Path]
+) -> None:
+    """The workspace is a container's volume, or on a disk that is mounted twice."""
+    bound("--bind", str(work.root / what))
+    assert done(work.janitor("run", "--yes")) == {RUN}
+
+
+def test_a_run_in_a_workspace_that_is_mounted_itself(
+    work: Small, bound: Callable[..., Path]
+) -> None:
+    """The janitor in a container knows its disk by a part of it alone."""
+    other = Small(bound("--bind", str(work.root)))
+    bound("--bind", str(other.root / RUN))
+    assert "it is mounted at" in why(other.janitor("plan"), RUN)
+
+
+@pytest.mark.parametrize("layer", ["lowerdir", "upperdir", "workdir"])
+def test_a_layer_of_an_overlay_stays(work: Small, layer: str, bound: Callable[..., Path]) -> None:
+    if os.geteuid():
+        pytest.skip("only root may mount")
+    names = {"lowerdir": "lower", "upperdir": "upper", "workdir": "work"}
+    layers = {each: work.root / "layers" / name for each, name in names.items()}
+    layers[layer] = work.root / RUN / "a: layer, of it"
+    for each in layers.values():
+        each.mkdir(parents=True)
+    escaped = {each: str(path).replace(",", "\\,") for each, path in layers.items()}
+    escaped["lowerdir"] = escaped["lowerdir"].replace(":", "\\:")
+    place = bound("-t", "overlay", "-o", ",".join(map("=".join, escaped.items())), "none")
+    assert f"the overlay at {place} lies on it" in why(work.janitor("plan"), RUN)
+
+
+def test_what_a_loop_device_is_made_of_stays(work: Small) -> None:
+    image = work.root / RUN / "disk.img"
+    image.write_bytes(bytes(1 << 20))
+    os.utime(image, (work.root / RUN / "train.log").stat()[7:9])
+    losetup = ["losetup", "--read-only", "--show", "--find", str(image)]
+    made = subprocess.run(losetup, capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip("no loop device can be made here")
+    try:
+        assert f"{made.stdout.strip()} is made of it" in why(work.janitor("plan"), RUN)
+    finally:
+        subprocess.run(["losetup", "--detach", made.stdout.strip()], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may have another root")
+def test_a_run_that_is_the_root_of_a_program_stays(work: Small) -> None:
+    chroot = "import os; os.chdir('/'); os.chroot(path)"
+    with program(chroot, work.root / RUN) as process:
+        plan = work.janitor("plan")
+        assert f"pid {process.pid}" in why(plan, RUN)
+        assert "has it as its root" in why(plan, RUN)
 
 
 def test_a_lease_tells_of_a_writer_whom_nobody_sees(
