@@ -156,10 +156,8 @@ def _paths(options: bytes) -> Iterator[bytes]:
     """The layers in the options of an overlay. One that is not absolute leads nowhere."""
     for name, value in _LAYERS.findall(options):
         path = unescape(value)
-        if name == b"lowerdir":
-            yield from (re.sub(rb"\\(.)", rb"\1", each) for each in _BETWEEN.split(path))
-        else:
-            yield path
+        for each in _BETWEEN.split(path) if name == b"lowerdir" else [path]:
+            yield each if name.endswith(b"+") else re.sub(rb"\\(.)", rb"\1", each)
 
 
 def _line(path: str) -> bytes:
