@@ -60,10 +60,12 @@ def work(tmp_path: Path) -> Small:
 
 
 @contextmanager
-def program(code: str, run: Path, before: Sequence[str] = ()) -> Iterator[subprocess.Popen[bytes]]:
+def program(
+    code: str, run: Path, before: Sequence[str] = (), python: str = sys.executable
+) -> Iterator[subprocess.Popen[bytes]]:
     """A Python program that does this with the run at `path`, until the end of the block."""
     ready = "print('ready', flush=True); import sys; sys.stdin.read()"
-    line = [*before, sys.executable, "-c", f"path = {str(run)!r}\n{code}\n{ready}"]
+    line = [*before, python, "-c", f"path = {str(run)!r}\n{code}\n{ready}"]
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
@@ -150,6 +152,16 @@ def test_a_program_whose_first_thread_ended_keeps_it(
         assert plan.rows("steps") == []
         assert f"pid {process.pid} (python" in why(plan, RUN)
         assert said in why(plan, RUN)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_an_ordinary_users_program_whose_first_thread_ended_keeps_it(work: Small) -> None:
+    """What is left of the first one is root's; their other threads they may look into."""
+    work.handed_to(ORDINARY)
+    own = ["setpriv", f"--reuid={ORDINARY}", f"--regid={ORDINARY}", "--clear-groups"]
+    with program(OUTLIVES.format(how=READS), work.root / RUN, own, "/usr/bin/python3"):
+        assert "has it open" in why(work.janitor("plan", uid=ORDINARY), RUN)
+    assert done(work.janitor("run", "--yes", uid=ORDINARY)) == {RUN}
 
 
 def test_a_thread_with_files_of_its_own_is_seen_where_the_kernel_compares_none(

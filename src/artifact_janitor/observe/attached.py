@@ -68,7 +68,7 @@ class Views:
 
     def of(self, proc: str, root: Inode, who: str) -> Iterator[Use]:
         """What is mounted for a process that has this root, unless that is known."""
-        key = os.readlink(f"{proc}/ns/mnt"), root
+        key = _namespace(proc), root
         if key not in self._known:
             self._known.add(key)
             mounts = _mounts(proc)
@@ -84,7 +84,7 @@ class Views:
                 self._resolved.add(key)
                 how = f"{who} has it mounted" if who else "it is mounted"
                 for place in self._places(mount):
-                    for inode in inode_at(place):
+                    for inode in _open_to_us(place, self._closed):
                         yield inode, f"{how} at {os.fsdecode(mount.point)}"
 
     def _places(self, mount: _Mount) -> Iterator[bytes]:
@@ -125,6 +125,13 @@ class Views:
                         yield (device, number), file
         except OSError:
             return  # this kernel doesn't tell
+
+
+def _namespace(proc: str) -> str:
+    try:
+        return os.readlink(f"{proc}/ns/mnt")
+    except OSError:
+        return ""  # not every kernel has them
 
 
 def _mounts(proc: str) -> list[_Mount]:

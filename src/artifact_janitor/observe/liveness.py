@@ -65,22 +65,33 @@ def _add(seen: Activity, uses: Iterable[Use]) -> None:
 
 def _look_at(pid: str, seen: Activity, views: Views) -> None:
     """One process, with those of its threads that have files of their own."""
-    refused = alive = False
+    refused, who = False, ""
     for proc in threads.tables(pid):
         try:
-            maps = "" if alive else _maps(proc)  # all threads have the same
-            alive = alive or bool(maps)
-            if alive:  # neither a thread that ended nor one of the kernel's
-                _look_into(proc, maps, seen, views)
+            who = _look_into(proc, seen, views, who)
         except (FileNotFoundError, ProcessLookupError):
             pass  # it ended while we looked
-        except PermissionError:
+        except PermissionError:  # a thread that ended refuses all but root, the others do not
             refused = True
+            if not _belongs_to_us(proc):
+                break
     seen.hidden += refused
 
 
-def _look_into(proc: str, maps: str, seen: Activity, views: Views) -> None:
-    fds, who = os.listdir(f"{proc}/fd"), _name(proc)
+def _belongs_to_us(proc: str) -> bool:
+    try:
+        return os.stat(proc).st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
+def _look_into(proc: str, seen: Activity, views: Views, who: str) -> str:
+    """Who lives there: no one where a thread ended, or is the kernel's own, since these have no
+    memory. `who` was found by another thread, whose memory is this one's, too."""
+    fds, maps = os.listdir(f"{proc}/fd"), "" if who else _maps(proc)
+    if not (who or maps):
+        return ""
+    who = who or _name(proc)
     for fd in fds:
         for inode in inode_at(f"{proc}/fd/{fd}"):
             seen.holders.setdefault(inode, f"{who} has it open")
@@ -93,6 +104,7 @@ def _look_into(proc: str, maps: str, seen: Activity, views: Views) -> None:
     for inode in inode_at(f"{proc}/root"):
         seen.holders.setdefault(inode, f"{who} has it as its root")
         _add(seen, views.of(proc, inode, who))
+    return who
 
 
 def _maps(proc: str) -> str:

@@ -7,7 +7,6 @@ first one tells of all. Two kinds are apart: those that asked for tables of thei
 
 from __future__ import annotations
 
-import errno
 import os
 import platform
 from collections.abc import Callable, Iterator
@@ -31,36 +30,26 @@ def tables(pid: str) -> Iterator[str]:
         threads = os.listdir(f"{proc}/task")
     except OSError:
         return  # it ended
-    compare = _comparison()
     for thread in threads:
-        said = compare(int(pid), int(thread)) if thread != pid else 0
-        if said:
+        if thread != pid and _differ(int(pid), int(thread)):
             yield f"{proc}/task/{thread}"
-        if said == -errno.EPERM:
-            return  # so will all the others
 
 
-def _comparison() -> Callable[[int, int], int]:
-    """Whether two threads have different tables: 0 where not, below it an error number.
-
-    Without kcmp(2), which many a container forbids, each thread may have its own.
-    """
-    return _differ if _differ(os.getpid(), os.getpid()) == 0 else lambda *_: 1
-
-
-def _differ(one: int, other: int) -> int:
-    return _kcmp(one, other, _FILES) or _kcmp(one, other, _FS)
+def _differ(one: int, other: int) -> bool:
+    """Whether two threads may have different tables. Where the kernel doesn't say, as in many
+    a container, each thread may."""
+    return any(_kcmp(one, other, what) for what in (_FILES, _FS))
 
 
 def _kcmp(one: int, other: int, what: int) -> int:
-    number, call, error = _call()
-    said = call(number, one, other, what, 0, 0) if number else -1
-    return said if said >= 0 else -(error() or errno.ENOSYS)
+    """0 where both are the same; below it where it can't be known."""
+    number = _NUMBER.get(platform.machine())
+    return _syscall()(number, one, other, what, 0, 0) if number else -1
 
 
 @cache
-def _call() -> tuple[int, Callable[..., int], Callable[[], int]]:
+def _syscall() -> Callable[..., int]:
     import ctypes  # takes a while
 
-    calls = ctypes.CDLL(None, use_errno=True)
-    return _NUMBER.get(platform.machine(), 0), calls.syscall, ctypes.get_errno
+    call: Callable[..., int] = ctypes.CDLL(None).syscall
+    return call
