@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -173,107 +173,6 @@ def test_threads_that_share_all_they_have_are_looked_at_once(work: Small) -> Non
         proc = f"/proc/{process.pid}"
         assert len(os.listdir(f"{proc}/task")) == 2
         assert [*threads.tables(str(process.pid))] == [proc]
-
-
-@pytest.fixture
-def bound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Path]]:
-    """Mounts something, until the end of the test."""
-    if os.geteuid():
-        pytest.skip("only root may mount")
-    places: list[Path] = []
-
-    def mount(*how: str) -> Path:
-        place = tmp_path_factory.mktemp("mounted")
-        if subprocess.run(["mount", *how, str(place)], capture_output=True).returncode:
-            pytest.skip(f"mount {' '.join(how)} is not possible here")
-        places.append(place)
-        return place
-
-    yield mount
-    for place in reversed(places):
-        subprocess.run(["umount", str(place)], check=True)
-
-
-@pytest.mark.parametrize("what", [RUN, f"{RUN}/train.log"])
-def test_a_run_that_is_mounted_elsewhere_stays(
-    work: Small, what: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """As a container's volume: in a namespace of its own, where nobody has a file open."""
-    if os.geteuid():
-        pytest.skip("only root may mount")
-    place = tmp_path_factory.mktemp("other")
-    if what.endswith(".log"):
-        place = place / "volume log"
-        place.touch()
-    bind = f"mount --bind {work.root / what} '{place}'; exec \"$@\""
-    with program("pass", place, ["unshare", "--mount", "sh", "-c", bind, "sh"]) as process:
-        plan = work.janitor("plan")
-        assert plan.rows("steps") == []
-        assert f"pid {process.pid} (python" in why(plan, RUN)
-        assert f"has it mounted at {place}" in why(plan, RUN)
-    assert done(work.janitor("run", "--yes")) == {RUN}
-
-
-def test_a_run_that_is_mounted_where_we_see_it_stays(
-    work: Small, bound: Callable[..., Path]
-) -> None:
-    place = bound("--bind", str(work.root / RUN))
-    assert f"it is mounted at {place}" in why(work.janitor("plan"), RUN)
-
-
-def test_what_is_mounted_with_all_around_it_is_not_in_use(
-    work: Small, bound: Callable[..., Path]
-) -> None:
-    """The workspace is a container's volume, or on a disk that is mounted twice."""
-    for what in (".", "outputs", "outputs/day"):
-        bound("--bind", str(work.root / what))
-    assert done(work.janitor("run", "--yes")) == {RUN}
-
-
-def test_a_run_in_a_workspace_that_is_mounted_itself(
-    work: Small, bound: Callable[..., Path]
-) -> None:
-    """The janitor in a container knows its disk by a part of it alone."""
-    other = Small(bound("--bind", str(work.root)))
-    bound("--bind", str(other.root / RUN))
-    assert "it is mounted at" in why(other.janitor("plan"), RUN)
-
-
-def test_a_layer_of_an_overlay_stays(work: Small, bound: Callable[..., Path]) -> None:
-    layers = {}
-    for each in ("lowerdir", "upperdir", "workdir"):
-        layers[each] = work.root / work.hydra(30, f"outputs/day/{each}") / "a: layer, of it"
-        layers[each].mkdir()
-    escaped = {each: str(path).replace(",", "\\,") for each, path in layers.items()}
-    escaped["lowerdir"] = escaped["lowerdir"].replace(":", "\\:")
-    place = bound("-t", "overlay", "-o", ",".join(map("=".join, escaped.items())), "none")
-    plan = work.janitor("plan")
-    for each in layers:
-        assert f"the overlay at {place} lies on it" in why(plan, f"outputs/day/{each}")
-    assert [step["path"] for step in plan.rows("steps")] == [RUN]
-
-
-def test_what_a_loop_device_is_made_of_stays(work: Small) -> None:
-    image = work.root / RUN / "disk.img"
-    image.write_bytes(bytes(1 << 20))
-    os.utime(image, (work.root / RUN / "train.log").stat()[7:9])
-    losetup = ["losetup", "--read-only", "--show", "--find", str(image)]
-    made = subprocess.run(losetup, capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip("no loop device can be made here")
-    try:
-        assert f"{made.stdout.strip()} is made of it" in why(work.janitor("plan"), RUN)
-    finally:
-        subprocess.run(["losetup", "--detach", made.stdout.strip()], check=True)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may have another root")
-def test_a_run_that_is_the_root_of_a_program_stays(work: Small) -> None:
-    chroot = "import os; os.chdir('/'); os.chroot(path)"
-    with program(chroot, work.root / RUN) as process:
-        plan = work.janitor("plan")
-        assert f"pid {process.pid}" in why(plan, RUN)
-        assert "has it as its root" in why(plan, RUN)
 
 
 def test_a_lease_tells_of_a_writer_whom_nobody_sees(
