@@ -39,17 +39,22 @@ def bound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Pa
         subprocess.run(["umount", str(place)], check=True)
 
 
+def mounting(what: Path, place: Path) -> list[str]:
+    """Before the words of a command: it alone sees that mount, as in a container."""
+    bind = f"mount --bind '{what}' '{place}'; exec \"$@\""
+    return ["unshare", "--mount", "sh", "-c", bind, "sh"]
+
+
 @pytest.mark.parametrize("what", [RUN, f"{RUN}/train.log"])
 def test_a_run_that_is_mounted_elsewhere_stays(
     work: Small, what: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """As a container's volume: in a namespace of its own, where nobody has a file open."""
+    """As a container's volume, where nobody has a file open."""
     place = tmp_path_factory.mktemp("other")
     if what.endswith(".log"):
         place = place / "volume log"
         place.touch()
-    bind = f"mount --bind {work.root / what} '{place}'; exec \"$@\""
-    with program("pass", place, ["unshare", "--mount", "sh", "-c", bind, "sh"]) as process:
+    with program("pass", place, mounting(work.root / what, place)) as process:
         plan = work.janitor("plan")
         assert plan.rows("steps") == []
         assert f"pid {process.pid} (python" in why(plan, RUN)
@@ -74,12 +79,20 @@ def test_what_is_mounted_with_all_around_it_is_not_in_use(
 
 
 def test_a_run_in_a_workspace_that_is_mounted_itself(
-    work: Small, bound: Callable[..., Path]
+    tmp_path: Path, bound: Callable[..., Path]
 ) -> None:
-    """The janitor in a container knows its disk by a part of it alone."""
-    other = Small(bound("--bind", str(work.root)))
-    bound("--bind", str(other.root / RUN))
-    assert "it is mounted at" in why(other.janitor("plan"), RUN)
+    """The janitor in a container knows the disk of its workspace by a part of it alone."""
+    (disk := tmp_path / "disk").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "none", str(disk)], check=True)
+    try:
+        (disk / "part").mkdir()
+        work = small(bound("--bind", str(disk / "part")))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+    work.hydra(30, RUN)
+    (place := tmp_path / "place").mkdir()
+    with program("pass", place, mounting(work.root / RUN, place)):
+        assert f"has it mounted at {place}" in why(work.janitor("plan"), RUN)
 
 
 def test_a_layer_of_an_overlay_stays(work: Small, bound: Callable[..., Path]) -> None:
