@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -129,3 +132,33 @@ def test_a_run_that_is_the_root_of_a_program_stays(work: Small) -> None:
         plan = work.janitor("plan")
         assert f"pid {process.pid}" in why(plan, RUN)
         assert "has it as its root" in why(plan, RUN)
+
+
+def test_a_filesystem_that_never_answers_is_not_asked(
+    work: Small, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A program listens below the point where it was mounted later. Who looks there waits."""
+    libc, place = ctypes.CDLL(None), os.fsencode(tmp_path_factory.mktemp("silent"))
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(place + b"/socket")
+        try:
+            device = os.open("/dev/fuse", os.O_RDWR)
+        except OSError:
+            pytest.skip("no filesystem of our own is possible here")
+        options = f"fd={device},rootmode=40000,user_id=0,group_id=0".encode()
+        if libc.mount(b"none", place, b"fuse", 0, options):
+            os.close(device)
+            pytest.skip("no filesystem of our own can be mounted here")
+        end = Timer(30, libc.umount2, [place, _AT_ONCE])
+        end.start()
+        try:
+            assert work.janitor("plan").rows("steps")
+            assert end.is_alive(), "it waited for an answer"
+        finally:
+            end.cancel()
+            libc.umount2(place, _AT_ONCE)
+            os.close(device)
+
+
+_AT_ONCE = 3
+"""MNT_FORCE and MNT_DETACH: whoever waits is told that it is gone."""
