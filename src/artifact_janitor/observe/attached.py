@@ -120,9 +120,9 @@ class Views:
                 asked.settimeout(1)
                 device = os.fstat(asked.fileno()).st_dev
                 asked.send(_QUESTION)
-                for number, name, files in _answers(asked):
-                    for file in (*files, *_open_to_us(name, self._closed)):
-                        yield (device, number), file
+                for number, name, file in _answers(asked):
+                    for each in (file, *_open_to_us(name, self._closed)):
+                        yield (device, number), each
         except OSError:
             return  # this kernel doesn't tell
 
@@ -196,7 +196,7 @@ _QUESTION = _HEAD.pack(_HEAD.size + _REQUEST.size, 20, 0x301, 1, 0) + _REQUEST.p
 """All Unix sockets of our network, whatever their state, with name and file: sock_diag(7)."""
 
 
-def _answers(asked: socket.socket) -> Iterator[tuple[int, bytes, list[Inode]]]:
+def _answers(asked: socket.socket) -> Iterator[tuple[int, bytes, Inode]]:
     """Each bound socket's number, its name, and its file as the kernel knows it: a name is
     often relative, or another file's by now."""
     while True:
@@ -211,7 +211,7 @@ def _answers(asked: socket.socket) -> Iterator[tuple[int, bytes, list[Inode]]]:
             if _VFS in about:
                 inode, device = _FILE.unpack(about[_VFS])
                 file = os.makedev(device >> 20, device & 0xFFFFF), inode
-                yield number, about.get(_NAME, b"").rstrip(b"\0"), [file]
+                yield number, about.get(_NAME, b"").rstrip(b"\0"), file
             at += (length + 3) & ~3
 
 
