@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from artifact_janitor.observe import liveness
+from artifact_janitor.observe import liveness, threads
 from tests.real.account import ORDINARY
 from tests.real.small import FREE, Small, done, small, why
 
@@ -31,6 +31,24 @@ MAPS = (
 """Python's own mmap keeps a descriptor open."""
 HOLDS = "import os; f = os.open(path, os.O_RDONLY)"
 PIPES = "import os; f = os.open(path + '/pipe', os.O_RDWR)"
+SOCKET = (
+    "import os, socket; f = socket.socket(socket.AF_UNIX); os.chdir(path);"
+    " f.bind('socket'); os.chdir('/')"
+)
+THREAD = """
+import ctypes, os, threading
+libc, ready = ctypes.CDLL(None, use_errno=True), threading.Event()
+def act():
+    {how}
+    ready.set()
+    threading.Event().wait()
+thread = threading.Thread(target=act, daemon=True)
+thread.start()
+ready.wait(20)
+"""
+APART = "assert libc.unshare({what}) == 0, ctypes.get_errno(); "
+OWN_FILES = THREAD.format(how=APART.format(what=0x400) + READS)
+OWN_FOLDER = THREAD.format(how=APART.format(what=0x200) + WORKS)
 
 
 @pytest.fixture
@@ -42,10 +60,12 @@ def work(tmp_path: Path) -> Small:
 
 
 @contextmanager
-def program(code: str, run: Path, before: Sequence[str] = ()) -> Iterator[subprocess.Popen[bytes]]:
+def program(
+    code: str, run: Path, before: Sequence[str] = (), python: str = sys.executable
+) -> Iterator[subprocess.Popen[bytes]]:
     """A Python program that does this with the run at `path`, until the end of the block."""
     ready = "print('ready', flush=True); import sys; sys.stdin.read()"
-    line = [*before, sys.executable, "-c", f"path = {str(run)!r}; {code}; {ready}"]
+    line = [*before, python, "-c", f"path = {str(run)!r}\n{code}\n{ready}"]
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
@@ -61,8 +81,14 @@ def program(code: str, run: Path, before: Sequence[str] = ()) -> Iterator[subpro
         (MAPS, "has it mapped"),
         (HOLDS, "has it open"),
         (PIPES, "has it open"),
+        (SOCKET, "has it open"),
+        (OWN_FILES, "has it open"),
+        (OWN_FOLDER, "works in it"),
     ],
-    ids=["writer", "reader", "working directory", "mapping", "open folder", "pipe"],
+    ids=[
+        *("writer", "reader", "working directory", "mapping", "open folder", "pipe"),
+        *("socket", "a thread's own file", "a thread's own folder"),
+    ],
 )
 def test_a_program_that_uses_it_keeps_it(work: Small, code: str, said: str) -> None:
     with program(code, work.root / RUN) as process:
@@ -84,10 +110,69 @@ def test_a_program_that_knows_it_by_another_name_keeps_it(
     elif os.geteuid():
         pytest.skip("only root may mount")
     else:  # in a mount namespace of its own, as in a container
-        bind = f'mount --bind {work.root / RUN} {other}; exec "$@"'
+        bind = f'mount --bind {work.root} {other}; exec "$@"'
         before = ["unshare", "--mount", "sh", "-c", bind, "sh"]
+        other /= RUN
     with program(WRITES, other, before):
         assert "has it open" in why(work.janitor("plan"), RUN)
+
+
+OUTLIVES = """
+import ctypes, os, sys, threading
+libc = ctypes.CDLL(None)
+first = threading.get_native_id()
+def act():
+    {how}
+    while not open(f"/proc/{{first}}/stat").read().rpartition(")")[2].startswith(" Z"):
+        pass
+    print("ready", flush=True)
+    sys.stdin.read()
+    os._exit(0)
+threading.Thread(target=act).start()
+libc.syscall({{"x86_64": 60, "aarch64": 93}}[os.uname().machine], 0)
+"""
+"""Its first thread ends, and another one works on."""
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "compares"),
+    [
+        (READS, "has it open", True),
+        (MAPS, "has it mapped", True),
+        (WORKS, "works in it", False),
+    ],
+)
+def test_a_program_whose_first_thread_ended_keeps_it(
+    work: Small, code: str, said: str, compares: bool
+) -> None:
+    """Whether or not the kernel compares threads for us."""
+
+    def first() -> None:
+        if not compares:
+            threads._NUMBER.clear()
+
+    with program(OUTLIVES.format(how=code), work.root / RUN) as process:
+        plan = work.start("plan", "--json", first=first).answer()
+        assert plan.rows("steps") == []
+        assert f"pid {process.pid} (python" in why(plan, RUN)
+        assert said in why(plan, RUN)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_an_ordinary_users_program_whose_first_thread_ended_keeps_it(work: Small) -> None:
+    """What is left of the first one is root's; their other threads they may look into."""
+    work.handed_to(ORDINARY)
+    own = ["setpriv", f"--reuid={ORDINARY}", f"--regid={ORDINARY}", "--clear-groups"]
+    with program(OUTLIVES.format(how=READS), work.root / RUN, own, "/usr/bin/python3"):
+        assert "has it open" in why(work.janitor("plan", uid=ORDINARY), RUN)
+    assert done(work.janitor("run", "--yes", uid=ORDINARY)) == {RUN}
+
+
+def test_threads_that_share_all_they_have_are_looked_at_once(work: Small) -> None:
+    with program(THREAD.format(how="pass"), work.root / RUN) as process:
+        proc = f"/proc/{process.pid}"
+        assert len(os.listdir(f"{proc}/task")) == 2
+        assert [*threads.tables(str(process.pid))] == [proc]
 
 
 def test_a_lease_tells_of_a_writer_whom_nobody_sees(

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PROGRAM = r"""
-import array, ctypes, json, os, random, socket, sys, time
+import array, ctypes, json, os, random, socket, sys, threading, time
 runs, longest = json.loads(sys.argv[1]), float(sys.argv[2])
 libc = ctypes.CDLL(None, use_errno=True)
 libc.mmap.restype = ctypes.c_void_p
 end, alive = os.pipe()
 here, there = socket.socketpair()
 
-def child(act):
+def child(act, outlived=False):
     done, said = os.pipe()
     if os.fork():
         os.close(said)
@@ -29,13 +29,30 @@ def child(act):
             raise OSError
         return
     os.close(alive)
-    try:
-        kept = act()
-        os.write(said, b"!")
-        os.close(said)
-        os.read(end, 1)
-    finally:
-        os._exit(0)
+    def live():
+        try:
+            kept = act()
+            os.write(said, b"!")
+            os.close(said)
+            os.read(end, 1)
+        finally:
+            os._exit(0)
+    if outlived:
+        threading.Thread(target=live).start()
+        libc.syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)
+    live()
+
+def apart(what, act):
+    # in a thread with a table of its own
+    held, forever = threading.Event(), threading.Event()
+    def live():
+        if libc.unshare(what) == 0:
+            kept = act()
+            held.set()
+            forever.wait()
+    threading.Thread(target=live, daemon=True).start()
+    if not held.wait(20):
+        raise OSError
 
 def opened(run, flags):
     return os.open(run + "/train.log", flags)
@@ -70,6 +87,9 @@ HOLD = {
     "works below": lambda run: child(lambda: os.chdir(run + "/.hydra")),
     "an open folder": lambda run: os.open(run, os.O_RDONLY),
     "its events": events,
+    "outlived": lambda run: child(lambda: opened(run, os.O_RDONLY), outlived=True),
+    "a thread reads": lambda run: child(lambda: apart(0x400, lambda: opened(run, os.O_RDONLY))),
+    "a thread works in": lambda run: child(lambda: apart(0x200, lambda: os.chdir(run))),
 }
 got = []
 for kind, run in runs:
@@ -85,6 +105,7 @@ sys.stdin.read()
 SEEN = (
     *("reads", "writes", "a child writes", "passed", "maps", "maps to write"),
     *("works in", "works below", "an open folder", "its events"),
+    *("outlived", "a thread reads", "a thread works in"),
 )
 """All that a janitor sees who may look into the program."""
 WRITES = ("writes", "a child writes", "maps to write")

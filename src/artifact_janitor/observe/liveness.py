@@ -20,11 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from artifact_janitor.core.model import Evidence
-from artifact_janitor.observe import wandb, workers
+from artifact_janitor.observe import threads, wandb, workers
+from artifact_janitor.observe.attached import Inode, Use, Views, inode_at
 from artifact_janitor.observe.tree import Entry, Folder
 from artifact_janitor.units import format_duration
-
-Inode = tuple[int, int]
 
 FOREIGN_GRACE = 24 * 3600 * 10**9
 """How long after its newest write a run of another host counts as live, whatever `grace` is."""
@@ -36,10 +35,11 @@ _MAPPED = re.compile(r"^\S+ \S+ \S+ ([0-9a-f]+):([0-9a-f]+) ([1-9]\d*) +(/.*)\n"
 
 @dataclass(slots=True)
 class Activity:
-    """What all processes hold at one moment; ``hidden`` counts those we may not look into."""
+    """What is in use at one moment; ``hidden`` counts the processes we may not look into."""
 
     holders: dict[Inode, str] = field(default_factory=dict)
-    """Open and mapped files, and working directories: inode → who and how."""
+    """Files open, mapped, mounted or bound to, working directories and roots: inode → who and
+    how."""
     hidden: int = 0
 
 
@@ -47,45 +47,76 @@ def activity() -> Activity:
     """Look at every process but our own: about 125 ms for 400 processes."""
     names, ours = os.listdir("/proc"), workers.ours()
     seen = Activity(hidden=int("1" not in names))  # hidepid: what is not ours isn't even listed
+    views = Views()
+    _add(seen, views.ours())
     for name in names:
         if name.isdigit() and int(name) not in ours:
-            try:
-                _look_into(f"/proc/{name}", seen)
-            except (FileNotFoundError, ProcessLookupError):
-                pass  # it ended while we looked
-            except PermissionError:
-                seen.hidden += 1
+            _look_at(name, seen, views)
+    _add(seen, views.loops())
+    for socket_, file in views.sockets():
+        seen.holders.setdefault(file, seen.holders.get(socket_, "a program has it open"))
     return seen
 
 
-def _look_into(proc: str, seen: Activity) -> None:
-    fds, who = os.listdir(f"{proc}/fd"), _name(proc)
-    for fd in fds:
-        for inode in _inode(f"{proc}/fd/{fd}"):
-            seen.holders.setdefault(inode, f"{who} has it open")
-    for inode, path in _mapped(proc):
-        if inode not in seen.holders:
-            for each in (inode, *_inode(path)):
-                seen.holders.setdefault(each, f"{who} has it mapped")
-    for inode in _inode(f"{proc}/cwd"):
-        seen.holders[inode] = f"{who} works in it"
+def _add(seen: Activity, uses: Iterable[Use]) -> None:
+    for inode, how in uses:
+        seen.holders.setdefault(inode, how)
 
 
-def _inode(path: str) -> Iterator[Inode]:
-    """What a path leads to; nothing where that ended, or lies on a broken mount."""
+def _look_at(pid: str, seen: Activity, views: Views) -> None:
+    """One process, with those of its threads that have files of their own."""
+    refused, who = False, ""
+    for proc in threads.tables(pid):
+        try:
+            who = _look_into(proc, seen, views, who)
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # it ended while we looked
+        except PermissionError:  # a thread that ended refuses all but root, the others do not
+            refused = True
+            if not _belongs_to_us(proc):
+                break
+    seen.hidden += refused
+
+
+def _belongs_to_us(proc: str) -> bool:
     try:
-        status = os.stat(path)
+        return os.stat(proc).st_uid == os.geteuid()
     except OSError:
-        return
-    yield status.st_dev, status.st_ino
+        return False
 
 
-def _mapped(proc: str) -> Iterator[tuple[Inode, str]]:
+def _look_into(proc: str, seen: Activity, views: Views, who: str) -> str:
+    """Who lives there: no one where a thread ended, or is the kernel's own, since these have no
+    memory. `who` was found by another thread, whose memory is this one's, too."""
+    fds, maps = os.listdir(f"{proc}/fd"), "" if who else _maps(proc)
+    if not (who or maps):
+        return ""
+    who = who or _name(proc)
+    for fd in fds:
+        for inode in inode_at(f"{proc}/fd/{fd}"):
+            seen.holders.setdefault(inode, f"{who} has it open")
+    for inode, path in _mapped(maps):
+        if inode not in seen.holders:
+            for each in (inode, *inode_at(path)):
+                seen.holders.setdefault(each, f"{who} has it mapped")
+    for inode in inode_at(f"{proc}/cwd"):
+        seen.holders[inode] = f"{who} works in it"
+    for inode in inode_at(f"{proc}/root"):
+        seen.holders.setdefault(inode, f"{who} has it as its root")
+        _add(seen, views.of(proc, inode, who))
+    return who
+
+
+def _maps(proc: str) -> str:
+    with open(f"{proc}/maps", errors="surrogateescape") as file:
+        return file.read()
+
+
+def _mapped(maps: str) -> Iterator[tuple[Inode, str]]:
     """Files that stay in use after their descriptor was closed, with their paths: on btrfs
     and overlayfs the device that the kernel names here is not the one of ``stat``."""
-    with open(f"{proc}/maps", errors="surrogateescape") as maps:
-        found = _MAPPED.findall(maps.read())
-    for major, minor, inode, path in dict.fromkeys(found):  # each is mapped in several pieces
+    found = dict.fromkeys(_MAPPED.findall(maps))  # each is mapped in several pieces
+    for major, minor, inode, path in found:
         yield (os.makedev(int(major, 16), int(minor, 16)), int(inode)), path
 
 
@@ -95,7 +126,8 @@ def _name(proc: str) -> str:
         words = file.read(4096).split(b"\0")
     words[0] = words[0].rpartition(b"/")[2]
     command = os.fsdecode(b" ".join(words)).strip()
-    return f"pid {proc[6:]} ({command[:60]})" if command else f"pid {proc[6:]}"
+    pid = proc.split("/")[2]
+    return f"pid {pid} ({command[:60]})" if command else f"pid {pid}"
 
 
 @dataclass(frozen=True, slots=True)

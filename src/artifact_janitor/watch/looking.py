@@ -11,18 +11,11 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from artifact_janitor.mounts import mount_of
+from artifact_janitor.mounts import is_remote, mount_of
 from artifact_janitor.watch.emitter import Source
 from artifact_janitor.watch.kernel import SURROUNDINGS, Watched
 from artifact_janitor.watch.told import Root, WatchedRoot
 from artifact_janitor.watch.tree import NOTHING, Folder, Listing, enter, listing, whole
-
-_SILENT = (
-    *("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "lustre", "ceph", "afs", "gpfs", "beegfs"),
-    *("orangefs", "ocfs2", "gfs2", "glusterfs", "virtiofs", "vboxsf", "prl_fs", "fuse", "fuseblk"),
-)
-"""Filesystems on which others may write without this kernel knowing."""
-
 
 COSTLY = 0.01
 """Seconds that a look at one folder may take; with 10,000 files in it, it takes more."""
@@ -90,7 +83,7 @@ class Look:
         if identity is not None:
             kind = mount_of(identity[0])
             name = kind.type if kind else ""
-            self._silent = name if name.partition(".")[0] in _SILENT else ""
+            self._silent = name if is_remote(name) else ""
             self.top = self._new(str(self.root.path), None, identity[2])
             self._is_new = True  # all of it, which nobody wants to have by name
             self.look([self.top])
