@@ -24,6 +24,7 @@ from artifact_janitor.core.model import is_within
 from artifact_janitor.daemon import apart
 from artifact_janitor.executors import local
 from artifact_janitor.handing_over import Sight
+from artifact_janitor.render import daemon as render
 from artifact_janitor.sweep import hand_over
 from tests.real import retraining, wandb_runs
 from tests.real.command import Answer
@@ -133,6 +134,26 @@ def test_from_a_study_to_a_model_and_back(work: Small) -> None:
     assert len(trained(work)) == 2
     after = (work.root / STUDY).read_bytes(), sorted(os.listdir(work.root / "hpo_studies"))
     assert after == before
+
+
+def test_the_same_bytes_again_count_as_published(work: Small) -> None:
+    """A better trial, and its training makes what is there already."""
+    assert rows(run(work)) == [("retrain", NAME, "done")]
+    assert rows(run(work)) == [("publish", NAME, "done")]
+    better(work, 0.8)
+    backdate(work.root / STUDY, 1)
+    assert rows(run(work)) == [("retrain", NAME, "done")]
+    over(work)
+    before = (work.root / SIDECAR).read_bytes()
+    with closing(work.journal()) as journal:
+        sight = handing_over.look(work.settings, journal, clock.read())
+    report = hand_over(work.settings, sight, sight.handover.steps, "watch", by_person=False)
+    assert render.swept(report) == f"published already: {MODEL}", "there is nothing to take back"
+    assert states(work) == ["published", "published"]
+    assert (work.root / SIDECAR).read_bytes() == before
+    assert (rows(run(work)), "eurusd" in notes(work)) == ([], False)
+    os.unlink(work.root / MODEL)
+    assert "its model was published, and is gone since" in notes(work)
 
 
 def test_a_study_that_is_trained_stands_in_a_plan_once(work: Small) -> None:

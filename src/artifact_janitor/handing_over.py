@@ -43,7 +43,7 @@ from artifact_janitor.observe.jobs import Progress
 from artifact_janitor.observe.opcodes import Flawed
 from artifact_janitor.observe.trained import read_model
 from artifact_janitor.offering import offer
-from artifact_janitor.outcome import Outcome
+from artifact_janitor.outcome import SAME, Outcome
 from artifact_janitor.studying import Seen, Studies, study_all
 from artifact_janitor.trainings import tidy
 from artifact_janitor.units import MINUTE
@@ -51,7 +51,7 @@ from artifact_janitor.workplace import Workplace
 
 _TURNS: dict[str, JobState] = {
     "published": "published",
-    "same": "published",
+    SAME: "published",
     "rejected": "rejected",
 }
 """What becomes of a job by what came of its publication."""
@@ -102,7 +102,8 @@ def look(
         replace(job, state="undone") if _is_undone(job, journal) else job
         for job in observed.live(rows, executor_of(settings))
     ]
-    place = observed.in_place(settings.workspace, settings.folders.models[0])
+    same = journal.publications.same() if journal else ()
+    place = observed.in_place(settings.workspace, settings.folders.models[0], same)
     every = [*wants(settings, found.seen, asked)]
     known = {job.key for job in jobs} | place
     fresh = [
@@ -327,7 +328,7 @@ class HandingOver:
         if turned == "rejected":
             return Outcome(step, "skipped", f"REJECTED: {found.why}", "rejected")
         if turned:
-            return Outcome(step, "done", found.why)
+            return Outcome(step, "done", found.why, SAME if found.outcome == SAME else "")
         return Outcome(step, "failed" if found.outcome == "failed" else "skipped", found.why)
 
 
