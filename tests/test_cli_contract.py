@@ -284,6 +284,41 @@ def test_a_full_device_is_told(work: Small) -> None:
     assert b"Exception ignored" not in said
 
 
+@pytest.mark.parametrize(
+    ("command", "closed"),
+    [("--version", [1]), ("status", [0, 1]), ("plan", [2]), ("run --yes", [0, 1, 2])],
+)
+def test_a_closed_stream_is_no_place_to_write_to(
+    work: Small, command: str, closed: list[int]
+) -> None:
+    """The journal would get its number, and what is said be written into that."""
+    work.janitor("pin", RUN)
+    work.janitor("unpin", RUN)
+    with process(work, *command.split(), preexec_fn=lambda: [*map(os.close, closed)]) as running:
+        out, err = running.communicate()
+    assert running.returncode == 0, (out, err)
+    assert b"Traceback" not in err
+    assert work.there(RUN) == (command != "run --yes")
+    assert len(work.janitor("history").rows("sweeps")) == (command == "run --yes")
+
+
+def test_a_daemon_that_nobody_hears(work: Small) -> None:
+    with process(work, "watch", preexec_fn=lambda: os.close(2)) as running:
+        while not work.there(".janitor/daemon.json"):
+            assert running.poll() is None
+            time.sleep(0.02)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(60) == 0
+
+
+def test_what_a_terminal_cant_say_is_escaped(work: Small) -> None:
+    env = {**clean_environment(work.root), "PYTHONIOENCODING": "ascii"}
+    with process(work, "status", env=env | {"PYTHONPATH": os.pathsep.join(sys.path)}) as running:
+        out, err = running.communicate()
+    assert (running.returncode, err) == (0, b"")
+    assert rb"\xb7" in out
+
+
 # ------------------------------------------------------------ hostile names
 
 NAMES = [

@@ -173,6 +173,41 @@ def test_a_new_configuration(work: Small) -> None:
         assert daemon.end(signal.SIGINT) == 0
 
 
+def test_a_configuration_that_is_gone(work: Small) -> None:
+    """The one before stays: without it no policy would be left. Nobody waits at a pipe that took
+    its place, and where it comes back all is as before."""
+    config = work.root / "config.toml"
+    work.configure(FREE)
+    text = config.read_text()
+    with watching(work) as daemon:
+        config.unlink()
+        daemon.send(signal.SIGHUP)
+        daemon.until("config.toml: 1 problem; the configuration before stays in force")
+        daemon.until(lambda: "is gone" in daemon.told()["config_error"])
+        assert not daemon.says("read the configuration")
+        os.mkfifo(config)
+        daemon.send(signal.SIGHUP)
+        daemon.until("it is no regular file")
+        config.unlink()
+        config.write_text(text)
+        daemon.until("config.toml is again as it was read")
+        daemon.until(lambda: not daemon.told()["config_error"])
+        assert daemon.end() == 0
+
+
+def test_without_a_configuration(work: Small) -> None:
+    """It goes on without one, also when it is to be read; one that comes is told."""
+    (work.root / "config.toml").unlink()
+    with watching(work) as daemon:
+        daemon.send(signal.SIGHUP)
+        daemon.until("read the configuration")
+        work.configure(FREE)
+        daemon.until("config.toml changed; to have it read: kill -HUP")
+        daemon.until(lambda: not daemon.children())
+        assert not daemon.says("error: "), daemon.said()
+        assert daemon.end() == 0
+
+
 def stopped_in_a_sweep(daemon: Watching) -> int:
     """What carries out its sweep, stopped in the middle of that."""
     sweeps = daemon.work.root / ".janitor/sweeps"

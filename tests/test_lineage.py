@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from artifact_janitor import handing_over, lineage
+from artifact_janitor import announcing, lineage
 from artifact_janitor.core.lineage import Around, File, Model, models
 from artifact_janitor.observe import digests
 from tests.real import retraining, wandb_runs
@@ -38,7 +38,7 @@ def listed(work: Small, *args: str) -> dict[str, dict[str, Any]]:
 
 def test_from_a_study_to_a_milestone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of it by the real commands: trained, published, promoted."""
-    monkeypatch.setattr(handing_over, "report", lambda *_: [])
+    monkeypatch.setattr(announcing, "report", lambda *_, **__: [])
     work = Small(tmp_path)
     retraining.place(work)
     retraining.trains(work)

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from artifact_janitor import clock, handing_over, state
+from artifact_janitor.announcing import TELLING
 from artifact_janitor.apply.ground import Ground
 from artifact_janitor.daemon.apart import WATCH
 from artifact_janitor.errors import JanitorError, Locked
-from artifact_janitor.handing_over import TELLING
 from artifact_janitor.rebuild import strays
 from artifact_janitor.recovery import recover
 from artifact_janitor.sweep import hand_over

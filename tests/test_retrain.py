@@ -11,17 +11,20 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
-from artifact_janitor import clock, handing_over, state
+from artifact_janitor import announcing, clock, handing_over, state
+from artifact_janitor.apply import retrain
 from artifact_janitor.core.model import is_within
+from artifact_janitor.daemon import apart
 from artifact_janitor.executors import local
 from artifact_janitor.handing_over import Sight
+from artifact_janitor.render import daemon as render
 from artifact_janitor.sweep import hand_over
 from tests.real import retraining, wandb_runs
 from tests.real.command import Answer
@@ -36,6 +39,7 @@ from tests.real.retraining import (
     TELLS,
     TRAINER,
     WAITS,
+    backdate,
     better,
     executor,
     handles,
@@ -57,7 +61,7 @@ SIDECAR = "models/hpo_derived/eurusd/final_model_mlp.json"
 def spared(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Results take seconds, and have tests of their own."""
     if "results" not in request.node.name:
-        monkeypatch.setattr(handing_over, "report", lambda *_: [])
+        monkeypatch.setattr(announcing, "report", lambda *_, **__: [])
 
 
 @pytest.fixture
@@ -132,6 +136,26 @@ def test_from_a_study_to_a_model_and_back(work: Small) -> None:
     assert after == before
 
 
+def test_the_same_bytes_again_count_as_published(work: Small) -> None:
+    """A better trial, and its training makes what is there already."""
+    assert rows(run(work)) == [("retrain", NAME, "done")]
+    assert rows(run(work)) == [("publish", NAME, "done")]
+    better(work, 0.8)
+    backdate(work.root / STUDY, 1)
+    assert rows(run(work)) == [("retrain", NAME, "done")]
+    over(work)
+    before = (work.root / SIDECAR).read_bytes()
+    with closing(work.journal()) as journal:
+        sight = handing_over.look(work.settings, journal, clock.read())
+    report = hand_over(work.settings, sight, sight.handover.steps, "watch", by_person=False)
+    assert render.swept(report) == f"published already: {MODEL}", "there is nothing to take back"
+    assert states(work) == ["published", "published"]
+    assert (work.root / SIDECAR).read_bytes() == before
+    assert (rows(run(work)), "eurusd" in notes(work)) == ([], False)
+    os.unlink(work.root / MODEL)
+    assert "its model was published, and is gone since" in notes(work)
+
+
 def test_a_study_that_is_trained_stands_in_a_plan_once(work: Small) -> None:
     """Among the steps: with its bytes, and no longer among what is kept."""
     place(work, "hpo_studies/two.db", ("a_mlp", "b_lstm"))
@@ -174,7 +198,7 @@ def test_results_come_with_the_model(work: Small) -> None:
 
 def dies() -> None:
     """Where results would be written: the model is in its place by then."""
-    handing_over.report = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
+    announcing.report = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
 
 
 def test_results_that_a_killed_janitor_did_not_write_come_with_the_next(work: Small) -> None:
@@ -190,6 +214,38 @@ def test_results_that_a_killed_janitor_did_not_write_come_with_the_next(work: Sm
     before = (work.root / "hpo_results/hpo_results_mlp.json").stat().st_mtime_ns
     work.janitor("run", "--yes")
     assert (work.root / "hpo_results/hpo_results_mlp.json").stat().st_mtime_ns == before
+
+
+def test_results_that_could_not_be_written_are_tried_again(work: Small) -> None:
+    """Why is said once, and they are not listed as done; those of a later training stay."""
+    work.janitor("run", "--yes")
+    over(work)
+    with closing(work.journal()) as journal:
+        sight = handing_over.look(work.settings, journal, clock.read())
+    hand_over(work.settings, sight, sight.handover.steps, "watch", by_person=False)
+    copy = retrain.snapshot_of(work.root, handles(work)[0].token)
+    copy.rename(copy.with_suffix(".away"))
+    ended = tell(work, stop=lambda: True)
+    assert (ended["did"], ended["notes"], ended["locked"]) == ("", [], True)
+    for words in ("eurusd/mlp: no results were written: ", ""):
+        found = tell(work)
+        assert (" ".join(found["notes"])[: len(words)], found["did"]) == (words, "")
+        assert found["again"] > clock.read().wall
+    copy.with_suffix(".away").rename(copy)
+    better(work, 0.8)
+    backdate(work.root / STUDY, 1)
+    work.janitor("run", "--yes", "--wait")
+    told = work.root / "hpo_results/hpo_results_mlp.json"
+    assert json.loads(told.read_text())["best"][0]["number"] == 4
+    before = told.stat().st_mtime_ns
+    set_back(work, "next_try = 1")
+    assert tell(work)["did"] == "eurusd/mlp", "the first of them, of which nothing is left to say"
+    assert told.stat().st_mtime_ns == before
+
+
+def tell(work: Small, stop: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+    """As the daemon has it done, in a program of its own."""
+    return apart._results(work.settings, lambda *_: None, stop)
 
 
 @pytest.mark.parametrize("works_again", [True, False])

@@ -12,13 +12,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from artifact_janitor.regular import open_regular
+from artifact_janitor.regular import content, open_regular
 from artifact_janitor.state import DAEMON, State, no_link
 
 NAME = "daemon.json"
 FORMAT = 1
 LARGEST = 1 << 20
-"""Bytes; a larger one is none of ours."""
+"""Bytes; a larger one is none of ours, and no configuration."""
 
 
 def write(state: State, told: Mapping[str, Any]) -> None:
@@ -58,9 +58,17 @@ def written(state: State) -> int:
         return 0
 
 
-def digest(content: bytes) -> str:
+def digest(text: bytes) -> str:
     """Tells one text of a configuration from another."""
-    return sha256(content).hexdigest()
+    return sha256(text).hexdigest()
+
+
+def digest_of(source: Path) -> str:
+    """The same for the file of a configuration; "" where it can't be read."""
+    try:
+        return digest(content(source, LARGEST))
+    except OSError:
+        return ""
 
 
 def is_unread(told: Mapping[str, Any] | None, source: Path | None) -> bool:
@@ -68,10 +76,7 @@ def is_unread(told: Mapping[str, Any] | None, source: Path | None) -> bool:
     known = (told or {}).get("config_sha256")
     if not isinstance(known, str) or source is None:
         return False
-    try:
-        return digest(source.read_bytes()) != known
-    except OSError:
-        return False
+    return digest_of(source) not in ("", known)
 
 
 def _told(path: Path) -> dict[str, Any]:

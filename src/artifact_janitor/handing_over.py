@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from artifact_janitor import clock, tracking
+from artifact_janitor import clock
+from artifact_janitor.announcing import Announced, announce
 from artifact_janitor.apply import retrain
 from artifact_janitor.apply.retrain import JOBS, Order
 from artifact_janitor.config import Settings
@@ -35,30 +36,25 @@ from artifact_janitor.core.wanted import DERIVED, Asked, Known, wanted
 from artifact_janitor.errors import Locked, StepFailed, StepSkipped, hinted
 from artifact_janitor.executors import Executor, Handle, systemd
 from artifact_janitor.executors.local import Local
-from artifact_janitor.journal import Intent, Journal, Untold
+from artifact_janitor.journal import Intent, Journal
 from artifact_janitor.observe import jobs as observed
 from artifact_janitor.observe import study_copy
 from artifact_janitor.observe.jobs import Progress
 from artifact_janitor.observe.opcodes import Flawed
 from artifact_janitor.observe.trained import read_model
 from artifact_janitor.offering import offer
-from artifact_janitor.outcome import Outcome
-from artifact_janitor.results import Reported, report
+from artifact_janitor.outcome import SAME, Outcome
 from artifact_janitor.studying import Seen, Studies, study_all
 from artifact_janitor.trainings import tidy
-from artifact_janitor.units import HOUR, MINUTE, format_duration
+from artifact_janitor.units import MINUTE
 from artifact_janitor.workplace import Workplace
 
 _TURNS: dict[str, JobState] = {
     "published": "published",
-    "same": "published",
+    SAME: "published",
     "rejected": "rejected",
 }
 """What becomes of a job by what came of its publication."""
-TELLING = "telling"
-"""What is held open, like a sweep, by the janitor that writes results."""
-AGAIN = (5 * MINUTE, HOUR, 6 * HOUR)
-"""How long after MLflow could not be told the first, second and third time it is tried again."""
 PREPARED_LATER = 5 * MINUTE
 """How long after a job could not be prepared, on a full disk say, it is tried again."""
 
@@ -78,7 +74,7 @@ class Sight:
     def study(self, path: str, name: str) -> Seen | None:
         """A study by its file and its name, if it can be seen now."""
         seen = self.studies.seen
-        return next((each for each in seen if _identity(each) == (path, name)), None)
+        return next((each for each in seen if each.identity == (path, name)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +102,8 @@ def look(
         replace(job, state="undone") if _is_undone(job, journal) else job
         for job in observed.live(rows, executor_of(settings))
     ]
-    place = observed.in_place(settings.workspace, settings.folders.models[0])
+    same = journal.publications.same() if journal else ()
+    place = observed.in_place(settings.workspace, settings.folders.models[0], same)
     every = [*wants(settings, found.seen, asked)]
     known = {job.key for job in jobs} | place
     fresh = [
@@ -148,7 +145,7 @@ def wants(settings: Settings, seen: Iterable[Seen], asked: Asked | None) -> Iter
 
 def _adopting(settings: Settings, want: Wanted, seen: Iterable[Seen]) -> Wanted:
     """With the model that the trial left, where it is one as it should be."""
-    standing = next(each.standing for each in seen if _identity(each) == (want.path, want.study))
+    standing = next(each.standing for each in seen if each.identity == (want.path, want.study))
     said = standing.best.user_attrs.get(ADOPTED) if standing.best else None
     if not isinstance(said, str) or not said:
         return want
@@ -163,10 +160,6 @@ def _adopting(settings: Settings, want: Wanted, seen: Iterable[Seen]) -> Wanted:
     return replace(want, adopts=real)
 
 
-def _identity(seen: Seen) -> tuple[str, str]:
-    return seen.standing.study.path, seen.standing.study.name
-
-
 @dataclass(frozen=True, slots=True)
 class HandingOver:
     """A sweep under the name `sweep` that hands studies over."""
@@ -174,10 +167,9 @@ class HandingOver:
     place: Workplace
     sight: Sight
     sweep: str
-    notes: list[str] = field(default_factory=list)
-    """What a person should know of results, and of MLflow."""
     tells: bool = True
     """False leaves the results, which take seconds, to a sweep that nobody waits for."""
+    announced: Announced = field(default_factory=Announced)
 
     @property
     def executor(self) -> Executor:
@@ -186,7 +178,7 @@ class HandingOver:
     def of(self, steps: Collection[Step], stop: Callable[[], bool]) -> Iterator[Outcome]:
         """Write down what became of jobs, try each of these steps, and tell of them."""
         yield from self._tried(steps, stop)
-        self.tell()
+        self._announce(stop)
 
     def _tried(self, steps: Collection[Step], stop: Callable[[], bool]) -> Iterator[Outcome]:
         """Where there is nothing to do, nobody is waited for."""
@@ -204,47 +196,16 @@ class HandingOver:
         except Locked as error:
             yield from (Outcome(step, "skipped", error.message, "locked") for step in steps)
 
-    def settle_alone(self) -> list[str]:
-        """What became of jobs, where there is nothing else to do; the notes of it."""
+    def settle_alone(self, stop: Callable[[], bool]) -> None:
+        """What became of jobs, where there is nothing else to do."""
         if self.sight.handover.settled:
             with suppress(Locked), self.place.state.handover():
                 self.settle()
-        self.tell()
-        return self.notes
+        self._announce(stop)
 
-    def tell(self) -> None:
-        """Write the results of what was published or rejected, and tell MLflow: one janitor at a
-        time. Who is killed before leaves it to the next; so does who would have to wait for long,
-        as plots of many studies may take many minutes."""
-        if not self.tells or not self._untold():
-            return
-        try:
-            with self.place.state.sweep(TELLING):
-                while untold := self._untold():
-                    for each in untold:
-                        self._tell(each)
-        except Locked:
-            self.notes.append("another janitor writes the results of studies at this moment")
-
-    def _untold(self) -> list[Untold]:
-        """What is due to be told by now."""
-        now = clock.read().wall
-        return [each for each in self.place.journal.jobs.untold() if each.job.next_try <= now]
-
-    def _tell(self, untold: Untold) -> None:
-        """The results once; MLflow again and again, as long as it can't be told, and no longer
-        than a few hours: then a person has to see to it."""
-        jobs, job = self.place.journal.jobs, untold.job
-        if not untold.tries:
-            self.notes.extend(self._report(job))
-        why = self._track(job)
-        if why and untold.tries < len(AGAIN):
-            rest = AGAIN[untold.tries]
-            jobs.tell_later(job.id, untold.tries + 1, clock.read().wall + rest)
-            self.notes.append(f"{why}; tried again in {format_duration(rest)}")
-            return
-        jobs.tell(job.id)
-        self.notes.extend([f"{why}; not tried again"] if why else [])
+    def _announce(self, stop: Callable[[], bool]) -> None:
+        if self.tells:
+            announce(self.place, self.sight.studies.seen, self.announced, stop)
 
     def settle(self) -> None:
         """What became of jobs, if nobody wrote it down meanwhile. A training that nobody wants
@@ -367,29 +328,8 @@ class HandingOver:
         if turned == "rejected":
             return Outcome(step, "skipped", f"REJECTED: {found.why}", "rejected")
         if turned:
-            return Outcome(step, "done", found.why)
+            return Outcome(step, "done", found.why, SAME if found.outcome == SAME else "")
         return Outcome(step, "failed" if found.outcome == "failed" else "skipped", found.why)
-
-    def _report(self, job: Job) -> list[str]:
-        """Results and plots of the study, and of all in its file. Nothing waits for them: the
-        model is in its place."""
-        snapshot = retrain.snapshot_of(self.place.settings.workspace, job.token)
-        place = job.target.split("/")[-2]
-        told = [Reported(job.study, job.path, job.model_type, job.trial)]
-        for each in self.sight.studies.seen:
-            path, name = _identity(each)
-            if each.model_type and path == job.path and name != job.study:
-                best = each.standing.best
-                told.append(Reported(name, path, each.model_type, best.number if best else None))
-        return report(self.place, TELLING, snapshot, place, told)
-
-    def _track(self, job: Job) -> str:
-        """Log the model in MLflow; why that could not be, or ""."""
-        if job.state != "published" or _is_undone(job, self.place.journal):
-            return ""
-        settings, place = self.place.settings, job.target.split("/")[-2]
-        plots = f"{settings.folders.hpo_results[0]}/{place}/{job.model_type}_visualizations"
-        return tracking.log(settings, job.target, plots)
 
 
 def _name_of(standing: study.Standing) -> str:

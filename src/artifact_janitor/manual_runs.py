@@ -17,7 +17,7 @@ from artifact_janitor.journal import Journal
 from artifact_janitor.observe import manual_runs
 from artifact_janitor.observe.liveness import Moment, activity
 from artifact_janitor.observe.survey import Survey
-from artifact_janitor.outcome import Outcome
+from artifact_janitor.outcome import SAME, Outcome
 from artifact_janitor.publishing import Offer, Published, publish
 from artifact_janitor.units import MINUTE
 from artifact_janitor.workplace import Workplace
@@ -109,8 +109,8 @@ def _published(place: Workplace, sweep: str, step: Step, found: Finished) -> Pub
 
 
 def _outcome(step: Step, found: Published) -> Outcome:
-    if found.outcome in ("published", "same"):
-        return Outcome(step, "done", found.why)
+    if found.outcome in ("published", SAME):
+        return Outcome(step, "done", found.why, SAME if found.outcome == SAME else "")
     if found.outcome == "rejected":
         return Outcome(step, "skipped", f"REJECTED: {found.why}", "rejected")
     return Outcome(step, "failed" if found.outcome == "failed" else "skipped", found.why)

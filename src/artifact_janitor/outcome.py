@@ -16,13 +16,16 @@ from artifact_janitor.journal import Move
 
 Asks = Callable[[Step], str]
 """Why a step that was planned a while ago would not be planned now; "" where it would."""
+SAME = "same"
+"""Nothing was changed by a publication, so that there is nothing to take back."""
 GIVEN_UP = "interrupted, and given up: it is as it was"
 """Why a step that takes long was skipped in its midst."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one step came out; ``code`` says "guard" or "locked" where that was the cause."""
+    """How one step came out; ``code`` says "guard" or "locked" where that was the cause, and
+    `SAME` where all was as it should be already."""
 
     step: Step
     outcome: Literal["done", "skipped", "failed"]

@@ -21,6 +21,22 @@ def open_regular(path: Path | str, dir_fd: int | None = None) -> int:
     return fd
 
 
+def content(path: Path | str, largest: int) -> bytes:
+    """All of a regular file, which a symlink may lead to. Raises OSError for anything else, and
+    for what holds more than `largest` bytes; waits at no pipe."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", os.fspath(path))
+        with os.fdopen(fd, "rb", closefd=False) as file:
+            found = file.read(largest + 1)
+    finally:
+        os.close(fd)
+    if len(found) > largest:
+        raise OSError(errno.EFBIG, "it is too large", os.fspath(path))
+    return found
+
+
 def odd_beside(database: Path) -> str:
     """The first file of a SQLite database's that is there and no regular file, or "". SQLite
     opens its journal whatever that is, and waits at a pipe for ever."""

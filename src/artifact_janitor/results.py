@@ -1,8 +1,8 @@
 """Results of a study, made in a process of its own and brought to ``hpo_results/``.
 
-A published model does not wait for them: where they can't be made, that is a note. They are
-made anew each time, so that nothing of them is journalled; what somebody else wrote under one
-of their names stays.
+A published model does not wait for them: where they can't be made, they are tried again later.
+They are made anew each time, so that nothing of them is journalled; what somebody else wrote
+under one of their names stays.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 from artifact_janitor.apply import copies
 from artifact_janitor.apply import publish as files
 from artifact_janitor.apply.ground import Ground
-from artifact_janitor.errors import StepFailed, StepSkipped
+from artifact_janitor.errors import OutOfReach, StepFailed, StepSkipped
 from artifact_janitor.workplace import Workplace
 
 PATIENCE = 300.0
@@ -51,36 +51,37 @@ class Reported:
 
 
 def report(
-    place: Workplace, sweep: str, snapshot: Path, folder: str, studies: Sequence[Reported]
+    place: Workplace,
+    sweep: str,
+    snapshot: Path,
+    folder: str,
+    studies: Sequence[Reported],
+    *,
+    newest: bool = True,
 ) -> list[str]:
     """Write the results of these studies, the first of which is the newest, into
-    ``hpo_results/{folder}/``, and a copy into ``hpo_results/`` itself.
+    ``hpo_results/{folder}/``, and where they are `newest` of all into ``hpo_results/`` itself.
 
-    Returns notes for the person: what could not be made, or was left alone.
+    Returns notes for the person: what was left alone. Raises StepFailed where they can't be
+    made now.
     """
     (root,) = place.settings.folders.hpo_results
     ground = Ground(place.settings.workspace, [root])
-    target = f"{root}/{folder}"
+    folders = (f"{root}/{folder}", root) if newest else (f"{root}/{folder}",)
     try:
         copies.clear(ground, place.state.is_dead)
-        staging = copies.staging_for(ground, f"{sweep}", f"{target}/results")
+        staging = copies.staging_for(ground, sweep, f"{folders[0]}/results")
+        try:
+            made = _made(ground, staging, snapshot, studies)
+            return [note for each in made for note in _brought(ground, staging, each, folders)]
+        finally:
+            copies.discard(ground, staging)
     except (StepSkipped, StepFailed) as error:
-        return [f"no results were written: {error.message}"]
-    try:
-        made, notes = _made(ground, staging, snapshot, studies)
-        for each in made:
-            notes += _brought(ground, f"{staging}/{each}", (f"{target}/{each}", f"{root}/{each}"))
-    except (StepSkipped, StepFailed) as error:
-        notes = [f"no results were written: {error.message}"]
-    finally:
-        copies.discard(ground, staging)
-    return notes
+        raise StepFailed(f"no results were written: {error.message}") from error
 
 
-def _made(
-    ground: Ground, staging: str, snapshot: Path, studies: Sequence[Reported]
-) -> tuple[list[str], list[str]]:
-    """What lies in the staging folder when the process is over, and its notes."""
+def _made(ground: Ground, staging: str, snapshot: Path, studies: Sequence[Reported]) -> list[str]:
+    """What lies in the staging folder when the process is over."""
     with ground.folder(staging, make=True):
         pass
     out = ground.workspace / staging
@@ -106,7 +107,7 @@ def _made(
     names = [name for name in answer.get("files", ()) if _NAME.fullmatch(str(name))]
     own = f"{studies[0].model_type}_visualizations/"
     wanted = (f"hpo_results_{studies[0].model_type}.json", "hpo_combined_results.json")
-    return [name for name in names if name in wanted or name.startswith(own)], []
+    return [name for name in names if name in wanted or name.startswith(own)]
 
 
 def ask(module: str, order: Mapping[str, object], folder: Path) -> dict[str, Any]:
@@ -152,14 +153,17 @@ def _environment() -> dict[str, str]:
     return mine | quiet | own
 
 
-def _brought(ground: Ground, source: str, targets: Sequence[str]) -> Iterator[str]:
-    """Let a file take its places, one by one, each at once."""
-    fd = copies.open_source(ground, source)
+def _brought(ground: Ground, staging: str, name: str, folders: Sequence[str]) -> Iterator[str]:
+    """Let a file take its places, one by one, each at once; what is somebody else's stays."""
+    fd = copies.open_source(ground, f"{staging}/{name}")
     with os.fdopen(fd, "rb") as file:
         content = file.read(_LARGEST)
-    for number, target in enumerate(targets):
+    for number, folder in enumerate(folders):
+        waiting = copies.write(ground, content, f"{staging}/{name}.{number}")
         try:
-            files.replace(ground, copies.write(ground, content, f"{source}.{number}"), target, ours)
+            files.replace(ground, waiting, f"{folder}/{name}", ours)
+        except OutOfReach:
+            raise
         except StepSkipped as error:
             yield error.message
 

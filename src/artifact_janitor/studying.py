@@ -46,6 +46,11 @@ class Seen:
         """What a person calls it: ``eurusd/lstm``, or ``eurusd/NAME`` without a model type."""
         return f"{self.place}/{self.model_type or self.standing.study.name}"
 
+    @property
+    def identity(self) -> tuple[str, str]:
+        """By its file and its name."""
+        return self.standing.study.path, self.standing.study.name
+
 
 @dataclass(frozen=True, slots=True)
 class Studies:

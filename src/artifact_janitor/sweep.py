@@ -42,6 +42,8 @@ class Report:
     ended: int
     recovered: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+    """The models of which all became known, where no step was due."""
 
 
 def mend(settings: Settings) -> list[str]:
@@ -85,7 +87,8 @@ def run(
         left = trash.said_of_unremoved(place.ground)
         if not seen.plan.steps:
             handing = HandingOver(place, seen.sight, "", tells=options.tells)
-            notes = (*seen.notes, *left, *handing.settle_alone())
+            handing.settle_alone(stop)
+            notes = (*seen.notes, *left, *handing.announced.notes)
             ended, found = clock.read().wall, tuple(recovered)
             return Report("", seen.plan, (), started.wall, ended, found, notes)
         name = place.journal.begin(
@@ -104,7 +107,7 @@ def run(
                     tick("carrying out", len(outcomes), len(seen.plan.steps))
             place.finish(name)
     ended, found = clock.read().wall, tuple(recovered)
-    notes = (*seen.notes, *left, *handing.notes)
+    notes = (*seen.notes, *left, *handing.announced.notes)
     return Report(name, seen.plan, tuple(outcomes), started.wall, ended, found, notes)
 
 
@@ -124,14 +127,16 @@ def hand_over(
         started = clock.read().wall
         remember(settings, sight.studies)
         if not steps:
-            notes = tuple(HandingOver(place, sight, "", tells=by_person).settle_alone())
-            return Report("", found, (), started, clock.read().wall, notes=notes)
+            handing = HandingOver(place, sight, "", tells=by_person)
+            handing.settle_alone(stop)
+            notes, told = tuple(handing.announced.notes), tuple(handing.announced.names)
+            return Report("", found, (), started, clock.read().wall, notes=notes, told=told)
         name = place.journal.begin(found.id, command, started, by_person=by_person)
         with place.state.sweep(name):
             handing = HandingOver(place, sight, name, tells=by_person)
             outcomes = tuple(handing.of(steps, stop))
             place.finish(name)
-    notes = tuple(handing.notes)
+    notes = tuple(handing.announced.notes)
     return Report(name, found, outcomes, started, clock.read().wall, notes=notes)
 
 

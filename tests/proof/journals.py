@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from artifact_janitor import handing_over
+from artifact_janitor import announcing
 from artifact_janitor.errors import JanitorError, JournalDamaged
 from artifact_janitor.journal import file
 from artifact_janitor.restoring import archives, trouble_of
@@ -76,7 +76,7 @@ def tried(root: Path, damage: Damage, *, logged: bool = False) -> list[str]:
             (root / LOST).touch()
         damage(root / JOURNAL)
         with pytest.MonkeyPatch.context() as patch:  # results take seconds
-            patch.setattr(handing_over, "report", lambda *_: [])
+            patch.setattr(announcing, "report", lambda *_, **__: [])
             try:
                 return judged(Small(root))
             except JournalDamaged:  # what was read last showed it: the next start mends that

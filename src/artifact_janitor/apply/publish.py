@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from artifact_janitor.apply.copies import Staged, open_source
 from artifact_janitor.apply.ground import Ground, exchange, rename
-from artifact_janitor.errors import Gone, StepFailed, StepSkipped
+from artifact_janitor.errors import Gone, OutOfReach, StepFailed, StepSkipped
 from artifact_janitor.journal import Move
 
 Ours = Callable[[bytes], bool]
@@ -29,7 +29,7 @@ Ours = Callable[[bytes], bool]
 def replace(ground: Ground, staged: Staged, target: str, ours: Ours) -> None:
     """Let a file take its place at once, over one of our own that is made anew each time.
 
-    Raises StepSkipped where somebody else's file is there, or the place is out of reach.
+    Raises StepSkipped where somebody else's file is there, OutOfReach where it can't be written.
     """
     if occupied(ground, target) is not None:
         with os.fdopen(open_source(ground, target), "rb") as file:
@@ -39,7 +39,7 @@ def replace(ground: Ground, staged: Staged, target: str, ours: Ours) -> None:
         try:
             os.rename(source[1], place[1], src_dir_fd=source[0], dst_dir_fd=place[0])
         except OSError as error:
-            raise StepSkipped(f"{target} can't be written: {error.strerror}") from error
+            raise OutOfReach(f"{target} can't be written: {error.strerror}") from error
 
 
 # ------------------------------------------------------------------ places

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from artifact_janitor import __version__
 
 
 def main() -> None:
     """The entry point. ``--version`` answers before anything heavy is imported."""
+    _open_standard()
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"janitor {__version__}\n")
         raise SystemExit(0)
     raise SystemExit(answer(sys.argv[1:]))
+
+
+def _open_standard() -> None:
+    """What was closed leads nowhere from now on: a file that is opened later shall not get its
+    number, or what is printed would be written into that. What an encoding can't say is
+    escaped."""
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w" if fd else "r"))  # noqa: SIM115 - to the end
+        if isinstance(stream := getattr(sys, name), TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def answer(argv: Sequence[str]) -> int:
@@ -34,7 +52,5 @@ def answer(argv: Sequence[str]) -> int:
 
 def _unheard(code: int) -> int:
     """Nobody gets what is left to be written, and Python shall not try at its end."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code

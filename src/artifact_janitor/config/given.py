@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from artifact_janitor import regular
 from artifact_janitor.config.said import said
 from artifact_janitor.config.schema import PREFIX, Schema
 from artifact_janitor.config.table import Table
@@ -105,7 +106,7 @@ def _content(source: Path) -> bytes:
         raise OSError("it is no regular file")
     if status.st_size > LARGEST:
         raise OSError(f"it holds more than {LARGEST // 1_000_000} MB, which no configuration does")
-    return source.read_bytes()
+    return regular.content(source, LARGEST)
 
 
 def _syntax(error: Exception) -> Problem:

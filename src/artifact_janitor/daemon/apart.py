@@ -50,11 +50,11 @@ def main(scope: str) -> int:
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)  # the daemon passes on what concerns us
     ignore_lease_breaks()
-    settings = _given()
     State.may_make = False
     stand_back()
     told: Told
     try:
+        settings = _given()
         told = SWEEPS[scope](settings, _Progress(out), _ends())
     except JanitorError as error:
         told = {"error": error.in_full, "code": error.code}
@@ -68,7 +68,9 @@ def main(scope: str) -> int:
 
 def _given() -> Settings:
     """The settings that the daemon goes by, whatever is in the file by now."""
-    head = json.loads(sys.stdin.buffer.readline())
+    if not (line := sys.stdin.buffer.readline()):
+        raise SystemExit(1)
+    head = json.loads(line)
     content = sys.stdin.buffer.read(head["length"])
     source = Path(head["source"]) if head["source"] is not None else None
     return settings_of(Text(source, content), os.environ, Path.cwd())
@@ -128,11 +130,17 @@ def _manual(settings: Settings, tick: Tick, stop: Callable[[], bool]) -> Told:
 def _results(settings: Settings, _tick: Tick, stop: Callable[[], bool]) -> Told:
     """What becomes known of models that were published, or rejected."""
     with looking.reading(settings) as journal:
-        untold = journal.jobs.untold() if journal else ()
-        names = {shown(each.job.name) for each in untold if each.job.next_try <= clock.read().wall}
         sight = handing_over.look(settings, journal, clock.read())
     report = sweep.hand_over(settings, sight, (), WATCH.command, stop)
-    return {"did": ", ".join(sorted(names)), "notes": [*report.notes]}
+    with looking.reading(settings) as journal:
+        left = [each.job.next_try for each in journal.jobs.untold()] if journal else []
+    now, names = clock.read().wall, sorted({*map(shown, report.told)})
+    return {
+        "did": ", ".join(names),
+        "notes": [*report.notes],
+        "again": min((at for at in left if at > now), default=None),
+        "locked": any(at <= now for at in left),
+    }
 
 
 def _verify(settings: Settings, tick: Tick, stop: Callable[[], bool]) -> Told:

@@ -102,7 +102,7 @@ class _Loop:
         """The new configuration, if it can be used; else the one before stays."""
         shared = self.shared
         try:
-            config = shared.source.read()
+            config = shared.source.read_again(shared.config)
         except ConfigError as error:
             problems = "; ".join(f"{each.where}: {each.what}" for each in error.problems)
             self.telling.config_error = f"{error.message}: {problems}"

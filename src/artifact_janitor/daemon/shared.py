@@ -13,7 +13,7 @@ from artifact_janitor.config import Settings, Text, settings_of, text_of
 from artifact_janitor.daemon.hints import Hints
 from artifact_janitor.daemon.presence import Presence
 from artifact_janitor.daemon.said import Said
-from artifact_janitor.errors import JanitorError
+from artifact_janitor.errors import ConfigError, JanitorError, Problem
 from artifact_janitor.workplace import workplace
 
 NOTHING = "nothing to do"
@@ -31,6 +31,13 @@ class Source:
         """Raises ConfigError with everything that is wrong."""
         text = text_of(self.path, self.environ, self.cwd)
         return Config(settings_of(text, self.environ, self.cwd), text)
+
+    def read_again(self, before: Config) -> Config:
+        """Raises ConfigError also where the file is gone: without it no policy would be left."""
+        found, source = self.read(), before.text.source
+        if source is not None and found.text.source is None:
+            raise ConfigError(source.name, [Problem("file", "is gone")])
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class Sweeping(Turns):
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the daemon
         ) as begun:
-            told: dict[str, Any] = {}
+            told: dict[str, Any] | None = None
             with suppress(BrokenPipeError):
                 _give(begun, config)
             for line in self._heard(begun, scope):
@@ -93,7 +93,7 @@ class Sweeping(Turns):
                     self.doing = f"{scope}, {_far(*said['tick'])}"
                 else:
                     told = said
-        if told:
+        if told is not None:
             return told
         raise JanitorError(f"it ended without a word ({_how(begun.returncode)})")
 

@@ -70,13 +70,16 @@ class Telling:
     def _look_at_config(self) -> None:
         """Say it once where the file says something else than what is in force."""
         text = self._shared.config.text
-        source = text.source
-        mark = (_mark(source), text) if source else None
-        if mark == self._known or source is None:
+        source = text.source or self._shared.settings.workspace / "config.toml"
+        mark = (_mark(source), text)
+        if mark == self._known:
             return
         self._known = mark
-        known = {"config_sha256": daemon_file.digest(text.content)}
-        changed = daemon_file.is_unread(known, source)
+        there, known = daemon_file.digest_of(source), daemon_file.digest(text.content)
+        changed = there not in ("", known)
+        if self.config_error and there == known:
+            self.config_error = ""
+            self._shared.said.over("config", f"{source.name} is again as it was read")
         how = f"systemctl reload {self._unit}" if self._unit else f"kill -HUP {os.getpid()}"
         told = [f"{source.name} changed; to have it read: {how}"] if changed else []
         self._shared.said.stands("unread", told)

@@ -31,8 +31,9 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Untold:
-    """A job that is over, and how often MLflow could not be told of it. The column holds that
-    with a minus; 1 stands for what is told, and there is no more to say."""
+    """A job that is over, and how often its results could not be written, or MLflow not be told
+    of it. The column holds that with a minus; 1 stands for what is told, and there is no more to
+    say."""
 
     job: Job
     tries: int
@@ -99,7 +100,7 @@ class Jobs:
             db.execute("UPDATE job SET told = 1, next_try = 0 WHERE id = ?", (job,))
 
     def tell_later(self, job: int, tries: int, next_try: int) -> None:
-        """MLflow could not be told for the `tries`-th time: it is to be tried again then."""
+        """It could not be told for the `tries`-th time: it is to be tried again then."""
         with self._writing() as db:
             query = "UPDATE job SET told = ?, next_try = ? WHERE id = ?"
             db.execute(query, (-tries, next_try, job))

@@ -77,6 +77,10 @@ class Publications:
         where = 'WHERE publication.path = ? AND "do" = ? ORDER BY publication.step DESC LIMIT 1'
         return next(iter(self._found(where, os.fsencode(path), "publish")), None)
 
+    def same(self) -> list[Publication]:
+        """Those of which the very bytes were in their place already."""
+        return self._found("WHERE verdict = ?", "same")
+
     def is_undone(self, key: str) -> bool:
         """Whether the last publication of this key was undone: then it stays so."""
         found = [each for each in self._found("WHERE key = ? ORDER BY step", key) if each.key]

@@ -13,6 +13,7 @@ from typing import Any
 from artifact_janitor.core.jobs import GONE, Job
 from artifact_janitor.core.wanted import DERIVED
 from artifact_janitor.executors import OUT, PROGRESS, RESULT, Executor, Handle
+from artifact_janitor.journal import Publication
 from artifact_janitor.regular import open_regular
 
 _TAIL = 64 << 10
@@ -88,14 +89,16 @@ def _told(line: bytes, at: int) -> Progress | None:
     return Progress(epoch, epochs, _number(said.get("metric")), shown or "metric", at)
 
 
-def in_place(workspace: Path, models: str) -> set[str]:
-    """The keys of the models that were published: each stands in the sidecar beside one."""
-    found = set()
+def in_place(workspace: Path, models: str, same: Iterable[Publication] = ()) -> set[str]:
+    """The keys of the models that were published: each stands in the sidecar beside one. Of the
+    `same`, whose very bytes were there already under another key, the journal alone tells."""
+    found, held = set(), set()
     for sidecar in (workspace / models / DERIVED).glob("*/final_model_*.json"):
-        key = _object(sidecar).get("key")
-        if isinstance(key, str) and sidecar.with_suffix(".pth").is_file():
+        told, model = _object(sidecar), sidecar.with_suffix(".pth")
+        if isinstance(key := told.get("key"), str) and model.is_file():
             found.add(key)
-    return found
+            held.add((str(model.relative_to(workspace)), str(told.get("sha256"))))
+    return found | {each.key for each in same if (each.path, each.digest) in held}
 
 
 def _object(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from artifact_janitor.core.plan import Step
-from artifact_janitor.outcome import Outcome
+from artifact_janitor.outcome import SAME, Outcome
 from artifact_janitor.render.jobs import name_of
 from artifact_janitor.render.words import moment, plural, shown
 from artifact_janitor.sweep import Report
@@ -24,11 +24,14 @@ FEW = 3
 
 def swept(report: Report) -> str:
     """One line of what a sweep changed; "" where it changed nothing."""
-    done = [each.step for each in report.outcomes if each.outcome == "done"]
-    done.sort(key=lambda each: each.do)
-    parts = [_sort(do, [*steps]) for do, steps in groupby(done, key=lambda each: each.do)]
+    done = sorted((each for each in report.outcomes if each.outcome == "done"), key=_verb)
+    parts = [_sort(do, [each.step for each in of]) for do, of in groupby(done, key=_verb)]
     back = f" (take it back: janitor undo {report.sweep})" if _returns(done) else ""
     return " · ".join(parts) + back if parts else ""
+
+
+def _verb(outcome: Outcome) -> str:
+    return "published already:" if outcome.code == SAME else outcome.step.do
 
 
 def _sort(do: str, steps: Sequence[Step]) -> str:
@@ -38,8 +41,8 @@ def _sort(do: str, steps: Sequence[Step]) -> str:
     return f"{do} {plural(len(steps), 'unit')} ({format_size(frees)})"
 
 
-def _returns(done: Sequence[Step]) -> bool:
-    return any(each.do not in ("purge", "retrain") for each in done)
+def _returns(done: Sequence[Outcome]) -> bool:
+    return any(each.code != SAME and each.step.do not in ("purge", "retrain") for each in done)
 
 
 def odd(outcomes: Sequence[Outcome]) -> Iterator[str]:

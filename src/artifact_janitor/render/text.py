@@ -22,7 +22,7 @@ from artifact_janitor.core.plan import (
 )
 from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.core.slimming import SLIM
-from artifact_janitor.outcome import Outcome
+from artifact_janitor.outcome import SAME, Outcome
 from artifact_janitor.render.jobs import handed, handover_row, name_of
 from artifact_janitor.render.lines import line, table
 from artifact_janitor.render.room import planned_lines, settled_lines
@@ -254,7 +254,8 @@ def report_lines(report: Report, view: View, trash_keep: int) -> Iterator[Text]:
 
 
 def _published(outcome: Outcome) -> bool:
-    return outcome.outcome == "done" and outcome.step.do in (PUBLISH, GITIGNORE)
+    changed = outcome.outcome == "done" and outcome.code != SAME
+    return changed and outcome.step.do in (PUBLISH, GITIGNORE)
 
 
 def _summary(report: Report, trash_keep: int) -> Text:

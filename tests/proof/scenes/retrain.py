@@ -11,7 +11,7 @@ from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 
-from artifact_janitor import handing_over
+from artifact_janitor import announcing
 from artifact_janitor.executors import Handle
 from tests.proof.scene import Build, Scene, shelf
 from tests.real.kills import nobody_else
@@ -75,7 +75,7 @@ def is_done(work: Small, state: str) -> bool:
 
 def without_results() -> None:
     """A process of its own, which takes seconds: no janitor here is killed in it."""
-    handing_over.report = lambda *_: []
+    announcing.report = lambda *_, **__: []
 
 
 def alone() -> None:
