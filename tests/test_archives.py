@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from artifact_janitor import sweep
+from artifact_janitor import restoring, sweep
 from artifact_janitor.apply.archive.store import ARCHIVE, MANIFEST, SUMS
 from artifact_janitor.core.model import Pin
 from artifact_janitor.execution import Options
@@ -221,6 +221,47 @@ def test_elsewhere(work: Small, tmp_path_factory: pytest.TempPathFactory) -> Non
     assert work.janitor("status").facts["pins"] == []
     assert "there already" in said(work, "restore", run, "--to", str(place))
     assert difference(before, snapshot(place / run)) == []
+
+
+@pytest.mark.parametrize(
+    ("to", "named"),
+    [("outputs/back", f"outputs/back/{RUN}"), ("real/back", f"outputs/back/{RUN}"), (".", RUN)],
+)
+def test_elsewhere_in_a_root_it_is_pinned_too(work: Small, to: str, named: str) -> None:
+    """Or the next sweep would take it again."""
+    if to != ".":
+        (work.root / "real").mkdir()
+        (work.root / "outputs").symlink_to("real")
+    run = work.hydra(30, RUN)
+    work.janitor("archive", run)
+    answer = work.janitor("restore", run, "--to", to)
+    assert answer.code == 0, answer
+    assert work.there(f"{named}/train.log")
+    assert [row["path"] for row in work.janitor("status").facts["pins"]] == [named]
+    assert work.janitor("plan").rows("steps") == []
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_elsewhere_in_a_root_a_killed_restore_pins_what_came(work: Small, moved: bool) -> None:
+    run = work.hydra(30, RUN)
+    work.janitor("archive", run)
+
+    def is_killed() -> None:
+        move = restoring._move
+
+        def killed(*args: object, **how: object) -> None:
+            if moved:
+                move(*args, **how)  # type: ignore[arg-type]
+            os._exit(9)
+
+        restoring._move = killed
+
+    assert work.start("restore", run, "--to", "outputs/back", first=is_killed).wait() == 9
+    assert work.janitor("run", "--yes").code == 0
+    back = f"outputs/back/{RUN}"
+    assert work.there(back) == moved
+    pins = [row["path"] for row in work.janitor("status").facts["pins"]]
+    assert pins == ([back] if moved else [])
 
 
 def test_elsewhere_through_a_link_goes_nowhere_else(
