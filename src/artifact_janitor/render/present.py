@@ -219,7 +219,7 @@ def status_lines(status: Status, notes: Sequence[str]) -> Iterator[Text]:
     settings = status.settings
     yield line(
         (shown(settings.workspace.name), "bold"),
-        f" · {len(settings.policies)} policies" if settings.policies else " · no policies",
+        f" · {plural(len(settings.policies), 'policy')}",
         f" · {daemon.head(status.daemon, status.now)}",
     )
     disk = f"{format_size(status.disk)}, {format_size(status.free)} free"
