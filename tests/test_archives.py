@@ -569,6 +569,61 @@ def test_a_policy_archives_what_it_may_not_trash(work: Small) -> None:
     assert work.janitor("verify").code == 0
 
 
+def _unwritable(work: Small, run: str) -> str:
+    (work.root / run).chmod(0o555)
+    return f"{run} can't be written to: chmod u+w {run}"
+
+
+def _unwritable_around(work: Small, run: str) -> str:
+    folder = os.path.dirname(run)
+    (work.root / folder).chmod(0o555)
+    return f"{folder} can't be written to: chmod u+w {folder}"
+
+
+def _sticky(work: Small, run: str) -> str:
+    folder = work.root / os.path.dirname(run)
+    os.chown(folder, 0, 0)
+    folder.chmod(0o1777)
+    os.chown(work.root / run, 0, 0)
+    (work.root / run).chmod(0o777)
+    return f"another user's, and {os.path.dirname(run)} is sticky: run as its owner, or as root"
+
+
+@needs_root
+@pytest.mark.parametrize("how", [_unwritable, _unwritable_around, _sticky])
+def test_what_may_not_be_renamed_is_not_archived_first(
+    work: Small, how: Callable[[Small, str], str]
+) -> None:
+    """A folder that gets another parent must be writable itself."""
+    run = work.hydra(30, RUN)
+    work.handed_to(ORDINARY)
+    expected = how(work, run)
+    before = snapshot(work.root / "outputs")
+    (row,) = work.janitor("archive", run, uid=ORDINARY).rows("steps")
+    assert (row["outcome"], "can't be renamed: " in row["why"]) == ("skipped", True)
+    assert row["why"].endswith(expected)
+    assert difference(before, snapshot(work.root / "outputs")) == []
+    assert work.leftovers() == []
+
+
+@needs_root
+@pytest.mark.parametrize("flag", ["i", "a"])
+@pytest.mark.parametrize("of", ["", "/.."])
+def test_what_is_immutable_is_not_archived_first(work: Small, flag: str, of: str) -> None:
+    run = work.hydra(30, RUN)
+    what = os.path.normpath(f"{work.root}/{run}{of}")
+    if subprocess.run(["chattr", f"+{flag}", what], capture_output=True).returncode:
+        pytest.skip("no such flags on this filesystem")
+    try:
+        (row,) = work.janitor("archive", run).rows("steps")
+        assert row["outcome"] == "skipped"
+        shown = os.path.relpath(what, work.root)
+        assert row["why"].endswith(f": as root: chattr -{flag} {shown}")
+        assert work.leftovers() == []
+    finally:
+        subprocess.run(["chattr", f"-{flag}", what], check=True)
+
+
 def test_what_changes_after_the_plan_gets_no_archive(work: Small) -> None:
     work.configure(ARCHIVING)
     run = work.hydra(30, RUN)

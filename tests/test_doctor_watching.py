@@ -187,7 +187,7 @@ def test_a_store_that_takes_nothing(work: Small) -> None:
 
 @pytest.fixture
 def secrets(work: Small) -> Path:
-    """The studies' folder, in which the owner of the workspace, and the daemon, may not read all."""
+    """The studies' folder, of which the workspace's owner, and the daemon, may not read all."""
     study = place(work)
     work.handed_to(ORDINARY)
     folder = study.parent / "secret"
