@@ -74,7 +74,20 @@ class Sight:
     @property
     def notes(self) -> list[str]:
         """What a person should know of studies."""
-        return [hinted(f"{each.study}: {each.text}", each.hint) for each in self.handover.said]
+        return [*self.troubles, *self.waiting]
+
+    @property
+    def troubles(self) -> list[str]:
+        """Those of them that a person should see to."""
+        return self._said(usual=False)
+
+    @property
+    def waiting(self) -> list[str]:
+        return self._said(usual=True)
+
+    def _said(self, *, usual: bool) -> list[str]:
+        found = (each for each in self.handover.said if each.is_usual == usual)
+        return [hinted(f"{each.study}: {each.text}", each.hint) for each in found]
 
     @property
     def unreadable(self) -> list[str]:

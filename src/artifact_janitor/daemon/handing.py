@@ -64,7 +64,9 @@ class Handing(Turns):
         settled = (f"{each.job.name}: {each.state}" for each in sight.handover.settled)
         did = " · ".join(filter(None, (*settled, render.swept(report))))
         self.shared.said.stands("studies", sight.unreadable)
-        self.shared.said.stands("handover", [*sight.notes, *render.odd(report.outcomes)])
+        odd = render.odd(report.outcomes)
+        self.shared.said.stands("handover", [*odd, *sight.troubles])
+        self.shared.said.stands("waiting", sight.waiting, "INFO")
         self.shared.swept("handover", did)
         self._plan_ahead(settings, sight)
         if did or is_mended:
