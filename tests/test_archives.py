@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from artifact_janitor import sweep
+from artifact_janitor import restoring, sweep
 from artifact_janitor.apply.archive.store import ARCHIVE, MANIFEST, SUMS
 from artifact_janitor.core.model import Pin
 from artifact_janitor.execution import Options
@@ -221,6 +221,47 @@ def test_elsewhere(work: Small, tmp_path_factory: pytest.TempPathFactory) -> Non
     assert work.janitor("status").facts["pins"] == []
     assert "there already" in said(work, "restore", run, "--to", str(place))
     assert difference(before, snapshot(place / run)) == []
+
+
+@pytest.mark.parametrize(
+    ("to", "named"),
+    [("outputs/back", f"outputs/back/{RUN}"), ("real/back", f"outputs/back/{RUN}"), (".", RUN)],
+)
+def test_elsewhere_in_a_root_it_is_pinned_too(work: Small, to: str, named: str) -> None:
+    """Or the next sweep would take it again."""
+    if to != ".":
+        (work.root / "real").mkdir()
+        (work.root / "outputs").symlink_to("real")
+    run = work.hydra(30, RUN)
+    work.janitor("archive", run)
+    answer = work.janitor("restore", run, "--to", to)
+    assert answer.code == 0, answer
+    assert work.there(f"{named}/train.log")
+    assert [row["path"] for row in work.janitor("status").facts["pins"]] == [named]
+    assert work.janitor("plan").rows("steps") == []
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_elsewhere_in_a_root_a_killed_restore_pins_what_came(work: Small, moved: bool) -> None:
+    run = work.hydra(30, RUN)
+    work.janitor("archive", run)
+
+    def is_killed() -> None:
+        move = restoring._move
+
+        def killed(*args: object, **how: object) -> None:
+            if moved:
+                move(*args, **how)  # type: ignore[arg-type]
+            os._exit(9)
+
+        restoring._move = killed
+
+    assert work.start("restore", run, "--to", "outputs/back", first=is_killed).wait() == 9
+    assert work.janitor("run", "--yes").code == 0
+    back = f"outputs/back/{RUN}"
+    assert work.there(back) == moved
+    pins = [row["path"] for row in work.janitor("status").facts["pins"]]
+    assert pins == ([back] if moved else [])
 
 
 def test_elsewhere_through_a_link_goes_nowhere_else(
@@ -526,6 +567,61 @@ def test_a_policy_archives_what_it_may_not_trash(work: Small) -> None:
     assert work.janitor("run", "--yes").code == 0
     assert work.there(f"wandb/{run.name}")
     assert work.janitor("verify").code == 0
+
+
+def _unwritable(work: Small, run: str) -> str:
+    (work.root / run).chmod(0o555)
+    return f"{run} can't be written to: chmod u+w {run}"
+
+
+def _unwritable_around(work: Small, run: str) -> str:
+    folder = os.path.dirname(run)
+    (work.root / folder).chmod(0o555)
+    return f"{folder} can't be written to: chmod u+w {folder}"
+
+
+def _sticky(work: Small, run: str) -> str:
+    folder = work.root / os.path.dirname(run)
+    os.chown(folder, 0, 0)
+    folder.chmod(0o1777)
+    os.chown(work.root / run, 0, 0)
+    (work.root / run).chmod(0o777)
+    return f"another user's, and {os.path.dirname(run)} is sticky: run as its owner, or as root"
+
+
+@needs_root
+@pytest.mark.parametrize("how", [_unwritable, _unwritable_around, _sticky])
+def test_what_may_not_be_renamed_is_not_archived_first(
+    work: Small, how: Callable[[Small, str], str]
+) -> None:
+    """A folder that gets another parent must be writable itself."""
+    run = work.hydra(30, RUN)
+    work.handed_to(ORDINARY)
+    expected = how(work, run)
+    before = snapshot(work.root / "outputs")
+    (row,) = work.janitor("archive", run, uid=ORDINARY).rows("steps")
+    assert (row["outcome"], "can't be renamed: " in row["why"]) == ("skipped", True)
+    assert row["why"].endswith(expected)
+    assert difference(before, snapshot(work.root / "outputs")) == []
+    assert work.leftovers() == []
+
+
+@needs_root
+@pytest.mark.parametrize("flag", ["i", "a"])
+@pytest.mark.parametrize("of", ["", "/.."])
+def test_what_is_immutable_is_not_archived_first(work: Small, flag: str, of: str) -> None:
+    run = work.hydra(30, RUN)
+    what = os.path.normpath(f"{work.root}/{run}{of}")
+    if subprocess.run(["chattr", f"+{flag}", what], capture_output=True).returncode:
+        pytest.skip("no such flags on this filesystem")
+    try:
+        (row,) = work.janitor("archive", run).rows("steps")
+        assert row["outcome"] == "skipped"
+        shown = os.path.relpath(what, work.root)
+        assert row["why"].endswith(f": as root: chattr -{flag} {shown}")
+        assert work.leftovers() == []
+    finally:
+        subprocess.run(["chattr", f"-{flag}", what], check=True)
 
 
 def test_what_changes_after_the_plan_gets_no_archive(work: Small) -> None:

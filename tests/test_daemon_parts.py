@@ -94,6 +94,27 @@ def test_nothing_is_due_in_a_workspace_that_is_gone() -> None:
     assert taken(hints) == []
 
 
+def test_of_many_alike_the_first_dozen_is_said() -> None:
+    """And each that is not like them."""
+    said: list[str] = []
+    told = Said(lambda level, text: said.append(f"{level} {text}"))
+    old = [f"s{n}: finished {n + 40} days before → janitor retrain s{n}" for n in range(400)]
+    told.stands("handover", [*old, "s400: rejected: it is worse"])
+    assert said[:12] == [f"WARNING {each}" for each in old[:12]]
+    more = "… and 388 more: finished … before → janitor status --json"
+    assert said[12:] == ["WARNING s400: rejected: it is worse", f"WARNING {more}"]
+    told.stands("handover", [*old, "s400: rejected: it is worse"])
+    assert len(said) == 14
+    assert len(told.all()) == 401
+
+
+def test_what_nobody_need_see_to_is_no_warning() -> None:
+    said: list[str] = []
+    told = Said(lambda level, text: said.append(f"{level} {text}"))
+    told.stands("waiting", ["eurusd: waits"], "INFO")
+    assert (said, told.all()) == (["INFO eurusd: waits"], [])
+
+
 def test_what_stands_is_said_once_and_so_is_its_end() -> None:
     """A time that runs does not make it news; something else does."""
     said: list[str] = []

@@ -18,7 +18,7 @@ import artifact_janitor
 from artifact_janitor import clock, daemon_file
 from artifact_janitor.checkup import inotify
 from artifact_janitor.state import State
-from tests.real.account import ORDINARY
+from tests.real.account import ORDINARY, account
 from tests.real.retraining import place, until
 from tests.real.small import FREE, Small, small
 from tests.real.snapshot import difference, snapshot
@@ -183,6 +183,56 @@ def test_a_store_that_takes_nothing(work: Small) -> None:
     store.chmod(0o755)
     said = trouble(work, "permissions", uid=ORDINARY)
     assert f"{store} can't be written to by {ORDINARY}: nothing is archived" in said
+
+
+@pytest.fixture
+def secrets(work: Small) -> Path:
+    """The studies' folder, of which the workspace's owner, and the daemon, may not read all."""
+    study = place(work)
+    work.handed_to(ORDINARY)
+    folder = study.parent / "secret"
+    folder.mkdir()
+    for copy in (study.with_name("q2.db"), folder / "a.db"):
+        shutil.copy(study, copy)
+        copy.chmod(0o600)
+    folder.chmod(0o700)
+    study.with_name("away.db").symlink_to("/data/away.db")
+    return study.parent
+
+
+UNSEEN = "what is in this folder can't be seen: Permission denied"
+
+
+@needs_root
+def test_studies_that_can_t_be_read(work: Small, secrets: Path) -> None:
+    found = doctor(work, uid=ORDINARY)
+    (row,) = found["permissions"]
+    assert "can't be read: 1 folder in hpo_studies, hpo_studies/secret: studies" in row["what"]
+    assert row["hint"] == f"as root: chown -R {ORDINARY} {secrets}/secret"
+    said = {row["what"]: row["hint"] for row in found["studies"]}
+    what = f"hpo_studies/q2.db can't be read by {ORDINARY}: its studies are never trained"
+    assert said[what] == f"as root: chown -R {ORDINARY} {secrets}/q2.db"
+    assert "hpo_studies/away.db: it is a symlink, and none is followed here" in said
+    assert "hpo_studies" in str(found["folders"])
+    assert "hpo_studies/secret/a.db can't be read" in trouble(work, "studies"), "as root sees it"
+    rows = work.janitor("studies", uid=ORDINARY).rows("unreadable_studies")
+    told = {row["path"]: (row["kind"], row["why"]) for row in rows}
+    assert told.keys() == {f"hpo_studies/{name}" for name in ("away.db", "q2.db", "secret")}
+    assert told["hpo_studies/secret"] == ("unreadable", UNSEEN)
+
+
+@needs_root
+def test_a_daemon_says_which_studies_it_can_t_read(work: Small, secrets: Path) -> None:
+    who = account(ORDINARY, work.root)
+    line = [who.python, "-m", "artifact_janitor", "watch"]
+    with who.popen(line, cwd=work.root, stderr=subprocess.PIPE) as daemon:
+        try:
+            until(lambda: f"{secrets}: a folder can't be read: secret" in work.said("status"))
+            until(lambda: f"attention  hpo_studies/secret: {UNSEEN}" in work.said("status"))
+        finally:
+            daemon.kill()
+        assert daemon.stderr
+        assert f"hpo_studies/secret: {UNSEEN}" in daemon.stderr.read().decode()
 
 
 # ---------------------------------------------------------------- the daemon

@@ -15,7 +15,7 @@ from artifact_janitor.apply import ground
 from artifact_janitor.errors import StepSkipped
 from artifact_janitor.state import MAKE_ROOM
 from tests.real.account import ORDINARY, Account
-from tests.real.small import PURGING, Small, done, hydra_run, small, still, why
+from tests.real.small import FREE, PURGING, Small, done, hydra_run, small, still, why
 from tests.real.snapshot import difference, snapshot
 
 RUN = "outputs/day/run"
@@ -45,6 +45,27 @@ def tmpfs(place: Path, size: str = "16m") -> AbstractContextManager[Path]:
 
 
 # ------------------------------------------------------------ roots on other filesystems
+
+
+@needs_root
+@pytest.mark.parametrize("where", ["on another disk", "under another name"])
+def test_a_root_that_moved_leaves_its_trash_behind(work: Small, where: str) -> None:
+    """Undo can't bring back what lies there, and says where that is."""
+    run = work.hydra(30, RUN)
+    sweep = work.janitor("run", "--yes").facts["sweep"]
+    trash = f".janitor/trash/{sweep}/{run}"
+    assert work.there(trash)
+    with tmpfs(work.root.parent / "disk") as disk:
+        if where == "on another disk":
+            shutil.rmtree(work.root / "outputs")
+            (work.root / "outputs").symlink_to(disk)
+        else:
+            (work.root / "outputs").rename(work.root / "runs")
+            work.configure(FREE + '[folders]\noutputs = "runs"\n')
+        (row,) = work.janitor("undo", sweep).rows("steps")
+        assert row["outcome"] == "failed"
+        assert row["why"].endswith(f": it lies in {trash}; copy it back from there by hand")
+        assert work.there(trash)
 
 
 @needs_root

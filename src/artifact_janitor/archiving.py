@@ -61,7 +61,7 @@ class Archiving:
             self._ask(step)
             outcome = self._to_trash(execution, step, made)
         except StepSkipped as error:
-            outcome = Outcome(step, "skipped", error.message)
+            outcome = Outcome(step, "skipped", error.in_full)
         except StepFailed as error:
             outcome = Outcome(step, "failed", error.in_full)
         return self._settled(number, outcome)

@@ -85,7 +85,7 @@ class Compressing:
             execution.check(step)  # what would stand in the way is better known before long work
             return _Tried(step, number, self._named(step, number, self._progress(step, stop)))
         except StepSkipped as error:
-            outcome = Outcome(step, "skipped", error.message)
+            outcome = Outcome(step, "skipped", error.in_full)
         except Locked as error:
             outcome = Outcome(step, "skipped", error.message, "locked")
         except StepFailed as error:

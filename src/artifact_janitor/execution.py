@@ -20,6 +20,7 @@ from itertools import chain, groupby
 from artifact_janitor import clock, expiring, standing
 from artifact_janitor.apply import trash
 from artifact_janitor.apply.mlflow import forget
+from artifact_janitor.apply.movable import must_be_movable
 from artifact_janitor.config import NEVER_REMOVED
 from artifact_janitor.core.model import Trashed, is_within
 from artifact_janitor.core.plan import Plan, Step
@@ -139,6 +140,8 @@ class Execution:
         _check_configs(step.path, self._configs([step], clock.read().wall).unread)
         if why := self._objection(step):
             raise StepSkipped(why)
+        for path in (step.path, *step.artifact.links):
+            must_be_movable(self.place.ground, path)
 
     def _all(self, steps: list[Step], stop: Callable[[], bool]) -> Iterator[Outcome]:
         """Write all intents down at once, then carry them out, some of them together."""

@@ -41,6 +41,7 @@ from artifact_janitor.observe import jobs as observed
 from artifact_janitor.observe import study_copy
 from artifact_janitor.observe.jobs import Progress
 from artifact_janitor.observe.opcodes import Flawed
+from artifact_janitor.observe.optuna_files import UNREADABLE
 from artifact_janitor.observe.trained import read_model
 from artifact_janitor.offering import offer
 from artifact_janitor.outcome import SAME, Outcome
@@ -69,7 +70,26 @@ class Sight:
     @property
     def notes(self) -> list[str]:
         """What a person should know of studies."""
-        return [hinted(f"{each.study}: {each.text}", each.hint) for each in self.handover.said]
+        return [*self.troubles, *self.waiting]
+
+    @property
+    def troubles(self) -> list[str]:
+        """Those of them that a person should see to."""
+        return self._said(usual=False)
+
+    @property
+    def waiting(self) -> list[str]:
+        return self._said(usual=True)
+
+    def _said(self, *, usual: bool) -> list[str]:
+        found = (each for each in self.handover.said if each.is_usual == usual)
+        return [hinted(f"{each.study}: {each.text}", each.hint) for each in found]
+
+    @property
+    def unreadable(self) -> list[str]:
+        """Where there may be studies that nobody sees until a person lets them be read."""
+        broken = (each for each in self.studies.broken if each.kind == UNREADABLE)
+        return [hinted(f"{each.path}: {each.why}", each.hint) for each in broken]
 
     def study(self, path: str, name: str) -> Seen | None:
         """A study by its file and its name, if it can be seen now."""

@@ -229,14 +229,17 @@ def _settle_restore(journal: Journal, ground: Ground, step: Step, now: int) -> I
     back = []
     for move in journal.moves(step.id):
         here, front, source, target = _on_ground(ground, move)
+        names = ground.names_of(move.source) if front else [source]
         staging, _, _ = target.partition(f"/{step.sweep}/")
         staged = f"{staging}/{step.sweep}"
         if here.has(source) and not here.has(target):
             back.append(move.source)
-            if not front and is_within(source, step.path):
-                journal.pin(Pin(source, BY_RESTORE, now))
+            if is_within(source.removeprefix(f"{front}/"), step.path):
+                for name in names:
+                    journal.pin(Pin(name, BY_RESTORE, now))
         else:
-            journal.unpin(source, f"{BY_RESTORE} {step.sweep}")
+            for name in names:
+                journal.unpin(name, f"{BY_RESTORE} {step.sweep}")
         if here.has(staged) and f"/{RESTORING}/{step.sweep}/" in f"/{target}":
             trash.remove(here, staged)
             trash.prune(here, staged)

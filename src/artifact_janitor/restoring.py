@@ -232,8 +232,9 @@ def restore(
 ) -> Restored:
     """Bring an archive back, or single members of it; to `to` instead of the old place.
 
-    What comes back to its old place is pinned. Raises ArchiveError where the archive is
-    damaged, StepFailed or StepSkipped where something is in the way; then nothing came back.
+    What comes back to its old place, or elsewhere in a root, is pinned. Raises ArchiveError where
+    the archive is damaged, StepFailed or StepSkipped where something is in the way; then nothing
+    came back.
     """
     recover(place, clock.read().wall)
     with _opened(kept, members) as (files, chosen):
@@ -306,7 +307,7 @@ def _restored(
             unset = extract.unpack(files, chosen, fd, count)
         with (
             place.state.step(),
-            _pinned(journal, () if goal.front else _units(chosen), f"{BY_RESTORE} {sweep}"),
+            _pinned(journal, _to_pin(place, goal, chosen), f"{BY_RESTORE} {sweep}"),
         ):
             _move(goal, moves, whole=chosen.every)
     except JanitorError as error:
@@ -316,6 +317,18 @@ def _restored(
         _tidy(goal)
     journal.settle(number, "done", "", clock.read().wall)
     return unset
+
+
+def _to_pin(place: Workplace, goal: _Goal, chosen: Selection) -> list[str]:
+    """What comes back, as the workspace calls it: in a folder that a person named, too, where that
+    lies in a root. Elsewhere no sweep takes anything."""
+    if not goal.front:
+        return _units(chosen)
+    return [
+        name
+        for each in _units(chosen)
+        for name in place.ground.names_of(f"{goal.above}{goal.front}{each}")
+    ]
 
 
 @contextmanager

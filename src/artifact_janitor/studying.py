@@ -73,9 +73,10 @@ def study_all(
     found: list[Study] = []
     broken: list[Broken] = []
     for root in settings.folders.hpo_studies:
-        for path in optuna_files.files(base, root):
-            told = optuna_files.of_file(base, path, tails, PATIENCE)
-            if isinstance(told, Broken):
+        for each in optuna_files.found(base, root):
+            if isinstance(each, Broken):
+                broken.append(each)
+            elif isinstance(told := optuna_files.of_file(base, each, tails, PATIENCE), Broken):
                 broken.append(told)
             else:
                 found += told

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from artifact_janitor import clock, gitignored
 from artifact_janitor.apply import trash
@@ -12,7 +13,7 @@ from artifact_janitor.core.milestone import RULE, STEPS
 from artifact_janitor.core.model import Artifact, Pin
 from artifact_janitor.core.plan import GITIGNORE, PUBLISH, Step
 from artifact_janitor.errors import ArchiveError, Locked, StepFailed, StepSkipped, UsageError
-from artifact_janitor.journal import Intent, Journal, Sweep
+from artifact_janitor.journal import Intent, Journal, Move, Sweep
 from artifact_janitor.journal import Step as Done
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.promoting import take_back
@@ -175,12 +176,25 @@ def _bring_back(place: Workplace, sweep: str, step: Done) -> str:
         raise StepFailed(f"{later.path} lies in the trash itself", f"janitor undo {later.sweep}")
     with place.state.step():
         moves = journal.moves(step.id)
-        if not trash.holds(place.ground, moves):
-            raise StepFailed("not in the trash any more: somebody took it out")
-        trash.put_back(place.ground, moves)
+        with _by_hand(moves):
+            if not trash.holds(place.ground, moves):
+                raise StepFailed("not in the trash any more", "somebody took it out")
+            trash.put_back(place.ground, moves)
         journal.turn(step.id, "undone")
         journal.pin(Pin(step.path, f"{BY_UNDO} {step.sweep}", clock.read().wall))
         return retire(place, sweep, step)
+
+
+@contextmanager
+def _by_hand(moves: Sequence[Move]) -> Iterator[None]:
+    """Where there is no way back, as its folder is on another disk by now, or none of the
+    configured ones any more, a person must know where it lies."""
+    try:
+        yield
+    except (StepFailed, StepSkipped) as error:
+        if moves and not error.hint:
+            error.hint = f"it lies in {moves[0].target}; copy it back from there by hand"
+        raise
 
 
 def _unpack(place: Workplace, sweep: str, step: Done) -> None:

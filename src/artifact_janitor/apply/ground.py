@@ -55,6 +55,15 @@ class Ground:
             return ""
         raise StepSkipped(f"{path} lies in none of the configured folders")
 
+    def names_of(self, real: str) -> list[str]:
+        """What the workspace calls a real path; nothing where it lies in none of the roots."""
+        found = (
+            f"{root}{real[len(place) :]}"
+            for root, place in self._places.items()
+            if root != STATE and real != place and is_within(real, place)
+        )
+        return [*dict.fromkeys(found)]
+
     @contextmanager
     def folder(self, path: str, *, make: bool = False) -> Iterator[int]:
         """A descriptor on the folder at `path` in the workspace.

@@ -89,6 +89,13 @@ class Place:
         return {root: contents(self.base, root, others) for root in self.roots}
 
     @cached_property
+    def studies(self) -> dict[str, Contents]:
+        """The same of the studies' folders, in which nothing is ever changed."""
+        roots = self.settings.folders.hpo_studies
+        there = [each for each in roots if os.path.isdir(os.path.join(self.base, each))]
+        return {root: contents(self.base, root, ()) for root in there}
+
+    @cached_property
     def daemon(self) -> dict[str, Any] | None:
         """What the daemon of this workspace tells of itself; None where there is none."""
         return daemon_file.read(self.state)

@@ -7,9 +7,11 @@ import os
 import pwd
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 
 from artifact_janitor import reserve
 from artifact_janitor.checkup.check import Found, Place, ok, problem, some, warning
+from artifact_janitor.checkup.contents import Contents
 from artifact_janitor.mounts import Mount, mount_of
 from artifact_janitor.observe.liveness import lease
 from artifact_janitor.state import MAKE_ROOM, STATE
@@ -28,13 +30,14 @@ _LEAST = 0.05
 
 def folders(place: Place) -> Iterator[Found]:
     """Which of the configured folders are there, and where links lead."""
-    for root in place.roots:
-        path, real = os.path.join(place.base, root), place.grounds[root]
+    for root in (*place.roots, *place.studies):
+        path = os.path.join(place.base, root)
+        real = os.path.realpath(path)
         if real != os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)):
             hint = "that is allowed, as long as what it leads to is the project's alone"
             yield warning(f"{root} is a symlink to {real}", hint, root)
     if place.roots:
-        yield ok(f"there are {', '.join(place.roots)}")
+        yield ok(f"there are {', '.join((*place.roots, *place.studies))}")
     else:
         roots = ", ".join(place.settings.folders.retention)
         hint = "name the folders of your runs in config.toml, or start in the project's folder"
@@ -117,13 +120,32 @@ def permissions(place: Place) -> Iterator[Found]:
             hint = "run as their owner, or as root: what holds them may stay, as unknown"
             yield warning(what, hint, root)
         if found.unreadable:
-            folder = found.an_unreadable
-            what = f"can't be read: {some(found.unreadable, 'folder')} in {root}, {folder}"
-            yield warning(f"{what}; what can't be seen stays", "run as their owner, or root", root)
-    counts = place.contents.values()
-    if not doubts and not any(each.shut or each.foreign or each.unreadable for each in counts):
+            hint = "run as their owner, or root"
+            yield warning(f"{_unread(root, found)}; what can't be seen stays", hint, root)
+    for root, found in place.studies.items():
+        if found.unreadable:
+            hint = given_to(place, found.an_unreadable)
+            what = f"{_unread(root, found)}: studies in there are never trained"
+            yield warning(what, hint, found.an_unreadable)
+    counts, studies = place.contents.values(), place.studies.values()
+    may_not = doubts or any(each.shut or each.foreign for each in counts)
+    if not may_not and not any(each.unreadable for each in (*counts, *studies)):
         who, files = user(os.geteuid()), some(sum(c.files for c in counts), "file")
         yield ok(f"{who} may move all that is there: {files}")
+
+
+def _unread(root: str, found: Contents) -> str:
+    return f"can't be read: {some(found.unreadable, 'folder')} in {root}, {found.an_unreadable}"
+
+
+def given_to(place: Place, path: str) -> str:
+    """What root types so that they can read a path who are to read it."""
+    return f"as root: chown -R {reader(place)} {quote(os.path.join(place.base, path))}"
+
+
+def reader(place: Place) -> str:
+    """Whoever looks here; where that is root, the daemon, which runs as the workspace's owner."""
+    return user(os.geteuid() or os.stat(place.base).st_uid)
 
 
 def _of_workspace(place: Place) -> Iterator[Found]:
@@ -152,18 +174,18 @@ def _of_owner(place: Place) -> Iterator[Found]:
             status = os.stat(os.path.join(place.base, name))
         except OSError:
             continue  # there is none
-        if not _may_change(status, owner):
+        if not may(status, owner, 0o3):
             who = user(owner.st_uid)
             what = f"{name} belongs to {user(status.st_uid)}: a daemon that runs as {who}, as the"
             what = f"{what} owner of the workspace, may change nothing in it"
             yield warning(what, f"chown -R {who} {os.path.join(place.base, name)}", name)
 
 
-def _may_change(status: os.stat_result, owner: os.stat_result) -> bool:
-    """By mode alone, of the groups only the owner's first: what ACLs say nobody asks here."""
-    if status.st_uid == owner.st_uid:
-        return status.st_mode & 0o300 == 0o300
-    wanted = 0o030 if status.st_gid == owner.st_gid else 0o003
+def may(status: os.stat_result, owner: os.stat_result, what: int) -> bool:
+    """Read (4), write (2), enter (1), or several of them: by mode alone, of the groups only the
+    owner's first. What ACLs say nobody asks here."""
+    shift = 3 if status.st_gid == owner.st_gid else 0
+    wanted = what << (6 if status.st_uid == owner.st_uid else shift)
     return status.st_mode & wanted == wanted
 
 

@@ -55,6 +55,8 @@ class Said:
     text: str
     hint: str = ""
     is_question: bool = False
+    is_usual: bool = False
+    """It goes on by itself, and nobody need see to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +170,8 @@ def _retrain(
         if isinstance(found, Training) and each.key not in began:
             trains = found.mode != "adopt" and not (found.job and found.job.occupies)
             if trains and each.row and busy >= each.row.parallel:
-                said.append(
-                    _said(each, f"waits: {_running(busy)} (parallel = {each.row.parallel})")
-                )
+                why = f"waits: {_running(busy)} (parallel = {each.row.parallel})"
+                said.append(replace(_said(each, why), is_usual=True))
                 continue
             busy += trains
             began.add(each.key)

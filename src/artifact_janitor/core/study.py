@@ -133,7 +133,7 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A file that tells nothing: `kind` is one word for a program, `why` the sentence."""
+    """A file or folder that tells nothing: `kind` is one word for programs, `why` the sentence."""
 
     path: str
     kind: str

@@ -63,7 +63,10 @@ class Handing(Turns):
         report = hand_over(settings, sight, steps, "watch", stop, by_person=False)
         settled = (f"{each.job.name}: {each.state}" for each in sight.handover.settled)
         did = " · ".join(filter(None, (*settled, render.swept(report))))
-        self.shared.said.stands("handover", [*sight.notes, *render.odd(report.outcomes)])
+        self.shared.said.stands("studies", sight.unreadable)
+        odd = render.odd(report.outcomes)
+        self.shared.said.stands("handover", [*odd, *sight.troubles])
+        self.shared.said.stands("waiting", sight.waiting, "INFO")
         self.shared.swept("handover", did)
         self._plan_ahead(settings, sight)
         if did or is_mended:

@@ -6,6 +6,8 @@ import re
 import threading
 from collections.abc import Callable, Iterable
 
+from artifact_janitor.render.words import first_dozen
+
 _LENGTH = re.compile(r"\b\d+ (s|min|h|days?)\b")
 
 Log = Callable[[str, str], None]
@@ -18,6 +20,8 @@ class Said:
     def __init__(self, log: Log) -> None:
         self.log = log
         self._stands: dict[str, tuple[str, ...]] = {}
+        self._usual: set[str] = set()
+        """Topics that nobody need see to."""
         self._turn = threading.Lock()
 
     def info(self, text: str) -> None:
@@ -29,10 +33,10 @@ class Said:
             new, before = tuple(dict.fromkeys(texts)), self._stands.pop(topic, ())
             if new:
                 self._stands[topic] = new
+            (self._usual.add if level == "INFO" else self._usual.discard)(topic)
         known = {*map(_timeless, before)}
-        for each in new:
-            if _timeless(each) not in known:
-                self.log(level, each)
+        for each in first_dozen(each for each in new if _timeless(each) not in known):
+            self.log(level, each)
 
     def over(self, topic: str, text: str) -> None:
         """`text` where something was said of `topic` before."""
@@ -42,9 +46,10 @@ class Said:
             self.log("INFO", text)
 
     def all(self) -> list[str]:
-        """Everything that stands."""
+        """Everything that stands and that somebody should see to."""
         with self._turn:
-            return [each for texts in self._stands.values() for each in texts]
+            stands = (texts for topic, texts in self._stands.items() if topic not in self._usual)
+            return [each for texts in stands for each in texts]
 
 
 def _timeless(text: str) -> str:

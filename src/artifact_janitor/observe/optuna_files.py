@@ -20,6 +20,7 @@ from artifact_janitor.observe.liveness import Activity, lease
 from artifact_janitor.observe.optuna_journal import Replay
 from artifact_janitor.observe.optuna_sql import NoStudies, Place
 from artifact_janitor.observe.sqlite import Unreadable, reading
+from artifact_janitor.state import STATE
 
 MEMORY = 8 << 20
 """Bytes of a database in WAL mode that are read into memory."""
@@ -27,6 +28,9 @@ BRIEF = 0.005
 """Seconds that a poll waits for a writer's lock: the next one comes soon."""
 BESIDE = ("", "-wal", "-journal")
 """The files of a database that are written to when anything happens."""
+
+UNREADABLE = "unreadable"
+"""The kind of trouble that lasts until a person gives the right to read."""
 
 Replays = dict[str, Replay]
 """What is known of journals by path, for the next look to read on."""
@@ -51,20 +55,34 @@ _WHY: dict[str, tuple[str, str]] = {
     "older": ("", "optuna storage upgrade --storage sqlite:///{}"),
     "schema": ("", "was it made by another program? Then move it elsewhere"),
     "other": ("", "move it elsewhere: only studies belong here"),
-    "unreadable": ("", "check its permissions"),
+    UNREADABLE: ("", "check its permissions"),
+    "link": ("it is a symlink, and none is followed here", "move the study itself to its place"),
 }
 """What each kind of trouble is called, where SQLite's own words say less, and what to do."""
 
 
-def files(base: Path, root: str) -> Iterator[str]:
-    """The files of a folder, and of those in it, that are studies or are called like one."""
+def found(base: Path, root: str) -> Iterator[str | Broken]:
+    """The files of a folder, and of those in it, that are studies or are called like one; and
+    where there may be more of them that nobody can see."""
     try:
         top = tree.read(base, root)
-    except OSError:
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        yield _shut(root, str(error.strerror))
         return
     for folder in sorted(top.walk(), key=lambda each: each.path):
+        if folder.trouble and not folder.path.endswith(f"/{STATE}"):
+            yield _shut(folder.path, folder.trouble)
         known = {*studies.among(folder, base), *filter(studies.is_called_so, folder.files)}
         yield from (f"{folder.path}/{name}" for name in sorted(known))
+        for name in sorted(filter(studies.is_called_so, folder.links)):
+            yield _broken(f"{folder.path}/{name}", "link", "")
+
+
+def _shut(path: str, why: str) -> Broken:
+    what = f"what is in this folder can't be seen: {why}"
+    return Broken(path, UNREADABLE, what, _WHY[UNREADABLE][1])
 
 
 def of_file(
@@ -82,7 +100,7 @@ def of_file(
     except (Unreadable, NoStudies) as trouble:
         return _broken(path, trouble.kind, str(trouble))
     except OSError as error:
-        return _broken(path, "unreadable", error.strerror or str(error))
+        return _broken(path, UNREADABLE, error.strerror or str(error))
 
 
 def _of_database(base: Path, path: str, patience: float) -> list[Study]:
@@ -94,7 +112,7 @@ def _of_database(base: Path, path: str, patience: float) -> list[Study]:
 
 
 def _broken(path: str, kind: str, said: str) -> Broken:
-    why, hint = _WHY.get(kind, _WHY["unreadable"])
+    why, hint = _WHY.get(kind, _WHY[UNREADABLE])
     whole = f"{why} ({said})" if why and kind in ("damaged", "busy") else why or said
     return Broken(path, kind, whole, hint.format(path))
 

@@ -109,20 +109,22 @@ def head(told: Told | None, now: int) -> str:
 
 
 def rows(told: Told | None, now: int) -> Iterator[tuple[str, str]]:
-    """What comes next, and which folders it does not hear from; each with its label."""
+    """What comes next, and which folders it does not hear from, or not from all that is in them;
+    each with its label."""
     if told is None:
         return
     if coming := _next(told):
         yield "next", " · ".join(f"{shown(job)} {_coming(at, now)}" for job, at in coming)
     for each in _rows(told, "watch"):
-        if (mode := _text(each, "mode")) in _MODES:
-            why = f": {shown(_text(each, 'why'))}" if _text(each, "why") else ""
-            yield "watch", f"{shown(_text(each, 'path'))} {_MODES[mode]}{why}"
+        mode, why = _text(each, "mode"), shown(_text(each, "why"))
+        if mode in _MODES or (mode == "inotify" and why):
+            how = f"{_MODES.get(mode, '')}{': ' if why else ''}{why}"
+            yield "watch", f"{shown(_text(each, 'path'))}{how}"
 
 
 _MODES = {
-    "polling": "is polled",
-    "watchdog": "is watched by the system's own means",
+    "polling": " is polled",
+    "watchdog": " is watched by the system's own means",
 }
 
 

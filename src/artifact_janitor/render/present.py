@@ -25,7 +25,7 @@ from artifact_janitor.render.past import of_sweep, sweep_lines
 from artifact_janitor.render.room import of_rooms, standing
 from artifact_janitor.render.studies import of_studies, status_rows
 from artifact_janitor.render.text import View, age
-from artifact_janitor.render.words import Row, moment, plural, shown
+from artifact_janitor.render.words import Row, first_dozen, moment, plural, shown
 from artifact_janitor.studying import Studies
 from artifact_janitor.units import format_duration, format_size, format_when
 
@@ -223,7 +223,7 @@ def status_lines(status: Status, notes: Sequence[str]) -> Iterator[Text]:
     settings = status.settings
     yield line(
         (shown(settings.workspace.name), "bold"),
-        f" · {len(settings.policies)} policies" if settings.policies else " · no policies",
+        f" · {plural(len(settings.policies), 'policy')}",
         f" · {daemon.head(status.daemon, status.now)}",
     )
     disk = f"{format_size(status.disk)}, {format_size(status.free)} free"
@@ -247,7 +247,7 @@ def status_lines(status: Status, notes: Sequence[str]) -> Iterator[Text]:
         yield _labelled(label, text)
     told = daemon.attention(status.daemon, status.unread)
     refused = (refusal.message for refusal in status.known.refusals)
-    for each in dict.fromkeys((*refused, *notes, *told)):
+    for each in first_dozen(dict.fromkeys((*refused, *notes, *told))):
         yield Text.assemble(("attention  ", "yellow"), shown(each))
     yield line("Next: ", ("janitor plan", "bold"))
 

@@ -4,7 +4,8 @@ daemon that only writes a log does without."""
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 Row = tuple[str, str, str, str, str]
@@ -48,6 +49,26 @@ def _span(parts: Sequence[str]) -> str:
     if len({*parts}) == 1:
         return parts[0]
     return f"{min(parts, key=float)} … {max(parts, key=float)}"
+
+
+DOZEN = 12
+"""Lines of one sort that are told one by one."""
+_LENGTH = re.compile(r"\d+(?:\.\d+)?( (s|min|h|days?|months?|years?)\b)?")
+
+
+def first_dozen(sentences: Iterable[str]) -> Iterator[str]:
+    """ "NAME: what is so", each of them; of many that differ in names and numbers alone the first
+    dozen, and how many more there are."""
+    counts: Counter[str] = Counter()
+    for each in sentences:
+        said = each.partition(": ")[2].partition(" → ")[0]
+        sort = _LENGTH.sub("…", said) or each
+        counts[sort] += 1
+        if counts[sort] <= DOZEN:
+            yield each
+    for sort, count in counts.items():
+        if count > DOZEN:
+            yield f"… and {count - DOZEN} more: {sort} → janitor status --json"
 
 
 def moment(ns: int) -> str:

@@ -305,7 +305,9 @@ class Look:
         if self.polled:
             why.append(f"looked at every {every:.0f} s")
         if self.unreadable:
-            why.append(f"{len(self.unreadable)} folders can't be read")
+            count, example = len(self.unreadable), next(iter(self.unreadable)).path
+            some = "a folder" if count == 1 else f"{count} folders"
+            why.append(f"{some} can't be read: {os.path.relpath(example, path)}")
         mode = "polling" if self.polled else self._source.mode
         return WatchedRoot(name, path, mode, "; ".join(why), self.count)
 
