@@ -284,6 +284,7 @@ def test_a_model_whose_copies_are_gone_since_stays_in_the_trash(work: Small) -> 
     said = "holds the only copy of a best or final model: the others are gone since"
     assert (kept(purge(work, "plan")), outcomes(purge(work))) == ({"a": said}, {})
     shutil.move(kept_elsewhere, work.root / "training/runs/f")
+    assert kept(purge(work, "plan")) == {}
     work.janitor("archive", "training/runs/f")
     assert kept(purge(work, "plan")) == {}, "an archive holds it, too"
     assert outcomes(purge(work)) == {"a": "done", "f": "done"}

@@ -101,7 +101,12 @@ def fingerprint_of(content: Folder | Entry, *, inodes: bool = True) -> str:
 def in_trash(content: Folder | Entry, mine: str = "", models: Iterable[ModelFile] = ()) -> str:
     """How a unit must look in the trash to be purged: its fingerprint, `mine` where that is known,
     and that of a copy of it, for a workspace that was copied to another disk; and its models."""
-    return looks(mine or fingerprint_of(content), fingerprint_of(content, inodes=False), models)
+    return looks(mine or fingerprint_of(content), _of_copy(content), models)
+
+
+def _of_copy(content: Folder | Entry) -> str:
+    """8 bytes of it are enough to know a copy again: nobody guesses them by chance."""
+    return fingerprint_of(content, inodes=False)[:16]
 
 
 def is_as_it_went(content: Folder | Entry, looked: str, ino: int) -> bool:
@@ -112,7 +117,7 @@ def is_as_it_went(content: Folder | Entry, looked: str, ino: int) -> bool:
         return True
     own = content.entry if isinstance(content, Folder) else content
     is_copy = own.ino != ino and bool(copied)
-    return is_copy and fingerprint_of(content, inodes=False) == copied
+    return is_copy and _of_copy(content) == copied
 
 
 def _digests(survey: Survey, asked: set[str]) -> dict[str, str]:

@@ -104,7 +104,7 @@ S9 = (
     Break(
         "of a copy in the trash nothing is compared",
         "observe/examine.py",
-        "return is_copy and fingerprint_of(content, inodes=False) == copied",
+        "return is_copy and _of_copy(content) == copied",
         "return is_copy",
         ("test_purge.py::test_a_workspace_on_another_disk_purges_its_trash",),
     ),
