@@ -207,7 +207,7 @@ def _stays_when_thinned(unit: Artifact, catalogue: Catalogue) -> bool:
         if each.kind == "checkpoint" and each.within == unit.within
     ]
     alike = [each for each in beside if each.series == unit.series]
-    if all(each.valid is False for each in alike):
+    if all(each.valid is False for each in beside):
         return True  # it may well be that we can't read them
     for known in ((True,), (True, None)):
         candidates = [each for each in alike if each.valid in known]

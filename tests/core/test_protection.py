@@ -208,9 +208,8 @@ def test_best_files_make_no_state_more_complete() -> None:
     assert thinned(*states(1, 2, 3, of="G"), best) == {"G-3", "best-1"}
 
 
-def test_a_series_that_looks_damaged_stays() -> None:
-    found = thinned(*states(1, 2, of="G", valid=False), *states(1, 2, of="D"))
-    assert found == {"G-1", "G-2", "D-2"}
+def test_a_series_that_is_damaged_goes_where_another_is_whole() -> None:
+    assert thinned(*states(1, 2, of="G", valid=False), *states(1, 2, of="D")) == {"D-2"}
 
 
 def test_every_job_of_a_sweep_is_a_run_of_its_own() -> None:

@@ -143,6 +143,9 @@ def _roles(artifacts: Iterable[Artifact]) -> Iterable[tuple[str, Evidence]]:
 
 
 def _stays(checkpoints: list[Artifact]) -> Iterable[tuple[Artifact, str]]:
+    """Where all look damaged, it may well be that we can't read them (S7)."""
+    if all(each.valid is False for each in checkpoints):
+        yield from ((each, "no checkpoint of its run is known to be whole") for each in checkpoints)
     for series in in_series(checkpoints):
         yield from _stays_of_series(series)
     for known in ((True,), (True, None)):
@@ -172,9 +175,6 @@ def _newest_together(
 
 
 def _stays_of_series(checkpoints: list[Artifact]) -> Iterable[tuple[Artifact, str]]:
-    """Where all look damaged, it may well be that we can't read them (S7)."""
-    if all(each.valid is False for each in checkpoints):
-        yield from ((each, "no checkpoint of its run is known to be whole") for each in checkpoints)
     for each in checkpoints:
         if each.role in ("best", "final"):
             yield each, f"the {each.role} checkpoint of its run"
