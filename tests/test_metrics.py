@@ -666,8 +666,11 @@ def test_the_best_checkpoints_stay_within_their_run(lightning: Path, tmp_path: P
     wandb_runs.backdate(tmp_path, 40)
     plan = planned(tmp_path, best("val_f1", "max", 2, "ignore"), kind="checkpoint")
     assert {step.path: step.reasons for step in plan.steps} == {
-        f"training/runs/{run}/epoch=0-val_f1=0.125.ckpt": ("val_f1 0.125 is not in the 2 best",)
-        for run in ("a", "b")  # epoch 3 is the newest of its series, beside last.ckpt
+        f"training/runs/{run}/epoch={epoch}-val_f1={f1:.3f}.ckpt": (
+            f"val_f1 {f1} is not in the 2 best",
+        )
+        for run in ("a", "b")
+        for epoch, f1 in ((0, 0.125), (3, 0.5))  # the newest is last.ckpt
     }
 
 

@@ -169,9 +169,9 @@ def _newest_together(
             folders[folder][step][each.series] = each
     for moments in folders.values():
         most = max(len(files) for files in moments.values())
-        full = [files for files in moments.values() if len(files) == most]
-        first = by(each for files in full for each in files.values())[0]
-        yield from moments[moment(first)[1] or 0].values()
+        full = [files for files in moments.values() if len(files) == most > 1]
+        for first in by(each for files in full for each in files.values())[:1]:
+            yield from moments[moment(first)[1] or 0].values()
 
 
 def _stays_of_series(checkpoints: list[Artifact]) -> Iterable[tuple[Artifact, str]]:

@@ -156,11 +156,22 @@ def furthest_first(group: Iterable[Artifact]) -> list[Artifact]:
 
 def in_series(group: Iterable[Artifact]) -> list[list[Artifact]]:
     """What is ranked by progress, each for itself: two networks that are trained together, the
-    ranks of one, the folds of a validation. What is no checkpoint is all of one series."""
-    found: dict[str, list[Artifact]] = {}
-    for each in group:
-        found.setdefault(each.series, []).append(each)
+    ranks of one, the folds of a validation. What is no checkpoint is all of one series. In a
+    folder with one series ``last.ckpt`` is of it, whatever it is called."""
+    every = [*group]
+    counted: defaultdict[str, set[str]] = defaultdict(set)
+    for each in every:
+        if not each.role:
+            counted[_folder(each)].add(each.series)
+    found: defaultdict[str, list[Artifact]] = defaultdict(list)
+    for each in every:
+        beside = counted[_folder(each)] if each.role == "last" else ()
+        found[next(iter(beside)) if len(beside) == 1 else each.series].append(each)
     return [*found.values()]
+
+
+def _folder(artifact: Artifact) -> str:
+    return artifact.series.rpartition("/")[0]
 
 
 Moment = tuple[str, int | None]
@@ -170,7 +181,7 @@ def moment(artifact: Artifact) -> Moment:
     """What is alike in it was written at one step of one training, and is one state of it."""
     if artifact.step is None or not artifact.series:
         return artifact.path, None
-    return artifact.series.rpartition("/")[0], artifact.step
+    return _folder(artifact), artifact.step
 
 
 def _last(group: list[Artifact], policy: Policy) -> Iterator[_Rule]:
