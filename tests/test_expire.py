@@ -62,7 +62,8 @@ def archived(work: Small, *units: str, days: int = 400) -> None:
 
 def the_path(work: Small, unit: str) -> str:
     """Of the archive of a unit."""
-    (name,) = (each.name for each in work.journal().archives.all() if each.path == unit)
+    with closing(work.journal()) as journal:  # left open, a fork would take its log away
+        (name,) = (each.name for each in journal.archives.all() if each.path == unit)
     return f".janitor/archive/{name}{ARCHIVE}"
 
 
@@ -140,7 +141,8 @@ def no_policy(work: Small, unit: str) -> None:
 
 
 def pin_inside(work: Small, unit: str) -> None:
-    work.journal().pin(Pin(f"{unit}/train.log", "mine", 1))
+    with closing(work.journal()) as journal:
+        journal.pin(Pin(f"{unit}/train.log", "mine", 1))
 
 
 def pin_archive(work: Small, unit: str) -> None:
