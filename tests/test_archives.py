@@ -264,6 +264,12 @@ def test_elsewhere_in_a_root_a_killed_restore_pins_what_came(work: Small, moved:
     assert pins == ([back] if moved else [])
 
 
+def test_elsewhere_is_a_folder(work: Small) -> None:
+    run = work.hydra(30, RUN)
+    work.janitor("archive", run)
+    assert "config.toml is no folder name one" in said(work, "restore", run, "--to", "config.toml")
+
+
 def test_elsewhere_through_a_link_goes_nowhere_else(
     work: Small, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

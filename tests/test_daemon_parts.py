@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import resource
 import subprocess
 import sys
 import threading
@@ -13,7 +15,7 @@ import pytest
 from artifact_janitor.daemon.hints import Hint, Hints, Scope
 from artifact_janitor.daemon.presence import Presence
 from artifact_janitor.daemon.said import Said
-from artifact_janitor.errors import JanitorError, Locked
+from artifact_janitor.errors import JanitorError, Locked, way_out
 from artifact_janitor.state import State
 from tests.real.small import FREE, small
 
@@ -180,7 +182,30 @@ def test_only_the_folder_whose_lock_it_holds_is_the_workspace(tmp_path: Path) ->
     other.let_go()
     (tmp_path / "other").rename(here)
     assert not presence.is_here()
+    assert presence.missing() == here / ".janitor/daemon.lock"
     presence.let_go()
     assert presence.is_back()
     (here / ".janitor/daemon.lock").unlink()
     assert not presence.is_back()
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE])
+def test_too_many_open_files_are_no_matter_of_room(code: int) -> None:
+    assert "ulimit -n" in way_out(OSError(code, ""), "make space")
+    assert way_out(OSError(errno.ENOSPC, ""), "make space") == "make space"
+
+
+def test_a_daemon_that_gets_no_threads_says_so(tmp_path: Path) -> None:
+    """One clear error: real threads, and no memory for their stacks."""
+    work = small(tmp_path)
+
+    def few() -> None:
+        threading.stack_size(1 << 30)
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+
+    daemon = work.start("watch", first=few)
+    assert daemon.wait() == 1
+    said = daemon.errors.read_text()
+    assert "no thread can be started" in said
+    assert "ulimit -v" in said
+    assert "Traceback" not in said

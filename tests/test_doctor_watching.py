@@ -17,6 +17,9 @@ import pytest
 import artifact_janitor
 from artifact_janitor import clock, daemon_file
 from artifact_janitor.checkup import inotify
+from artifact_janitor.checkup.check import Place
+from artifact_janitor.checkup.watches import _polled
+from artifact_janitor.config import load
 from artifact_janitor.state import State
 from tests.real.account import ORDINARY, account
 from tests.real.retraining import place, until
@@ -291,19 +294,39 @@ def test_a_daemon_that_tells_nothing_any_more(work: Small) -> None:
         assert "has told nothing of itself for 60 min: does it hang?" in trouble(work, "daemon")
 
 
-def test_what_a_daemon_tells_of_its_watches_counts(work: Small, few: tuple[str, ...]) -> None:
-    """In a namespace without watches; who asks has as many as he likes."""
-    script = f'sysctl -qw {WATCHES}=0 && exec "$0" "$@"'
+@pytest.mark.parametrize(
+    ("limit", "why", "raised"),
+    [
+        (f"{WATCHES}=1", "no watch to be had", "fs.inotify.max_user_watches="),
+        (f"{INSTANCES}=0", "no inotify instance to be had", "fs.inotify.max_user_instances="),
+    ],
+)
+def test_what_a_daemon_tells_of_its_watches_counts(
+    work: Small, few: tuple[str, ...], limit: str, why: str, raised: str
+) -> None:
+    """In a namespace with few of them; who asks is outside, and has as many as he likes."""
+    script = f'sysctl -qw {limit} && exec "$0" "$@"'
     line = [*few, script, sys.executable, "-m", "artifact_janitor", "watch"]
     with subprocess.Popen(line, cwd=work.root, stderr=subprocess.DEVNULL) as process:
         try:
             until(lambda: (daemon_file.read(State(work.root)) or {}).get("watch"))
             until(lambda: "polled" in str(doctor(work)["watches"]))
             said = trouble(work, "watches")
-            assert "multirun is polled: no watch to be had" in said
-            assert "→ sysctl fs.inotify.max_user_watches=" in said, "who asks is outside"
+            assert f"multirun is polled: {why}" in said
+            assert f"→ sysctl {raised}" in said
         finally:
             process.kill()
+
+
+def test_the_limit_to_raise_is_enough_for_all_folders() -> None:
+    """As a daemon on a machine with few watches tells it."""
+    limits = inotify.Limits(inotify.Limit(30, "w"), inotify.Limit(128, "i"))
+    place = Place(load(None, {}, Path("/tmp")), 0, {})
+    why = "no watch to be had for 54 of 82 folders"
+    told = {"name": "training", "path": "/tmp/training/runs", "mode": "polling", "why": why}
+    (found,) = _polled(place, [{**told, "folders": 82}], limits, inotify.Used(28, 1))
+    assert found.what == f"training/runs is polled: {why}"
+    assert found.hint.startswith("sysctl w=256;")
 
 
 # ---------------------------------------------------------------- units

@@ -15,9 +15,11 @@ import pytest
 from artifact_janitor import clock
 from artifact_janitor.core.study import BEAT
 from artifact_janitor.looking import reading
+from artifact_janitor.observe import optuna_files
+from artifact_janitor.observe.optuna_files import Known
 from artifact_janitor.studying import Seen, Studies, remember, study_all
 from artifact_janitor.units import DAY, HOUR, MINUTE, SECOND
-from tests.real import zoo
+from tests.real import retraining, zoo
 from tests.real.account import myself
 from tests.real.command import line
 from tests.real.optimizer import optimizer
@@ -339,3 +341,38 @@ def test_without_studies_it_says_so(work: Small) -> None:
     assert "No studies here" in work.said("studies")
     shutil.rmtree(work.root / "hpo_studies")
     assert work.janitor("studies").facts == {"studies": [], "unreadable_studies": []}
+
+
+def test_what_did_not_change_is_not_read_again(
+    work: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what did is, though its size and its time be as before."""
+    monkeypatch.setattr(optuna_files, "STILL", 0)
+    study, known = retraining.place(work), Known()
+
+    def best() -> float | None:
+        (seen,) = study_all(work.settings, None, at(), known=known).seen
+        return seen.standing.value
+
+    def write(value: float) -> None:
+        before = study.stat()
+        with closing(sqlite3.connect(study)) as db, db:
+            db.execute("UPDATE trial_values SET value = ? WHERE value >= 0.75", (value,))
+        os.utime(study, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert study.stat().st_size == before.st_size
+
+    assert best() == retraining.BEST
+    (read,) = known.values()
+    assert best() == retraining.BEST
+    assert [*known.values()] == [read]
+    assert next(iter(known.values()))[1] is read[1]
+    write(0.875)
+    assert best() == 0.875
+    monkeypatch.setattr(optuna_files, "STILL", HOUR)
+    write(0.75)
+    assert (best(), known) == (0.75, {}), "it may change once more within the same tick"
+    monkeypatch.setattr(optuna_files, "STILL", 0)
+    best()
+    study.unlink()
+    assert study_all(work.settings, None, at(), known=known).seen == ()
+    assert known == {}

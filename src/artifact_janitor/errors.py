@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,6 +36,13 @@ class JanitorError(Exception):
 def hinted(text: str, hint: str) -> str:
     """What is so, with an arrow to what a person may do about it."""
     return text + (f" → {hint}" if hint else "")
+
+
+def way_out(error: OSError, otherwise: str) -> str:
+    """What to do where a file can't be written."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "raise the limit of open files: ulimit -n"
+    return otherwise
 
 
 class UsageError(JanitorError):

@@ -38,10 +38,9 @@ from artifact_janitor.executors import Executor, Handle, systemd
 from artifact_janitor.executors.local import Local
 from artifact_janitor.journal import Intent, Journal
 from artifact_janitor.observe import jobs as observed
-from artifact_janitor.observe import study_copy
+from artifact_janitor.observe import optuna_files, study_copy
 from artifact_janitor.observe.jobs import Progress
 from artifact_janitor.observe.opcodes import Flawed
-from artifact_janitor.observe.optuna_files import UNREADABLE
 from artifact_janitor.observe.trained import read_model
 from artifact_janitor.offering import offer
 from artifact_janitor.outcome import SAME, Outcome
@@ -88,7 +87,7 @@ class Sight:
     @property
     def unreadable(self) -> list[str]:
         """Where there may be studies that nobody sees until a person lets them be read."""
-        broken = (each for each in self.studies.broken if each.kind == UNREADABLE)
+        broken = (each for each in self.studies.broken if each.kind == optuna_files.UNREADABLE)
         return [hinted(f"{each.path}: {each.why}", each.hint) for each in broken]
 
     def study(self, path: str, name: str) -> Seen | None:
@@ -113,10 +112,14 @@ def executor_of(settings: Settings) -> Executor:
 
 
 def look(
-    settings: Settings, journal: Journal | None, now: clock.Reading, asked: Asked | None = None
+    settings: Settings,
+    journal: Journal | None,
+    now: clock.Reading,
+    asked: Asked | None = None,
+    known: optuna_files.Known | None = None,
 ) -> Sight:
-    """Observe, and decide; changes nothing."""
-    found = study_all(settings, journal, now)
+    """Observe, and decide; changes nothing. Who looks again hands in the same `known`."""
+    found = study_all(settings, journal, now, known=known)
     rows = journal.jobs.all() if journal else ()
     jobs = [
         replace(job, state="undone") if _is_undone(job, journal) else job
@@ -125,10 +128,8 @@ def look(
     same = journal.publications.same() if journal else ()
     place = observed.in_place(settings.workspace, settings.folders.models[0], same)
     every = [*wants(settings, found.seen, asked)]
-    known = {job.key for job in jobs} | place
-    fresh = [
-        _adopting(settings, each, found.seen) if _asks(each, known) else each for each in every
-    ]
+    keys = {job.key for job in jobs} | place
+    fresh = [_adopting(settings, each, found.seen) if _asks(each, keys) else each for each in every]
     return Sight(handover(fresh, jobs, place, now.wall), found)
 
 

@@ -167,7 +167,7 @@ def with_gitignore(settings: Settings, seen: Look, kinds: Collection[str] = ()) 
     if kinds:
         return seen
     with reading(settings) as journal:
-        step, held = gitignoring.planned(settings, journal)
+        step, held = gitignoring.planned(settings, journal, seen.plan.now)
     found = with_handover(seen.plan, [step] if step else [])
     return replace(seen, plan=replace(found, refused=(*found.refused, *held)))
 

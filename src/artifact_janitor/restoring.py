@@ -360,6 +360,8 @@ def _goal(place: Workplace, chosen: Selection, sweep: str, to: Path | None) -> _
     real = Path(os.path.realpath(to))
     if not real.name or STATE in real.parts:
         raise UsageError(f"{to} is no folder to restore to", "name another one", str(to))
+    if real.exists() and not real.is_dir():
+        raise UsageError(f"{to} is no folder", "name one, or one that is not there yet", str(to))
     ground = Ground(real.parent, [real.name])
     above = "/".join((str(real.parent).rstrip("/"), ""))
     return _Goal(ground, f"{real.name}/", f"{real.name}/{STATE}/{RESTORING}/{sweep}", above)

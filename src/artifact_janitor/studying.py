@@ -25,7 +25,7 @@ from artifact_janitor.journal import Journal, open_journal
 from artifact_janitor.journal.file import is_empty
 from artifact_janitor.observe import optuna_files, optuna_sweeps
 from artifact_janitor.observe.liveness import Activity, activity
-from artifact_janitor.observe.optuna_files import Replays
+from artifact_janitor.observe.optuna_files import Known, Replays
 from artifact_janitor.observe.sqlite import PATIENCE
 from artifact_janitor.reserve import is_short
 from artifact_janitor.state import State
@@ -67,19 +67,28 @@ def study_all(
     now: clock.Reading,
     replays: Replays | None = None,
     active: Callable[[], Activity] = activity,
+    known: Known | None = None,
 ) -> Studies:
-    """Look at every study; changes nothing. Who looks again hands in the same `replays`."""
+    """Look at every study; changes nothing. Who looks again hands in the same `replays`, and
+    `known` where what did not change need not be read again."""
     base, tails = settings.workspace, {} if replays is None else replays
+    before = {} if known is None else known
+    paths: set[str] = set()
     found: list[Study] = []
     broken: list[Broken] = []
     for root in settings.folders.hpo_studies:
         for each in optuna_files.found(base, root):
             if isinstance(each, Broken):
                 broken.append(each)
-            elif isinstance(told := optuna_files.of_file(base, each, tails, PATIENCE), Broken):
+                continue
+            paths.add(each)
+            told = optuna_files.of_changed(base, each, tails, before, PATIENCE)
+            if isinstance(told, Broken):
                 broken.append(told)
             else:
                 found += told
+    for gone in before.keys() - paths:
+        del before[gone]
     found = optuna_files.with_holders(found, base, active)
     found = _with_results(found, settings)
     earlier = journal.studies() if journal else {}

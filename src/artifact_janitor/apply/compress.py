@@ -18,7 +18,7 @@ from artifact_janitor.apply import trash
 from artifact_janitor.apply.archive.flow import CHUNK, Compressed, Expanded, ahead
 from artifact_janitor.apply.ground import Ground, rename, to_disk
 from artifact_janitor.core.compressing import NO_GAIN
-from artifact_janitor.errors import ArchiveError, StepFailed, StepSkipped
+from artifact_janitor.errors import ArchiveError, StepFailed, StepSkipped, way_out
 from artifact_janitor.journal import Move
 from artifact_janitor.regular import open_regular
 from artifact_janitor.units import format_size
@@ -79,7 +79,7 @@ def write(ground: Ground, order: Order, tick: Tick) -> Made:
     except BaseException as error:
         discard(ground, order.part)
         if isinstance(error, OSError):
-            hint = "the log is untouched; make space on its disk"
+            hint = f"the log is untouched; {way_out(error, 'make space on its disk')}"
             raise StepFailed(f"it can't be compressed: {error.strerror}", hint) from error
         if isinstance(error, ArchiveError):
             said = f"what was written is not what was read: {error.message}"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from artifact_janitor.apply import trash
 from artifact_janitor.apply.ground import Ground, to_disk
-from artifact_janitor.errors import StepFailed, StepSkipped
+from artifact_janitor.errors import StepFailed, StepSkipped, way_out
 from artifact_janitor.regular import open_regular
 from artifact_janitor.state import STATE
 from artifact_janitor.units import format_size
@@ -87,7 +87,8 @@ def stage(ground: Ground, source: int, path: str, spare: int = 0) -> Staged:
                 os.close(fd)
             os.fsync(folder)
     except OSError as error:
-        raise StepFailed(f"no copy can be made: {error.strerror}", "make space") from error
+        hint = way_out(error, "make space")
+        raise StepFailed(f"no copy can be made: {error.strerror}", hint) from error
     return Staged(path, made.st_size, digest, made.st_dev, made.st_ino)
 
 
@@ -104,7 +105,8 @@ def write(ground: Ground, content: bytes, path: str) -> Staged:
                 made = os.fstat(fd)
             os.fsync(folder)
     except OSError as error:
-        raise StepFailed(f"{path} can't be written: {error.strerror}", "make space") from error
+        hint = way_out(error, "make space")
+        raise StepFailed(f"{path} can't be written: {error.strerror}", hint) from error
     return Staged(path, made.st_size, sha256(content).hexdigest(), made.st_dev, made.st_ino)
 
 

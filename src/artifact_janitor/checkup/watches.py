@@ -12,6 +12,7 @@ from artifact_janitor.checkup.check import Found, Place, ok, some, warning
 from artifact_janitor.checkup.ground import is_remote
 from artifact_janitor.config.folders import WATCHED
 from artifact_janitor.mounts import mount_of
+from artifact_janitor.watch.told import NO_INSTANCE
 
 _SPARE = 2
 """Times the folders that are there: there will be more of them."""
@@ -34,7 +35,7 @@ def watches(place: Place) -> Iterator[Found]:
     used = inotify.used(os.geteuid())
     told = place.daemon or {}
     if told.get("watch"):
-        doubts = [*_polled(told["watch"], limits), *_lost(told)]
+        doubts = [*_polled(place, told["watch"], limits, used), *_lost(told)]
     else:
         doubts = [*_short(folders, limits, used), *_unseen(place)]
     yield from doubts
@@ -63,13 +64,26 @@ def _canary(told: Mapping[str, Any]) -> float | None:
     return age if isinstance(age, (int, float)) else None
 
 
-def _polled(watched: Sequence[Mapping[str, Any]], limits: inotify.Limits) -> Iterator[Found]:
+def _polled(
+    place: Place, watched: Sequence[Mapping[str, Any]], limits: inotify.Limits, used: inotify.Used
+) -> Iterator[Found]:
     """As the daemon says it; of filesystems of other hosts it is told with these."""
-    for each in watched:
-        mount = mount_of(os.path.realpath(each["path"]))
-        if each["mode"] == "polling" and not (mount and is_remote(mount)):
-            hint = _raised(limits.watches, 0)
-            yield warning(f"{each['name']} is polled: {each['why']}", hint, each["name"])
+    own = [each for each in watched if not _is_silent(each["path"])]
+    folders = sum(each["folders"] for each in own)
+    for each in own:
+        if each["mode"] != "polling":
+            continue
+        if NO_INSTANCE in each["why"]:
+            hint = _raised(limits.instances, used.instances * 4)
+        else:
+            hint = _raised(limits.watches, _up(used.watches + folders * _SPARE))
+        root = os.path.relpath(each["path"], place.base)
+        yield warning(f"{root} is polled: {each['why']}", hint, root)
+
+
+def _is_silent(path: str) -> bool:
+    mount = mount_of(os.path.realpath(path))
+    return bool(mount and is_remote(mount))
 
 
 def _lost(told: Mapping[str, Any]) -> Iterator[Found]:
@@ -97,7 +111,7 @@ def _up(count: int) -> int:
 
 
 def _raised(limit: inotify.Limit, least: int) -> str:
-    line = f"{limit.name}={max(2 * limit.value, least)}"
+    line = f"{limit.name}={max(2 * limit.value, least, 1)}"
     return f"sysctl {line}; and for good: echo {line} > /etc/sysctl.d/60-{limit.name}.conf"
 
 

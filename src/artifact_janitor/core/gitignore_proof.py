@@ -59,7 +59,8 @@ class Finding:
 
     @property
     def where(self) -> str:
-        return f"{self.file}:{self.line}" if self.file else self.path
+        line = f":{self.line}" if self.line else ""
+        return f"{self.file}{line}" if self.file else self.path
 
 
 def meanings(rules: Sequence[Rule]) -> dict[str, Means]:

@@ -16,6 +16,7 @@ from artifact_janitor.daemon.turns import Turns
 from artifact_janitor.errors import JournalDamaged
 from artifact_janitor.handing_over import Sight, executor_of
 from artifact_janitor.looking import reading
+from artifact_janitor.observe.optuna_files import Known
 from artifact_janitor.render import daemon as render
 from artifact_janitor.state import State
 from artifact_janitor.studying import Seen
@@ -48,6 +49,7 @@ class Handing(Turns):
         self._jobs: dict[str, str] = {}
         """Trainings that go on, and how they stood."""
         self._polls = StudyPolls()
+        self._known: Known = {}
         self._mend_due = 0.0
 
     def sweep(self, hint: Hint) -> None:
@@ -55,7 +57,7 @@ class Handing(Turns):
         is_mended = self._mend(settings)
         try:
             with reading(settings) as journal:
-                sight = handing_over.look(settings, journal, clock.read())
+                sight = handing_over.look(settings, journal, clock.read(), known=self._known)
         except JournalDamaged:
             self._mend_due = 0.0  # whoever mends rebuilds it
             raise

@@ -24,6 +24,8 @@ from artifact_janitor.state import State
 
 TURN = 1.0
 """Seconds between two looks at everything."""
+NO_THREAD = "can't start new thread"
+"""What Python says where there is no memory for one, or no more tasks are allowed."""
 AT_START: tuple[Scope, ...] = ("mend", "handover", "gitignore")
 """What may be due besides what the schedule missed; the watcher says more once it saw it all."""
 
@@ -44,6 +46,11 @@ def watch(source: Source, log: Log) -> int:
     try:
         with signals() as heard:
             _Loop(shared, heard, telling).run()
+    except RuntimeError as error:
+        if str(error) != NO_THREAD:
+            raise
+        hint = "raise its limits: ulimit -v, ulimit -u, or MemoryMax= and TasksMax= of its unit"
+        raise JanitorError("no thread can be started", hint) from error
     finally:
         telling.withdraw()
         presence.let_go()
@@ -179,7 +186,7 @@ class _Loop:
         presence = self.shared.presence
         try:
             if presence.is_bare():
-                self.shared.said.info(f"{presence.state.folder} was removed: it is made anew")
+                self.shared.said.info(f"{presence.missing()} was removed: it is made anew")
                 presence.make()
             presence.hold()
         except (JanitorError, OSError) as error:

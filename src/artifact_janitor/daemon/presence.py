@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from artifact_janitor.reserve import is_short
 from artifact_janitor.state import DAEMON, State
@@ -47,6 +48,11 @@ class Presence:
             return False
         same = self._held is not None and os.path.samestat(there, self._held)
         return same and not os.path.lexists(self.state.folder / DAEMON)
+
+    def missing(self) -> Path:
+        """What somebody removed."""
+        folder = self.state.folder
+        return folder / DAEMON if os.path.lexists(folder) else folder
 
     def make(self) -> None:
         """The janitor's own folder, anew. Raises JanitorError."""

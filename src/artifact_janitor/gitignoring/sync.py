@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from artifact_janitor import clock, gitignored
+from artifact_janitor import gitignored
 from artifact_janitor.apply import gitignore as file
 from artifact_janitor.config import Settings
 from artifact_janitor.core.gitignore import FILE
@@ -38,7 +38,9 @@ class Synced:
     diff: tuple[str, ...] = ()
 
 
-def planned(settings: Settings, journal: Journal | None) -> tuple[Step | None, list[Refusal]]:
+def planned(
+    settings: Settings, journal: Journal | None, now: int
+) -> tuple[Step | None, list[Refusal]]:
     """The step of a sweep that nobody asked for by name, if there is one, and what forbids it.
     Without a config.toml nothing is ever changed. Changes nothing."""
     if settings.source is None:
@@ -55,7 +57,7 @@ def planned(settings: Settings, journal: Journal | None) -> tuple[Step | None, l
     held = [*_held(sight, proof, journal if sight.drifts else None)]
     if held or not sight.change or not sight.drifts:
         return None, held
-    artifact = Artifact(FILE, "gitignore", sight.found.looks.mtime or clock.read().wall)
+    artifact = Artifact(FILE, "gitignore", sight.found.looks.mtime or now)
     return Step(GITIGNORE, artifact, (drift(sight.change),)), []
 
 

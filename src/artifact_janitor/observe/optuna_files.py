@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from artifact_janitor.observe.optuna_journal import Replay
 from artifact_janitor.observe.optuna_sql import NoStudies, Place
 from artifact_janitor.observe.sqlite import Unreadable, reading
 from artifact_janitor.state import STATE
+from artifact_janitor.units import SECOND
 
 MEMORY = 8 << 20
 """Bytes of a database in WAL mode that are read into memory."""
@@ -28,6 +30,13 @@ BRIEF = 0.005
 """Seconds that a poll waits for a writer's lock: the next one comes soon."""
 BESIDE = ("", "-wal", "-journal")
 """The files of a database that are written to when anything happens."""
+
+Marks = tuple[tuple[int, ...], ...]
+Known = dict[str, tuple[Marks, list[Study]]]
+"""What the last look read, by path, and how the files were then."""
+STILL = 2 * SECOND
+"""What is younger may change once more without its times telling: the coarsest tick of a file
+system (FAT)."""
 
 UNREADABLE = "unreadable"
 """The kind of trouble that lasts until a person gives the right to read."""
@@ -101,6 +110,37 @@ def of_file(
         return _broken(path, trouble.kind, str(trouble))
     except OSError as error:
         return _broken(path, UNREADABLE, error.strerror or str(error))
+
+
+def of_changed(
+    base: Path, path: str, replays: Replays, known: Known, patience: float = BRIEF
+) -> list[Study] | Broken:
+    """The same; what nobody touched since it was read is not read again."""
+    marks = _marks(base / path)
+    before = known.pop(path, None)
+    if before is None or before[0] != marks:
+        told = of_file(base, path, replays, patience)
+        if isinstance(told, Broken) or _marks(base / path) != marks:
+            return told
+        before = marks, told
+    newest = max(max(each[-2:]) for each in marks)
+    if time.time_ns() - newest > STILL:
+        known[path] = before
+    return before[1]
+
+
+def _marks(path: Path) -> Marks:
+    """Any write changes them, as does another file in the same place."""
+    found: list[tuple[int, ...]] = []
+    for end in BESIDE:
+        try:
+            status = os.lstat(f"{path}{end}")
+        except OSError as error:
+            found.append((error.errno or 0,))
+            continue
+        what = (status.st_dev, status.st_ino, status.st_size)
+        found.append((*what, status.st_mtime_ns, status.st_ctime_ns))
+    return tuple(found)
 
 
 def _of_database(base: Path, path: str, patience: float) -> list[Study]:

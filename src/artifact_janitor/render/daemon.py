@@ -38,7 +38,7 @@ def _sort(do: str, steps: Sequence[Step]) -> str:
     if len(steps) <= FEW:
         return f"{do} {', '.join(shown(name_of(each)) for each in steps)}"
     frees = sum(each.artifact.frees for each in steps)
-    return f"{do} {plural(len(steps), 'unit')} ({format_size(frees)})"
+    return f"{do} {plural(len(steps), 'unit')}" + (f" ({format_size(frees)})" if frees else "")
 
 
 def _returns(done: Sequence[Outcome]) -> bool:

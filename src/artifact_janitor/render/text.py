@@ -26,7 +26,7 @@ from artifact_janitor.outcome import SAME, Outcome
 from artifact_janitor.render.jobs import handed, handover_row, name_of
 from artifact_janitor.render.lines import line, table
 from artifact_janitor.render.room import planned_lines, settled_lines
-from artifact_janitor.render.words import Row, plural, shown, together, wording
+from artifact_janitor.render.words import Row, first_dozen, plural, shown, together, wording
 from artifact_janitor.sweep import Report
 from artifact_janitor.units import format_duration, format_elapsed, format_size, format_when
 
@@ -238,7 +238,7 @@ def _told(plan: Plan) -> Iterator[str]:
 def _notes(notes: Sequence[str]) -> Iterator[Text]:
     if notes:
         yield Text()
-    for note in notes:
+    for note in first_dozen(notes, "--json"):
         yield line(("note: " + shown(note), "dim"))
 
 

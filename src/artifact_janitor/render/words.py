@@ -56,9 +56,9 @@ DOZEN = 12
 _LENGTH = re.compile(r"\d+(?:\.\d+)?( (s|min|h|days?|months?|years?)\b)?")
 
 
-def first_dozen(sentences: Iterable[str]) -> Iterator[str]:
+def first_dozen(sentences: Iterable[str], where: str = "janitor status --json") -> Iterator[str]:
     """ "NAME: what is so", each of them; of many that differ in names and numbers alone the first
-    dozen, and how many more there are."""
+    dozen, how many more there are, and `where` they are."""
     counts: Counter[str] = Counter()
     for each in sentences:
         said = each.partition(": ")[2].partition(" → ")[0]
@@ -68,7 +68,7 @@ def first_dozen(sentences: Iterable[str]) -> Iterator[str]:
             yield each
     for sort, count in counts.items():
         if count > DOZEN:
-            yield f"… and {count - DOZEN} more: {sort} → janitor status --json"
+            yield f"… and {count - DOZEN} more: {sort} → {where}"
 
 
 def moment(ns: int) -> str:

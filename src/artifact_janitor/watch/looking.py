@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from artifact_janitor.mounts import is_remote, mount_of
 from artifact_janitor.watch.emitter import Source
 from artifact_janitor.watch.kernel import SURROUNDINGS, Watched
-from artifact_janitor.watch.told import Root, WatchedRoot
+from artifact_janitor.watch.told import NO_INSTANCE, Root, WatchedRoot
 from artifact_janitor.watch.tree import NOTHING, Folder, Listing, enter, listing, whole
 
 COSTLY = 0.01
@@ -300,6 +300,8 @@ class Look:
         why = []
         if self._silent:
             why.append(f"{self._silent}: others may change it without this machine's knowing")
+        elif self._source.mode == "polling":
+            why.append(NO_INSTANCE)
         elif self.polled:
             why.append(f"no watch to be had for {len(self.polled)} of {self.count} folders")
         if self.polled:

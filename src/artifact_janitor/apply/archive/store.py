@@ -21,7 +21,7 @@ from artifact_janitor.apply.archive.manifest import Head, Manifest, Writer
 from artifact_janitor.apply.archive.pack import Packer
 from artifact_janitor.apply.archive.source import Found, Seen, walk
 from artifact_janitor.apply.ground import Ground, rename, to_disk
-from artifact_janitor.errors import ArchiveError, StepFailed, StepSkipped
+from artifact_janitor.errors import ArchiveError, StepFailed, StepSkipped, way_out
 from artifact_janitor.regular import open_regular
 from artifact_janitor.units import format_size
 
@@ -248,7 +248,8 @@ def write(store: Store, order: Order, ground: Ground, tick: Tick) -> Made:
     except BaseException as error:
         discard(store, order.name)
         if isinstance(error, OSError):
-            hint = "the source is untouched; make space, or see [archive] store in config.toml"
+            room = way_out(error, "make space, or see [archive] store in config.toml")
+            hint = f"the source is untouched; {room}"
             what = f"the archive can't be written in {store.place}: {error.strerror}"
             raise StepFailed(what, hint) from error
         if isinstance(error, ArchiveError):
