@@ -155,6 +155,25 @@ def test_a_sweep_goes_by_the_configuration_that_is_in_force(tmp_path: Path) -> N
     assert silent.returncode == 1, silent
 
 
+def test_a_sweep_whose_workspace_goes_as_it_begins_says_so(tmp_path: Path) -> None:
+    """And one that nobody tells anything any more ends without a word."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    for given, code in ((json.dumps({"source": None, "length": 0}) + "\n", 0), ("", 1)):
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "artifact_janitor.daemon.apart", "mend"],
+            cwd=gone,
+            preexec_fn=lambda: gone.exists() and gone.rmdir(),
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False), done
+        assert bool(done.stdout) == (code == 0)
+        gone.mkdir()
+
+
 def test_no_folder_is_made_on_a_bare_mount_point(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

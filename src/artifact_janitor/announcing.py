@@ -84,7 +84,7 @@ def _report(place: Workplace, seen: Collection[Seen], said: Announced, untold: U
     snapshot = retrain.snapshot_of(place.settings.workspace, job.token)
     told = [Reported(job.study, job.path, job.model_type, job.trial)]
     for each in seen:
-        path, name = each.identity
+        path, name = each.known_by
         if each.model_type and path == job.path and name != job.study:
             best = each.standing.best
             told.append(Reported(name, path, each.model_type, best.number if best else None))

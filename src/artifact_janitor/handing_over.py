@@ -93,7 +93,7 @@ class Sight:
     def study(self, path: str, name: str) -> Seen | None:
         """A study by its file and its name, if it can be seen now."""
         seen = self.studies.seen
-        return next((each for each in seen if each.identity == (path, name)), None)
+        return next((each for each in seen if each.known_by == (path, name)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def wants(settings: Settings, seen: Iterable[Seen], asked: Asked | None) -> Iter
 
 def _adopting(settings: Settings, want: Wanted, seen: Iterable[Seen]) -> Wanted:
     """With the model that the trial left, where it is one as it should be."""
-    standing = next(each.standing for each in seen if each.identity == (want.path, want.study))
+    standing = next(each.standing for each in seen if each.known_by == (want.path, want.study))
     said = standing.best.user_attrs.get(ADOPTED) if standing.best else None
     if not isinstance(said, str) or not said:
         return want

@@ -154,12 +154,13 @@ def _environment() -> dict[str, str]:
 
 
 def _brought(ground: Ground, staging: str, name: str, folders: Sequence[str]) -> Iterator[str]:
-    """Let a file take its places, one by one, each at once; what is somebody else's stays."""
+    """Let a file take its places, one by one, each at once; what is somebody else's stays. It
+    waits in a folder that we made, so that it is whose the folder is."""
     fd = copies.open_source(ground, f"{staging}/{name}")
     with os.fdopen(fd, "rb") as file:
         content = file.read(_LARGEST)
     for number, folder in enumerate(folders):
-        waiting = copies.write(ground, content, f"{staging}/{name}.{number}")
+        waiting = copies.write(ground, content, f"{staging}/{number}/{name}")
         try:
             files.replace(ground, waiting, f"{folder}/{name}", ours)
         except OutOfReach:

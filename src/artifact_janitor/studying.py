@@ -47,8 +47,8 @@ class Seen:
         return f"{self.place}/{self.model_type or self.standing.study.name}"
 
     @property
-    def identity(self) -> tuple[str, str]:
-        """By its file and its name."""
+    def known_by(self) -> tuple[str, str]:
+        """Its file and its name."""
         return self.standing.study.path, self.standing.study.name
 
 

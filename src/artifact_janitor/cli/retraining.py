@@ -120,7 +120,7 @@ def _refused(found: Handover, seen: Seen) -> Refused:
 def _cancelled(session: Session, chosen: Sequence[Seen]) -> int:
     """End the trainings of these studies."""
     with workplace(session.settings) as place:
-        names = {each.identity for each in chosen}
+        names = {each.known_by for each in chosen}
         ended = cancel(place, handing_over.executor_of(place.settings), names)
     if not ended:
         raise Refused(f"{chosen[0].label} is not in training", "janitor status")

@@ -246,6 +246,14 @@ S12 = (
         "    if step.about is not None:\n",
         (f"{KILLED}[undo]",),
     ),
+    Break(
+        "what is printed may be written into the journal",
+        "cli/main.py",
+        '    """The entry point. ``--version`` answers before anything heavy is imported."""\n'
+        "    _open_standard()\n",
+        '    """The entry point."""\n',
+        ("test_cli_contract.py::test_a_closed_stream_is_no_place_to_write_to",),
+    ),
 )
 
 S13 = (
