@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from artifact_janitor import clock, gitignored
 from artifact_janitor.apply import trash
+from artifact_janitor.archived import named
 from artifact_janitor.compressed import retire
 from artifact_janitor.core.compressing import COMPRESS, SUFFIX
 from artifact_janitor.core.milestone import RULE, STEPS
@@ -19,7 +20,7 @@ from artifact_janitor.outcome import Outcome
 from artifact_janitor.promoting import take_back
 from artifact_janitor.publishing import unpublish
 from artifact_janitor.recovery import BY_UNDO, recover
-from artifact_janitor.restoring import named, restore_in
+from artifact_janitor.restoring import restore_in
 from artifact_janitor.workplace import Workplace
 
 Tick = Callable[[str, int, int], None]

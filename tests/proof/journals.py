@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from artifact_janitor import announcing
+from artifact_janitor.archived import archives, trouble_of
 from artifact_janitor.errors import JanitorError, JournalDamaged
 from artifact_janitor.journal import file
-from artifact_janitor.restoring import archives, trouble_of
 from artifact_janitor.undo import last, undo
 from artifact_janitor.workplace import workplace
 from tests.proof.scene import shelf

@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterator, Sequence
 
 from artifact_janitor.apply.archive.store import IN_ORDER, PART, Store
+from artifact_janitor.archived import Kept, with_others
 from artifact_janitor.checkup.check import Found, Place, ok, some, warning
 from artifact_janitor.core.model import is_within
 from artifact_janitor.core.policy import ARCHIVE
 from artifact_janitor.errors import StepFailed
 from artifact_janitor.mounts import mount_of
 from artifact_janitor.observe import git
-from artifact_janitor.restoring import Kept, with_others
 from artifact_janitor.units import DAY, format_duration, format_size
 from artifact_janitor.workplace import store_of
 

@@ -13,6 +13,14 @@ import typer
 from artifact_janitor import clock
 from artifact_janitor.apply.archive.manifest import Manifest
 from artifact_janitor.apply.archive.store import NOT_MOUNTED
+from artifact_janitor.archived import (
+    Kept,
+    archives,
+    named,
+    read_longest_ago,
+    trouble_of,
+    with_others,
+)
 from artifact_janitor.archiving import Archiving
 from artifact_janitor.cli.asking import in_workspace
 from artifact_janitor.cli.options import Asked
@@ -28,15 +36,7 @@ from artifact_janitor.modesty import stand_back
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.render import archives as render
 from artifact_janitor.render import facts
-from artifact_janitor.restoring import (
-    Kept,
-    archives,
-    named,
-    read_longest_ago,
-    restore,
-    trouble_of,
-    with_others,
-)
+from artifact_janitor.restoring import restore
 from artifact_janitor.sweep import mend
 from artifact_janitor.workplace import Workplace, workplace
 

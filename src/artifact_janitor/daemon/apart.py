@@ -21,6 +21,7 @@ from typing import Any
 
 from artifact_janitor import clock, gitignoring, handing_over, looking, sweep
 from artifact_janitor.apply.archive.store import NOT_MOUNTED
+from artifact_janitor.archived import archives, read_longest_ago, trouble_of
 from artifact_janitor.config import Settings, Text, settings_of
 from artifact_janitor.core.model import Refusal
 from artifact_janitor.errors import JanitorError, hinted
@@ -30,7 +31,6 @@ from artifact_janitor.modesty import stand_back
 from artifact_janitor.observe.liveness import ignore_lease_breaks
 from artifact_janitor.render import daemon as render
 from artifact_janitor.render.words import shown
-from artifact_janitor.restoring import archives, read_longest_ago, trouble_of
 from artifact_janitor.state import State
 from artifact_janitor.sweep import Report, mend
 

@@ -9,11 +9,12 @@ from rich.text import Text
 
 from artifact_janitor.apply.archive.manifest import Member
 from artifact_janitor.apply.archive.store import NOT_MOUNTED
+from artifact_janitor.archived import Kept
 from artifact_janitor.outcome import Outcome
 from artifact_janitor.render.lines import line
 from artifact_janitor.render.text import FIRST, View, outcome_lines
 from artifact_janitor.render.words import moment, plural, shown
-from artifact_janitor.restoring import Kept, Restored
+from artifact_janitor.restoring import Restored
 from artifact_janitor.units import format_duration, format_size
 
 

@@ -47,7 +47,7 @@ S9 = (
     ),
     Break(
         "what verify found is forgotten when the trash is purged",
-        "restoring.py",
+        "archived.py",
         "        _note(settings, kept, 0)\n",
         "",
         ("test_purge.py::test_what_verify_found_is_known_whatever_the_dates_say",),
@@ -184,7 +184,7 @@ S9 = (
     ),
     Break(
         "an archive that was exchanged is the one we made",
-        "restoring.py",
+        "archived.py",
         "if kept.index and kept.index.digest != digest:",
         "if False:",
         ("test_archives.py::test_an_archive_that_was_exchanged_is_not_the_one_we_made",),
@@ -475,7 +475,7 @@ S10 = (
     ),
     Break(
         "a path means the newest archive, whoever made it",
-        "restoring.py",
+        "archived.py",
         "    newest = _ours(of_unit)[-1]",
         "    newest = of_unit[-1]",
         ("test_archives_shared.py::test_a_path_means_the_run_of_this_project",),

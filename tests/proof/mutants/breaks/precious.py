@@ -216,8 +216,8 @@ S6 = (
     Break(
         "a state of which one file is damaged leaves none that is whole",
         "core/protection.py",
-        "        full = [files for files in moments.values() if len(files) == most]",
-        "        full = [*moments.values()]",
+        "if len(files) == most > 1]",
+        "if most > 1]",
         ("core/test_protection.py",),
     ),
     Break(
