@@ -19,6 +19,8 @@ NAME = "daemon.json"
 FORMAT = 1
 LARGEST = 1 << 20
 """Bytes; a larger one is none of ours, and no configuration."""
+NO_INSTANCE = "no inotify instance to be had"
+"""Why a root is polled: ``doctor`` names another limit then."""
 
 
 def write(state: State, told: Mapping[str, Any]) -> None:

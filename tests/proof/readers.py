@@ -134,7 +134,7 @@ def of_studies(base: Path, path: str) -> Iterator[str]:
     before = sorted((base / "hpo_studies").iterdir())
     optuna_files.with_holders(_read(base, path), base, Activity)
     studies.among(tree.read(base, "hpo_studies"), base)
-    [*optuna_files.files(base, "hpo_studies")]
+    [*optuna_files.found(base, "hpo_studies")]
     with tempfile.TemporaryDirectory(prefix="copied-") as folder:
         copy = Path(folder, f"copy{Path(path).suffix}")
         with suppress(StepSkipped):

@@ -48,8 +48,6 @@ for line in sys.stdin:
         print(json.dumps({"error": repr(error)}), flush=True)
     finally:  # whoever asked may unmount the disk
         os.chdir("/")
-        engine = getattr(names["client"]._tracking_client.store, "engine", None)
-        engine and engine.dispose()
 """
 
 _LIVE = """

@@ -11,8 +11,8 @@ from artifact_janitor.checkup import inotify
 from artifact_janitor.checkup.check import Found, Place, ok, some, warning
 from artifact_janitor.checkup.ground import is_remote
 from artifact_janitor.config.folders import WATCHED
+from artifact_janitor.daemon_file import NO_INSTANCE
 from artifact_janitor.mounts import mount_of
-from artifact_janitor.watch.told import NO_INSTANCE
 
 _SPARE = 2
 """Times the folders that are there: there will be more of them."""

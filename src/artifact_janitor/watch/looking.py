@@ -11,10 +11,11 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 
+from artifact_janitor.daemon_file import NO_INSTANCE
 from artifact_janitor.mounts import is_remote, mount_of
 from artifact_janitor.watch.emitter import Source
 from artifact_janitor.watch.kernel import SURROUNDINGS, Watched
-from artifact_janitor.watch.told import NO_INSTANCE, Root, WatchedRoot
+from artifact_janitor.watch.told import Root, WatchedRoot
 from artifact_janitor.watch.tree import NOTHING, Folder, Listing, enter, listing, whole
 
 COSTLY = 0.01

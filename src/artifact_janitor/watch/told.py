@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-NO_INSTANCE = "no inotify instance to be had"
-
 Mode = Literal["inotify", "watchdog", "polling", "missing"]
 
 

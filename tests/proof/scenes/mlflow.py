@@ -22,6 +22,7 @@ def pristine(root: Path) -> tuple[Path, str, str]:
     Small(root).configure(MLRUNS)
     project = Project.with_database(root)
     runs = project.run(1, deleted=False), project.run(30)
+    project.ask("client._tracking_client.store.engine.dispose()")  # a disk is to be unmounted
     shutil.move(root, template)
     return template, *runs
 
