@@ -68,7 +68,8 @@ def headline(plan: Plan) -> Text:
     count = len([*leaving(plan)]) - packed
     frees = sum(step.artifact.frees for step in plan.steps)
     if not plan.steps:
-        return line(("Nothing to do", "bold"), f" · {plural(len(units), 'unit')} stay")
+        verb = "stays" if len(units) == 1 else "stay"
+        return line(("Nothing to do", "bold"), f" · {plural(len(units), 'unit')} {verb}")
     studies = len({step.path for step in plan.steps if step.do == RETRAIN})
     stay = slimmed + packed + studies + len(units)
     of_all = f"{count} of {plural(count + stay, 'unit')} go"
